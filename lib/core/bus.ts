@@ -1,0 +1,81 @@
+/**
+ * What devices, CPUs and backends see of one another: ports, memory-mapped registers, interrupt lines, guest memory.
+ * Contracts only. Cold.
+ */
+
+/** Access width in bits. */
+export type Width = 8 | 16 | 32;
+
+/** Answers a range of I/O ports. Values are u32, zero-extended from the width. */
+export interface PortHandler {
+  /** Reads `width` bits from `port` (absolute). */
+  read(port: number, width: Width): number;
+  /** Writes `width` bits to `port` (absolute). */
+  write(port: number, value: number, width: Width): void;
+  /**
+   * Widths the device answers as one access; wider accesses to it are split into byte accesses at rising ports by the
+   * port space. Default: only 8.
+   */
+  readonly widths?: readonly Width[];
+}
+
+/** Registers ports with a machine. */
+export interface PortMap {
+  /**
+   * Claims `count` ports from `first`.
+   * @throws {ConfigError} port-overlap: another device owns one of them.
+   * @returns A function that gives them back.
+   */
+  map(first: number, count: number, owner: string, handler: PortHandler): () => void;
+}
+
+/** Answers a range of physical addresses. `offset` is from the start of the range. Values are u32. */
+export interface MmioHandler {
+  /** Reads `width` bits at `offset` bytes. */
+  read(offset: number, width: Width): number;
+  /** Writes `width` bits at `offset` bytes. */
+  write(offset: number, value: number, width: Width): void;
+  /** Reads as {@linkcode MmioHandler.read} would but without side effects; defaults to all ones. */
+  peek?(offset: number, width: Width): number;
+}
+
+/** Registers memory-mapped ranges with a machine. */
+export interface MmioMap {
+  /**
+   * Claims `size` bytes of physical address space from `at`.
+   * @throws {ConfigError} region-overlap: another Region owns a part of it.
+   * @returns A function that gives it back.
+   */
+  mapMmio(at: number, size: number, owner: string, handler: MmioHandler): () => void;
+}
+
+/** Guest physical memory as a bus master sees it: RAM only, writes are noticed by translated code and dirty tracking. */
+export interface GuestMemory {
+  /**
+   * Copies guest physical memory into `into`. Bytes outside RAM and ROM read as 0xff.
+   * @returns Number of bytes that lay in RAM or ROM.
+   */
+  readPhysical(at: number, into: Uint8Array): number;
+  /**
+   * Copies `from` into guest RAM. Bytes outside RAM (ROM, MMIO, holes) are dropped.
+   * @returns Number of bytes that lay in RAM.
+   */
+  writePhysical(at: number, from: Uint8Array): number;
+}
+
+/** One interrupt request wire. */
+export interface IrqLine {
+  /** Drives the line: level-triggered meaning, an edge is false then true. */
+  set(level: boolean): void;
+}
+
+/** What delivers vectors to a CPU: the 8259 pair or a local APIC. */
+export interface InterruptController {
+  /** True while an interrupt should be taken as soon as the CPU allows it. */
+  readonly pending: boolean;
+  /** The CPU accepts: returns the vector, 0-255, and moves the request into service. */
+  acknowledge(): number;
+}
+
+/** Told when {@linkcode InterruptController.pending} may have changed. */
+export type InterruptListener = () => void;

@@ -1,0 +1,107 @@
+/**
+ * The CPU contract, not shaped after any one architecture, and the narrower view of it that a hypervisor backend has.
+ * Cold.
+ */
+import type { Component } from "./component.ts";
+
+/** Why an engine left its slice; a machine turns it into the next step of its run loop. */
+export type CpuExit =
+  /** The slice's instruction count is used up. */
+  | "count"
+  /** Something asked for attention: interrupt conditions, a request, a stop. */
+  | "attention"
+  /** The CPU is halted and waits for an interrupt. */
+  | "halted"
+  /** The CPU is in shutdown (a fault no handler took). */
+  | "shutdown";
+
+/** A register as a script sees it: u32 numbers, or bigint and Uint8Array for wide ones. */
+export type RegisterValue = number | bigint | Uint8Array;
+
+/** One processor of a machine. */
+export interface Cpu extends Component {
+  /** For example `i386`. */
+  readonly architecture: string;
+  /** Which engine executes, for example `interpreter`. */
+  readonly engine: string;
+  /** Instructions retired (and faults and interrupts delivered) since power-on. */
+  readonly instructions: number;
+  /** Program counter: offset of the next instruction as the architecture counts it, u32. */
+  readonly pc: number;
+  /** Linear address of the next instruction, u32. */
+  readonly pcLinear: number;
+  /**
+   * Runs at most `limit` instructions (at least 1) and returns why it left. Pending interrupts are taken at the
+   * boundaries where the architecture allows it.
+   */
+  run(limit: number): CpuExit;
+  /** Instructions done since {@linkcode Cpu.run} was entered; exact while it runs. */
+  elapsed(): number;
+  /** Makes the running slice end no later than `ticks` instructions after its begin. */
+  shorten(ticks: number): void;
+  /** Makes the running slice end at the next instruction boundary. */
+  interruptSlice(): void;
+  /** Non-maskable interrupt. */
+  nmi(): void;
+  /** Names of all registers a script may read and write, in display order. */
+  readonly registerNames: readonly string[];
+  /** Reads a register by name. @throws {ConfigError} register-name */
+  get(name: string): RegisterValue;
+  /** Writes a register by name. @throws {ConfigError} register-name */
+  set(name: string, value: RegisterValue): void;
+  /** Translates a linear address without side effects; -1 if not mapped. */
+  translate(linear: number): number;
+  /** Disassembles `count` instructions at a linear address without side effects, one line each. */
+  disassemble(linear: number, count: number): string[];
+}
+
+/** A guest fault raised by a backend on behalf of the guest: delivered as if the guest's instruction had raised it. */
+export interface GuestFault {
+  /** Vector, 0-31. */
+  readonly vector: number;
+  /** Error code, or -1 if the vector has none. */
+  readonly errorCode: number;
+  /** Address for page faults, u32. */
+  readonly linear: number;
+}
+
+/** What a hypervisor backend may see and change of an i386-like CPU while the guest is stopped at an instruction boundary. */
+export interface GuestContext {
+  /** General register 0-7 in architecture order, u32. */
+  reg(n: number): number;
+  /** Sets general register 0-7. */
+  setReg(n: number, value: number): void;
+  /** EIP: while a hypercall is answered, that of the hypercall instruction; set it to continue elsewhere. */
+  eip: number;
+  /** Complete EFLAGS, u32. */
+  eflags: number;
+  /** Current privilege level, 0-3. */
+  readonly cpl: number;
+  /** Virtual time in ticks. */
+  now(): number;
+  /** Ticks per second. */
+  readonly hz: number;
+  /** Reads guest memory as the guest's kernel would; guest faults are delivered to the guest and unwind the call. */
+  read(linear: number, width: 8 | 16 | 32): number;
+  /** Writes guest memory as the guest's kernel would. */
+  write(linear: number, value: number, width: 8 | 16 | 32): void;
+  /** Copies memory without any side effect; false if a page is not mapped (then nothing is copied). */
+  peek(linear: number, into: Uint8Array): boolean;
+  /**
+   * Executes one privileged operation with native meaning: control and debug registers, descriptor tables, flags.
+   * `name` is one of `cr0 cr2 cr3 cr4 dr0`-`dr7`.
+   */
+  control(name: string): number;
+  /** Sets a control or debug register with native meaning (translations are flushed where the architecture says so). */
+  setControl(name: string, value: number): void;
+  /** Runs raw machine code at the guest's current privilege with its registers, e.g. LGDT; see the CPU. */
+  execute(code: Uint8Array): void;
+  /** Reads a CPUID leaf: EAX, EBX, ECX, EDX as u32. */
+  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
+  /** Halts until the next interrupt. */
+  halt(): void;
+  /** Invalidate one page or all (and global ones). */
+  flush(linear: number | "all" | "all-global"): void;
+  /** Raises a fault at the current EIP; does not return. */
+  raise(fault: GuestFault): never;
+}

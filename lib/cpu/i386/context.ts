@@ -61,6 +61,11 @@ export interface CpuBus {
   shutdown(vector: number, errorCode: number, linear: number): void;
   /** Ends the run as `unimplemented`. */
   unimplemented(what: string): void;
+  /**
+   * FERR#: an x87 instruction finds an unmasked error pending while CR0.NE is 0 (on a PC: IRQ 13). Returns true while
+   * IGNNE# is asserted: the instruction goes on. Absent: no such line on this board.
+   */
+  ferr?(): boolean;
 }
 
 /** The CPU as an instruction function sees it. */
@@ -115,6 +120,8 @@ export interface Op {
   readonly rm: number;
   /** True if the r/m operand is memory. */
   readonly isMem: boolean;
+  /** ModRM byte as fetched, 0 when the row has none. */
+  readonly modrm: number;
   /** Immediate, i32, extended as the row says. */
   readonly imm: number;
   /** Second immediate: selector of a far pointer, level of ENTER. */

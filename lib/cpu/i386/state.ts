@@ -102,6 +102,8 @@ export const Layout = {
   xmm: 1280,
   /** 64 bytes where an engine may put an operand that is not in RAM. */
   scratch: 1408,
+  /** 64 bytes for memory operands and results of x87 and SIMD instructions in TypeScript; dead between instructions. */
+  fpScratch: 1472,
 } as const;
 
 /** Byte offsets inside one segment cache. */

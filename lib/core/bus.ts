@@ -79,3 +79,33 @@ export interface InterruptController {
 
 /** Told when {@linkcode InterruptController.pending} may have changed. */
 export type InterruptListener = () => void;
+
+/** What the CPU sees of the platform. */
+export interface CpuBus {
+  /** Reads an I/O port; u32. */
+  readPort(port: number, width: 8 | 16 | 32): number;
+  /** Writes an I/O port. */
+  writePort(port: number, value: number, width: 8 | 16 | 32): void;
+  /** Virtual time in ticks, exact at the current instruction. */
+  now(): number;
+  /** A model-specific register the platform owns (the local APIC's); undefined: not there. Low and high i32. */
+  readMsr(msr: number): readonly [number, number] | undefined;
+  /** Writes one; false: not there (the caller raises #GP(0)). */
+  writeMsr(msr: number, low: number, high: number): boolean;
+  /** Leaves an entry in the machine's trace. */
+  trace(kind: string, text: string): void;
+  /** The CPU entered shutdown (triple fault). `vector`, `errorCode` and `linear` are those of the first fault. */
+  shutdown(vector: number, errorCode: number, linear: number): void;
+  /** Ends the run as `unimplemented`. */
+  unimplemented(what: string): void;
+  /**
+   * FERR#: an x87 instruction finds an unmasked error pending while CR0.NE is 0 (on a PC: IRQ 13). Returns true while
+   * IGNNE# is asserted: the instruction goes on. Absent: no such line on this board.
+   */
+  ferr?(): boolean;
+  /**
+   * The guest executed a hypercall instruction; the CPU stands at it with exact state. True: answered (the CPU goes on
+   * after the instruction, or where the answer has set EIP); false: nobody listens, the instruction is undefined.
+   */
+  hypercall?(): boolean;
+}

@@ -10,6 +10,9 @@
 import type { OpRow } from "../../spec/i386_ops.ts";
 import type { CpuState } from "./state.ts";
 import type { Model } from "./model.ts";
+import type { CpuBus } from "../../core/bus.ts";
+
+export type { CpuBus } from "../../core/bus.ts";
 
 /** Memory by linear address, with translation, access checks, watchpoints and faults (#PF as {@linkcode Context.raise} does). */
 export interface LinearMemory {
@@ -43,31 +46,6 @@ export interface LinearMemory {
   probeRead(linear: number, size: number, user: boolean): void;
 }
 
-/** What the CPU sees of the platform. */
-export interface CpuBus {
-  /** Reads an I/O port; u32. */
-  readPort(port: number, width: 8 | 16 | 32): number;
-  /** Writes an I/O port. */
-  writePort(port: number, value: number, width: 8 | 16 | 32): void;
-  /** Virtual time in ticks, exact at the current instruction. */
-  now(): number;
-  /** A model-specific register the platform owns (the local APIC's); undefined: not there. Low and high i32. */
-  readMsr(msr: number): readonly [number, number] | undefined;
-  /** Writes one; false: not there (the caller raises #GP(0)). */
-  writeMsr(msr: number, low: number, high: number): boolean;
-  /** Leaves an entry in the machine's trace. */
-  trace(kind: string, text: string): void;
-  /** The CPU entered shutdown (triple fault). `vector`, `errorCode` and `linear` are those of the first fault. */
-  shutdown(vector: number, errorCode: number, linear: number): void;
-  /** Ends the run as `unimplemented`. */
-  unimplemented(what: string): void;
-  /**
-   * FERR#: an x87 instruction finds an unmasked error pending while CR0.NE is 0 (on a PC: IRQ 13). Returns true while
-   * IGNNE# is asserted: the instruction goes on. Absent: no such line on this board.
-   */
-  ferr?(): boolean;
-}
-
 /** The CPU as an instruction function sees it. */
 export interface Context {
   /** Register block. */
@@ -80,6 +58,8 @@ export interface Context {
   readonly model: Model;
   /** EIP after this instruction; set it to transfer control (u32, offset in CS). */
   nextEip: number;
+  /** The preallocated object that {@linkcode Context.raise} throws. */
+  readonly fault: object;
   /** Raises a fault: never returns. Fills the fault fields of the state and throws the one preallocated object. */
   raise(vector: number, errorCode?: number): never;
   /** CR3, CR0.PG, CR4 changed: forget translations; global ones too if `all`. */

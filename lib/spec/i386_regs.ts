@@ -47,7 +47,7 @@ export const Cr0 = {
   am: 0x40000,
   nw: 0x20000000,
   cd: 0x40000000,
-  pg: 0x80000000 | 0,
+  pg: -0x80000000,
 } as const;
 
 /** Bits of CR4. */

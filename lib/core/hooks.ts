@@ -3,11 +3,451 @@
  *
  * Observing changes nothing: a hook sees exact state, and unless it changes something itself the run is the same as
  * without it. A CPU asks the table only where a summary says that something is there, so absent hooks cost nothing.
- * Within one point hooks fire in the order in which they were added. Warm when present.
+ * Within one point hooks fire in the order in which they were added; each gets an event object of its own, so it may
+ * keep it. A hook may add and remove hooks: that takes effect from the next point on. Warm when present.
  */
+import { ConfigError } from "./errors.ts";
+import type { Width } from "./bus.ts";
+import { HookRanges } from "./hook_ranges.ts";
+import type { AddressRange } from "./hook_ranges.ts";
+
+export type { AddressRange } from "./hook_ranges.ts";
 
 /** Kinds of hook. */
 export type HookKind = "code" | "instruction" | "block" | "memory" | "port" | "interrupt" | "fault" | "hypercall";
 
 /** How memory is touched. */
 export type MemoryAccess = "read" | "write" | "execute";
+
+/** What all hook events have. */
+export interface HookEvent {
+  /** Which kind of hook fired. */
+  readonly kind: HookKind;
+  /** Ends the run as `{ kind: "hook", name }`, at the boundary the kind's contract names. The first asker wins. */
+  stop(name?: string): void;
+}
+
+/** An instruction or a block begins. */
+export interface CodeEvent extends HookEvent {
+  readonly kind: "code" | "instruction" | "block";
+  /** Linear address of the instruction, u32. */
+  readonly linear: number;
+  /** Mnemonic in lower case for instruction hooks, otherwise empty. */
+  readonly mnemonic: string;
+}
+
+/** Memory is touched. */
+export interface MemoryEvent extends HookEvent {
+  readonly kind: "memory";
+  /** How. */
+  readonly access: MemoryAccess;
+  /** Linear address of the first byte, u32. */
+  readonly linear: number;
+  /** Bytes of the access: 1, 2, 4 or more for wide operands; 0 for `execute`. */
+  readonly size: number;
+  /** Value read or about to be written, u32 (low 32 bits of wider operands); 0 for `execute`. */
+  readonly value: number;
+}
+
+/** A port is read or written. */
+export interface PortEvent extends HookEvent {
+  readonly kind: "port";
+  /** Direction as the CPU sees it. */
+  readonly access: "read" | "write";
+  /** Port, 0-0xffff. */
+  readonly port: number;
+  /** Width in bits. */
+  readonly width: Width;
+  /** u32. Assign to it to change what the guest reads or the device gets. */
+  value: number;
+}
+
+/** Where an interrupt comes from. */
+export type InterruptSource = "external" | "software" | "nmi";
+
+/** An interrupt is about to be delivered. */
+export interface InterruptEvent extends HookEvent {
+  readonly kind: "interrupt";
+  /** Vector, 0-255. */
+  readonly vector: number;
+  /** Controller, INT n, or the NMI pin. */
+  readonly source: InterruptSource;
+}
+
+/** A fault is about to be delivered. */
+export interface FaultEvent extends HookEvent {
+  readonly kind: "fault";
+  /** Vector, 0-31. */
+  readonly vector: number;
+  /** Error code, or -1 if the vector has none. */
+  readonly errorCode: number;
+  /** Faulting linear address of a page fault, u32; 0 otherwise. */
+  readonly linear: number;
+}
+
+/** A hypercall is about to be answered, or has been. */
+export interface HypercallEvent extends HookEvent {
+  readonly kind: "hypercall";
+  /** Before the backend answers, or after. */
+  readonly phase: "before" | "after";
+  /** Name in the interface's own spelling. */
+  readonly name: string;
+  /** Arguments by name, u32 or bigint. */
+  readonly args: { readonly [name: string]: number | bigint };
+  /** The result: set in `before` the backend is not asked; set in `after` the guest gets this one. */
+  result: number | bigint | undefined;
+}
+
+/** A range of memory and the accesses to watch. */
+export interface MemoryWatch {
+  /** First linear address, u32. */
+  readonly at: number;
+  /** Bytes; default 1. */
+  readonly size?: number;
+  /** Default `["read", "write"]`. */
+  readonly access?: MemoryAccess | readonly MemoryAccess[];
+}
+
+/** Which instructions: one mnemonic in lower case, or a test of it. */
+export type InstructionMatch = string | ((mnemonic: string) => boolean);
+
+interface MemoryHook {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly fn: (event: MemoryEvent) => void;
+}
+
+interface VectorHook<E> {
+  readonly vector: number | undefined;
+  readonly fn: (event: E) => void;
+}
+
+interface InstructionHook {
+  readonly match: (mnemonic: string) => boolean;
+  readonly fn: (event: CodeEvent) => void;
+}
+
+interface HypercallHook {
+  readonly name: string | undefined;
+  readonly fn: (event: HypercallEvent) => void;
+}
+
+const WHOLE = 2 ** 32;
+
+/** All hooks of one machine. */
+export class HookTable {
+  /** Called after the set of hooks changed: predecoded and translated code, and TLBs, are to be made anew. */
+  changed: () => void = () => {};
+  /** Called when a hook asks to stop; the machine installs it. */
+  stopRequested: (name: string) => void = () => {};
+  readonly #code = new HookRanges<(linear: number) => void>(WHOLE, "Linear address");
+  readonly #memory = new HookRanges<MemoryHook>(WHOLE, "Linear address");
+  readonly #ports = new HookRanges<(event: PortEvent) => void>(0x10000, "Port");
+  #instructions: readonly InstructionHook[] = [];
+  #blocks: readonly ((event: CodeEvent) => void)[] = [];
+  #interrupts: readonly VectorHook<InterruptEvent>[] = [];
+  #faults: readonly VectorHook<FaultEvent>[] = [];
+  #hypercalls: readonly HypercallHook[] = [];
+  #stopped = false;
+  #skip = -1;
+
+  // --- adding
+
+  /**
+   * Before the instruction at a linear address, or at any address of a range, executes; again at each repetition of the
+   * loop that holds it, once for a REP instruction. Visible: exact registers, EIP of this instruction, memory. May
+   * change: registers, memory, EIP. `stop` ends the run before the instruction; a run that goes on from there does not
+   * fire the hook of this very instruction again.
+   * @returns Removes the hook.
+   * @throws {ConfigError} hook-range
+   */
+  onCode(where: number | AddressRange, fn: (event: CodeEvent) => void): () => void {
+    const one = (linear: number): void => fn(this.#codeEvent("code", linear, ""));
+    return this.#announce(this.#code.add(where, one));
+  }
+
+  /** Before each instruction with this mnemonic (lower case, e.g. `cpuid`); otherwise as {@linkcode HookTable.onCode}. */
+  onInstruction(match: InstructionMatch, fn: (event: CodeEvent) => void): () => void {
+    const wanted = typeof match === "string" ? match.toLowerCase() : "";
+    const hook = { match: typeof match === "string" ? (m: string): boolean => m === wanted : match, fn };
+    this.#instructions = [...this.#instructions, hook];
+    return this.#announce(() => this.#instructions = this.#instructions.filter((h) => h !== hook));
+  }
+
+  /**
+   * Before the first instruction of a straight run of instructions: after each taken or untaken branch, and after each
+   * interrupt, fault or page end that cuts a run. Otherwise as {@linkcode HookTable.onCode}.
+   */
+  onBlock(fn: (event: CodeEvent) => void): () => void {
+    const one = (event: CodeEvent): void => fn(event);
+    this.#blocks = [...this.#blocks, one];
+    return this.#announce(() => this.#blocks = this.#blocks.filter((h) => h !== one));
+  }
+
+  /**
+   * Accesses to a range of linear addresses. `read`: after the value was read, before the instruction commits; `write`:
+   * before the bytes change, after the checks that can fault; `execute`: before an instruction that begins in the range
+   * (same as {@linkcode HookTable.onCode}). Page walks, DMA and `peek` are not accesses. May change: memory outside the
+   * access. `stop` ends the run after the instruction.
+   * @returns Removes the hook.
+   * @throws {ConfigError} hook-range
+   */
+  onMemory(watch: MemoryWatch, fn: (event: MemoryEvent) => void): () => void {
+    const wanted: readonly MemoryAccess[] = typeof watch.access === "string"
+      ? [watch.access]
+      : watch.access ?? ["read", "write"];
+    const range = { at: watch.at, size: watch.size ?? 1 };
+    const [read, write] = [wanted.includes("read"), wanted.includes("write")];
+    const removers: (() => void)[] = [];
+    if (read || write) removers.push(this.#memory.add(range, { read, write, fn }));
+    if (wanted.includes("execute")) {
+      removers.push(this.#code.add(range, (linear) => fn(this.#memoryEvent("execute", linear, 0, 0))));
+    }
+    return this.#announce(() => removers.forEach((remove) => remove()));
+  }
+
+  /**
+   * Port accesses. A read: after the device answered, `value` may be replaced; a write: before the device gets it,
+   * `value` may be replaced. `stop` ends the run after the instruction.
+   * @returns Removes the hook.
+   * @throws {ConfigError} hook-range
+   */
+  onPort(where: number | AddressRange, fn: (event: PortEvent) => void): () => void {
+    const one = (event: PortEvent): void => fn(event);
+    return this.#ports.add(where, one);
+  }
+
+  /**
+   * Before an interrupt (`vector`, or any) is delivered: state is that of the interrupted program, for INT n with EIP
+   * after it. May change: memory. `stop` ends the run after the delivery, before the handler's first instruction.
+   */
+  onInterrupt(vector: number | undefined, fn: (event: InterruptEvent) => void): () => void {
+    const hook = { vector, fn };
+    this.#interrupts = [...this.#interrupts, hook];
+    return this.#announce(() => this.#interrupts = this.#interrupts.filter((h) => h !== hook));
+  }
+
+  /**
+   * Before a fault (`vector`, or any) is delivered: EIP is that of the faulting instruction, which has changed nothing.
+   * May change: memory. `stop` ends the run after the delivery, before the handler's first instruction.
+   */
+  onFault(vector: number | undefined, fn: (event: FaultEvent) => void): () => void {
+    const hook = { vector, fn };
+    this.#faults = [...this.#faults, hook];
+    return this.#announce(() => this.#faults = this.#faults.filter((h) => h !== hook));
+  }
+
+  /**
+   * Before and after a hypercall (`name`, or any) is answered. May change: the result. `stop` ends the run after the
+   * call.
+   */
+  onHypercall(name: string | undefined, fn: (event: HypercallEvent) => void): () => void {
+    const hook = { name, fn };
+    this.#hypercalls = [...this.#hypercalls, hook];
+    return () => {
+      this.#hypercalls = this.#hypercalls.filter((h) => h !== hook);
+    };
+  }
+
+  // --- summaries for the CPU and the bus
+
+  /** Is there a code hook at exactly this linear address? */
+  hasCode(linear: number): boolean {
+    return this.#code.hits(linear);
+  }
+
+  /** Is there a code hook in this linear page? `page` is linear >>> 12. */
+  codePage(page: number): boolean {
+    return this.#code.hitsPage(page);
+  }
+
+  /** Is there any code hook at all? */
+  get hasAnyCode(): boolean {
+    return !this.#code.empty;
+  }
+
+  /** Does a code hook cover all addresses? */
+  get allCode(): boolean {
+    return this.#code.whole;
+  }
+
+  /** Is there a hook for this mnemonic (lower case)? */
+  instructionHooked(mnemonic: string): boolean {
+    return this.#instructions.some((h) => h.match(mnemonic));
+  }
+
+  /** Is there any instruction hook? */
+  get hasInstruction(): boolean {
+    return this.#instructions.length !== 0;
+  }
+
+  /** Is there a block hook? */
+  get hasBlock(): boolean {
+    return this.#blocks.length !== 0;
+  }
+
+  /** Is there any read or write watch? */
+  get hasMemory(): boolean {
+    return !this.#memory.empty;
+  }
+
+  /** Is there a read or write watch in this linear page? `page` is linear >>> 12. Such a page stays out of the TLB. */
+  watchesPage(page: number): boolean {
+    return this.#memory.hitsPage(page);
+  }
+
+  /** Is there a port hook? */
+  get hasPort(): boolean {
+    return !this.#ports.empty;
+  }
+
+  /** Is there an interrupt hook? */
+  get hasInterrupt(): boolean {
+    return this.#interrupts.length !== 0;
+  }
+
+  /** Is there a fault hook? */
+  get hasFault(): boolean {
+    return this.#faults.length !== 0;
+  }
+
+  /** Is there a hook for this hypercall? */
+  hypercallHooked(name: string): boolean {
+    return this.#hypercalls.some((h) => h.name === undefined || h.name === name);
+  }
+
+  /** Number of hooks, all kinds. */
+  get size(): number {
+    return this.#code.size + this.#memory.size + this.#ports.size + this.#instructions.length + this.#blocks.length +
+      this.#interrupts.length + this.#faults.length + this.#hypercalls.length;
+  }
+
+  // --- firing
+
+  /**
+   * Fires code hooks at this linear address.
+   * @returns True: a hook asked to stop; leave before executing the instruction.
+   */
+  fireCode(linear: number): boolean {
+    const at = linear >>> 0;
+    if (this.#skip === at) return false;
+    this.#stopped = false;
+    for (const fn of this.#code.at(at)) fn(at);
+    return this.#stopped;
+  }
+
+  /** Fires instruction hooks; result as {@linkcode HookTable.fireCode}. */
+  fireInstruction(mnemonic: string, linear: number): boolean {
+    if (this.#skip === linear >>> 0) return false;
+    this.#stopped = false;
+    for (const h of this.#instructions) {
+      if (h.match(mnemonic)) h.fn(this.#codeEvent("instruction", linear, mnemonic));
+    }
+    return this.#stopped;
+  }
+
+  /** Fires block hooks; result as {@linkcode HookTable.fireCode}. */
+  fireBlock(linear: number): boolean {
+    if (this.#skip === linear >>> 0) return false;
+    this.#stopped = false;
+    for (const fn of this.#blocks) fn(this.#codeEvent("block", linear, ""));
+    return this.#stopped;
+  }
+
+  /** Fires memory hooks that cover a part of the access; true: leave after the instruction. */
+  fireMemory(access: "read" | "write", linear: number, sizeBytes: number, value: number): boolean {
+    this.#stopped = false;
+    for (const h of this.#memory.overlapping(linear >>> 0, sizeBytes)) {
+      if (access === "read" ? h.read : h.write) h.fn(this.#memoryEvent(access, linear, sizeBytes, value));
+    }
+    return this.#stopped;
+  }
+
+  /** Fires port hooks; returns the value to use, u32. */
+  firePort(access: "read" | "write", port: number, width: Width, value: number): number {
+    let now = value;
+    for (const fn of this.#ports.overlapping(port, width >>> 3)) {
+      const event: PortEvent = { kind: "port", access, port, width, value: now, stop: this.#stopper("port") };
+      fn(event);
+      now = width === 32 ? event.value >>> 0 : event.value & ((1 << width) - 1);
+    }
+    return now;
+  }
+
+  /** Fires interrupt hooks; true: leave after the delivery. */
+  fireInterrupt(vector: number, source: InterruptSource): boolean {
+    this.#stopped = false;
+    for (const h of this.#interrupts) {
+      if (h.vector !== undefined && h.vector !== vector) continue;
+      h.fn({ kind: "interrupt", vector, source, stop: this.#stopper("interrupt") });
+    }
+    return this.#stopped;
+  }
+
+  /** Fires fault hooks; true: leave after the delivery. */
+  fireFault(vector: number, errorCode: number, linear: number): boolean {
+    this.#stopped = false;
+    for (const h of this.#faults) {
+      if (h.vector !== undefined && h.vector !== vector) continue;
+      h.fn({ kind: "fault", vector, errorCode, linear: linear >>> 0, stop: this.#stopper("fault") });
+    }
+    return this.#stopped;
+  }
+
+  /** Fires hypercall hooks; returns the result they set, or the one given. */
+  fireHypercall(
+    phase: "before" | "after",
+    name: string,
+    args: { readonly [name: string]: number | bigint },
+    result: number | bigint | undefined,
+  ): number | bigint | undefined {
+    let now = result;
+    for (const h of this.#hypercalls) {
+      if (h.name !== undefined && h.name !== name) continue;
+      const event: HypercallEvent = { kind: "hypercall", phase, name, args, result: now, stop: this.#stopper(name) };
+      h.fn(event);
+      now = event.result;
+    }
+    return now;
+  }
+
+  /**
+   * The next instruction is at `linear` and its hooks have fired already (they stopped the run there): do not fire them
+   * again until {@linkcode HookTable.endSkip}. For the machine.
+   */
+  skipOnce(linear: number): void {
+    this.#skip = linear >>> 0;
+  }
+
+  /** See {@linkcode HookTable.skipOnce}. */
+  endSkip(): void {
+    this.#skip = -1;
+  }
+
+  #announce(remove: () => void): () => void {
+    this.changed();
+    let there = true;
+    return () => {
+      if (!there) return;
+      there = false;
+      remove();
+      this.changed();
+    };
+  }
+
+  #stopper(fallback: string): (name?: string) => void {
+    return (name: string = fallback): void => {
+      if (name === "") throw new ConfigError("hook-name", "A hook's stop name must not be empty");
+      this.#stopped = true;
+      this.stopRequested(name);
+    };
+  }
+
+  #codeEvent(kind: "code" | "instruction" | "block", linear: number, mnemonic: string): CodeEvent {
+    return { kind, linear: linear >>> 0, mnemonic, stop: this.#stopper(mnemonic === "" ? kind : mnemonic) };
+  }
+
+  #memoryEvent(access: MemoryAccess, linear: number, size: number, value: number): MemoryEvent {
+    return { kind: "memory", access, linear: linear >>> 0, size, value: value >>> 0, stop: this.#stopper("memory") };
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * Values by address range, with the fast questions a CPU asks: anything here, anything in this page? Single addresses
+ * lie in a map; longer ranges in a short list, in the order they were added. Warm.
+ */
+import { ConfigError } from "./errors.ts";
+
+/** A range of addresses or ports. */
+export interface AddressRange {
+  /** First address. */
+  readonly at: number;
+  /** How many; default 1. */
+  readonly size?: number;
+}
+
+interface Entry<T> {
+  readonly from: number;
+  /** Address after the last. */
+  readonly to: number;
+  readonly value: T;
+}
+
+/** Ordered multimap from address range to value. */
+export class HookRanges<T> {
+  #entries: readonly Entry<T>[] = [];
+  #pages: Set<number> = new Set();
+  #single: Set<number> = new Set();
+  #wide: readonly Entry<T>[] = [];
+  readonly #space: number;
+  readonly #noun: string;
+
+  /** @param space Number of addresses. @param noun What an address is, for messages. */
+  constructor(space: number, noun: string) {
+    this.#space = space;
+    this.#noun = noun;
+  }
+
+  /** How many are there. */
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  /** True when nothing is there. */
+  get empty(): boolean {
+    return this.#entries.length === 0;
+  }
+
+  /** Does one range cover everything? */
+  get whole(): boolean {
+    return this.#wide.some((e) => e.from === 0 && e.to === this.#space);
+  }
+
+  /**
+   * Adds a value.
+   * @returns Removes it.
+   * @throws {ConfigError} hook-range
+   */
+  add(where: number | AddressRange, value: T): () => void {
+    const from = typeof where === "number" ? where : where.at;
+    const size = typeof where === "number" ? 1 : where.size ?? 1;
+    if (!Number.isInteger(from) || !Number.isInteger(size) || from < 0 || size < 1 || from + size > this.#space) {
+      throw new ConfigError(
+        "hook-range",
+        `${this.#noun} range from ${hex(from)} with size ${hex(size)} must be non-empty and below ${hex(this.#space)}`,
+      );
+    }
+    const entry: Entry<T> = { from, to: from + size, value };
+    this.#set([...this.#entries, entry]);
+    return () => this.#set(this.#entries.filter((e) => e !== entry));
+  }
+
+  /** Is something at this address? */
+  hits(address: number): boolean {
+    if (this.#entries.length === 0) return false;
+    const at = address >>> 0;
+    return this.#single.has(at) || this.#wide.some((e) => e.from <= at && at < e.to);
+  }
+
+  /** Is something in this page (address >>> 12)? */
+  hitsPage(page: number): boolean {
+    if (this.#entries.length === 0) return false;
+    const from = (page >>> 0) * 4096;
+    return this.#pages.has(page >>> 0) || this.#wide.some((e) => e.from < from + 4096 && from < e.to);
+  }
+
+  /** Values at an address, in the order they were added. */
+  at(address: number): T[] {
+    return this.overlapping(address, 1);
+  }
+
+  /** Values whose range shares an address with `size` addresses from `address` (wrapping at the end). */
+  overlapping(address: number, size: number): T[] {
+    const out: T[] = [];
+    const to = address + size;
+    for (const e of this.#entries) {
+      if ((e.from < to && address < e.to) || (to > this.#space && e.from < to - this.#space)) out.push(e.value);
+    }
+    return out;
+  }
+
+  #set(entries: readonly Entry<T>[]): void {
+    this.#entries = entries;
+    this.#single = new Set();
+    this.#pages = new Set();
+    this.#wide = entries.filter((e) => e.to - e.from > 1);
+    for (const e of entries) {
+      if (e.to - e.from > 1) continue;
+      this.#single.add(e.from);
+      this.#pages.add(Math.floor(e.from / 4096));
+    }
+  }
+}
+
+function hex(value: number): string {
+  return Number.isInteger(value) ? `0x${value.toString(16)}` : String(value);
+}

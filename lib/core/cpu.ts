@@ -18,6 +18,30 @@ export type CpuExit =
 /** A register as a script sees it: u32 numbers, or bigint and Uint8Array for wide ones. */
 export type RegisterValue = number | bigint | Uint8Array;
 
+/**
+ * How a program loaded without firmware is entered. Architecture-neutral words; a CPU that does not know a mode or a
+ * register throws `ConfigError` with code `start-mode` or `register-name`.
+ */
+export interface CpuStart {
+  /**
+   * `real16`: real mode (segment bases 0). `flat32`: protected mode, ring 0, paging and interrupts off, all segments
+   * base 0 and limit 4 GiB without a table in memory unless `gdt` names one.
+   */
+  readonly mode: "real16" | "flat32";
+  /** Linear address of the first instruction, u32; in `real16` below 64 KiB, or with `cs` set: an offset. */
+  readonly entry: number;
+  /** Stack pointer, u32. */
+  readonly stack?: number;
+  /** Code selector; default 0 in `real16`, 8 in `flat32`. */
+  readonly code?: number;
+  /** Selector of the data and stack segments; default 0 in `real16`, 0x10 in `flat32`. */
+  readonly data?: number;
+  /** Descriptor table in guest memory: linear base and limit in bytes. */
+  readonly gdt?: { readonly base: number; readonly limit: number };
+  /** Registers by name, applied last. */
+  readonly registers?: { readonly [name: string]: RegisterValue };
+}
+
 /** One processor of a machine. */
 export interface Cpu extends Component {
   /** For example `i386`. */
@@ -43,6 +67,13 @@ export interface Cpu extends Component {
   interruptSlice(): void;
   /** Non-maskable interrupt. */
   nmi(): void;
+  /** While halted: may a maskable interrupt wake it? Absent: yes. */
+  readonly wakeable?: boolean;
+  /**
+   * Enters a program without firmware; called after {@linkcode Cpu.reset} with the program in memory. Absent: only
+   * firmware at the reset vector can be run.
+   */
+  start?(how: CpuStart): void;
   /** Names of all registers a script may read and write, in display order. */
   readonly registerNames: readonly string[];
   /** Reads a register by name. @throws {ConfigError} register-name */

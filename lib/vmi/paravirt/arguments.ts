@@ -1,0 +1,110 @@
+/**
+ * Reads the argument notation of the call table (`name@place`) and moves arguments and results between a guest's
+ * registers and plain values. Warm: once per observed call.
+ */
+import type { GuestContext } from "../../core/cpu.ts";
+import {
+  PARAVIRT_CALLS,
+  PARAVIRT_ENTRIES,
+  type ParavirtName,
+  type ParavirtPlace,
+  type ParavirtResult,
+  type ParavirtRow,
+} from "../../spec/paravirt_calls.ts";
+import { Reg } from "../../spec/i386_regs.ts";
+
+/** Name of an argument as written in the table. */
+type ArgName<S> = S extends `${infer N}@${string}` ? N : never;
+/** Its value: a 64-bit argument is a bigint, any other a u32 number. */
+type ArgValue<S> = S extends `${string},${string}` ? bigint : number;
+/** Row of a call by name. */
+type RowOf<N extends ParavirtName> = Extract<ParavirtRow, { readonly name: N }>;
+
+/** Arguments of the call `N` by name: u32 numbers, bigint for 64 bits. */
+export type ParavirtArgs<N extends ParavirtName> = {
+  readonly [S in RowOf<N>["args"][number] as ArgName<S>]: ArgValue<S>;
+};
+
+/** Arguments of whatever call. */
+export type AnyArgs = Readonly<Record<string, number | bigint>>;
+
+/** One argument, taken apart. */
+export interface ArgPlan {
+  /** Name in the table. */
+  readonly name: string;
+  /** Where its words are, low first. */
+  readonly places: readonly ParavirtPlace[];
+}
+
+/** A call or entry, taken apart. */
+export interface CallPlan {
+  /** Number; the two entries count on after the calls. */
+  readonly no: number;
+  /** The interface's own name. */
+  readonly name: ParavirtName;
+  /** Arguments in order. */
+  readonly args: readonly ArgPlan[];
+  /** Where the result goes. */
+  readonly result: ParavirtResult;
+  /** Words of the stack that arguments take. */
+  readonly stackWords: number;
+}
+
+/** All calls and then the two entries, by number. */
+export const PLANS: readonly CallPlan[] = [...PARAVIRT_CALLS, ...PARAVIRT_ENTRIES].map(plan);
+
+const BY_NAME: ReadonlyMap<string, CallPlan> = new Map(PLANS.map((p) => [p.name, p]));
+
+/** The call of that name, or `undefined`. */
+export function planOf(name: string): CallPlan | undefined {
+  return BY_NAME.get(name);
+}
+
+function plan(row: ParavirtRow): CallPlan {
+  const args = row.args.map((text: string): ArgPlan => {
+    const [name = "", places = ""] = text.split("@");
+    return { name, places: places.split(",") as ParavirtPlace[] };
+  });
+  const stackWords = args.flatMap((a) => a.places).filter((p) => p.startsWith("stack")).length;
+  return { no: row.no, name: row.name, args, result: row.result, stackWords };
+}
+
+/** Arguments as the guest's registers and stack hold them at entry; `undefined`: the stack is not mapped. */
+export function readArgs(guest: GuestContext, call: CallPlan): AnyArgs | undefined {
+  const stack = new Uint8Array(4 * call.stackWords);
+  if (stack.length > 0 && !guest.peek((guest.reg(Reg.esp) + 4) >>> 0, stack)) return undefined;
+  const words = new DataView(stack.buffer);
+  const word = (p: ParavirtPlace): number =>
+    p === "stack0" ? words.getUint32(0, true) : p === "stack1" ? words.getUint32(4, true) : guest.reg(Reg[p]) >>> 0;
+  const args: Record<string, number | bigint> = {};
+  for (const { name, places: [low, high] } of call.args) {
+    if (low === undefined) continue;
+    args[name] = high === undefined ? word(low) : BigInt(word(low)) | BigInt(word(high)) << 32n;
+  }
+  return args;
+}
+
+/** The words of given arguments by place; a missing argument is 0. */
+export function placeArgs(call: CallPlan, args: AnyArgs): Map<ParavirtPlace, number> {
+  const placed = new Map<ParavirtPlace, number>();
+  for (const { name, places } of call.args) {
+    const value = BigInt.asUintN(64, BigInt(args[name] ?? 0));
+    places.forEach((p, i) => placed.set(p, Number((value >> BigInt(32 * i)) & 0xffffffffn)));
+  }
+  return placed;
+}
+
+/** The result as the guest's registers hold it at return. */
+export function readResult(guest: GuestContext, call: CallPlan): number | bigint | undefined {
+  const eax = guest.reg(Reg.eax) >>> 0;
+  if (call.result === "edx:eax") return BigInt(eax) | BigInt(guest.reg(Reg.edx) >>> 0) << 32n;
+  return call.result === "none" || call.result === "no-return" ? undefined : eax;
+}
+
+/** Puts a result where the call returns it; a call without result ignores it. */
+export function writeResult(guest: GuestContext, call: CallPlan, result: number | bigint): void {
+  if (call.result === "none" || call.result === "no-return") return;
+  const value = BigInt.asUintN(64, BigInt(result));
+  guest.setReg(Reg.eax, Number(value & 0xffffffffn));
+  if (call.result === "edx:eax") guest.setReg(Reg.edx, Number(value >> 32n));
+}

@@ -1,0 +1,106 @@
+/**
+ * The contract of a paravirtual backend: who answers the calls of the guest, and how.
+ *
+ * For each call a backend plans a slot of the ROM: nothing (the guest keeps its native way), no operation, or code. Code
+ * may begin with a trap (a hypercall instruction): then {@linkcode ParavirtBackend.call} is asked first, and the code
+ * behind the trap runs only if it answers `"native"`. A slot without trap costs the guest a call and a return, and the
+ * host nothing. A backend of one's own is an object of this interface. Cold contract, warm calls.
+ */
+import type { Clock } from "../../core/clock.ts";
+import type { FieldValue, Section } from "../../core/component.ts";
+import type { GuestContext } from "../../core/cpu.ts";
+import type { ParavirtName } from "../../spec/paravirt_calls.ts";
+import type { AnyArgs, ParavirtArgs } from "./arguments.ts";
+
+/** Why a hypercall ended the guest. */
+export type KillCode =
+  /** The trap at this place belongs to no call. */
+  | "unknown-call"
+  /** An argument has no meaning, or the stack that holds it is not mapped. */
+  | "bad-argument"
+  /** The backend was told to answer every call and has no answer to this one. */
+  | "unanswered"
+  /** A script refused the call. */
+  | "refused";
+
+/** Ends the guest. */
+export interface Kill {
+  /** The reason. */
+  readonly kill: KillCode;
+}
+
+/**
+ * What a call is answered with: a result, `undefined` (nothing, or registers set by hand through
+ * {@linkcode ParavirtCall.guest}), `"native"` (go on with the code in the slot), or the end of the guest.
+ */
+export type CallAnswer = number | bigint | undefined | "native" | Kill;
+
+/** One call of the guest, as backends and scripts see it. */
+export interface ParavirtCall<N extends ParavirtName = ParavirtName> {
+  /** Number; the two entries count on after the calls. */
+  readonly no: number;
+  /** The interface's own name. */
+  readonly name: N;
+  /** Arguments by the names of the call table: u32, bigint for 64 bits. */
+  readonly args: ParavirtName extends N ? AnyArgs : ParavirtArgs<N>;
+  /** Linear address of the slot. */
+  readonly eip: number;
+  /** Return address: the instruction after the guest's call. Meaningless where the guest jumps (IRET, SYSEXIT). */
+  readonly from: number;
+  /** Virtual time in ticks. */
+  readonly time: number;
+  /** The guest, at the entry of the call. */
+  readonly guest: GuestContext;
+  /** Asks the run to end with the stop reason `hook` of this name at this instruction boundary. */
+  stop(name: string): void;
+  /** Ends the run as `killed`; the call is not answered. */
+  kill(code?: KillCode): void;
+}
+
+/** What the ROM holds for a call. */
+export type SlotPlan =
+  /** The guest keeps its native operation. */
+  | { readonly reloc: "none" }
+  /** The guest erases the operation. */
+  | { readonly reloc: "nop" }
+  /** Code that the guest reaches by CALL or JMP. */
+  | {
+    readonly reloc: "call" | "jump";
+    /** True: a hypercall instruction stands before the code. */
+    readonly trap: boolean;
+    /** Lines of code, each `hex bytes | mnemonic`. Position independent. */
+    readonly code: readonly string[];
+  };
+
+/** What a machine gives a backend. */
+export interface ParavirtHost {
+  /** Virtual time. */
+  readonly clock: Clock;
+  /** An edge on interrupt line 0, where the alarms are wired. */
+  raiseTimer(): void;
+  /** Leaves an entry in the machine's trace. */
+  trace(text: string): void;
+}
+
+/** Who answers the calls. */
+export interface ParavirtBackend {
+  /** For example `native`. */
+  readonly name: string;
+  /** Called once, before the first reset. */
+  attach(host: ParavirtHost): void;
+  /** What the ROM holds for this call (or `Init`); asked once for each when the ROM is built. */
+  slot(name: ParavirtName): SlotPlan;
+  /** Answers a trap; the guest stands at its hypercall instruction. */
+  call(call: ParavirtCall): CallAnswer;
+  /** Power-on state. */
+  reset(): void;
+  /** Saves complete state. */
+  save(): Section;
+  /** Restores what `save` gave. */
+  load(section: Section): void;
+}
+
+/** A section of a backend, to be nested in the section of the machine's paravirtual part. */
+export function sectionValue(section: Section): FieldValue {
+  return { version: section.version, fields: section.fields };
+}

@@ -1,0 +1,115 @@
+import {
+  ParavirtPciHeader,
+  ParavirtPnpHeader,
+  ParavirtProbe,
+  ParavirtReloc,
+  ParavirtRomHeader,
+} from "../../../../lib/spec/paravirt_rom.ts";
+import { PARAVIRT_CALL_COUNT, PARAVIRT_CALLS } from "../../../../lib/spec/paravirt_calls.ts";
+import { PLANS } from "../../../../lib/vmi/paravirt/arguments.ts";
+import { native } from "../../../../lib/vmi/paravirt/backends/native.ts";
+import { scripted } from "../../../../lib/vmi/paravirt/backends/scripted.ts";
+import { formatParavirtRom, listParavirtRom } from "../../../../lib/vmi/paravirt/listing.ts";
+import { buildParavirtRom, STRIDE } from "../../../../lib/vmi/paravirt/rom.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../../../scripts/deps/std.ts";
+import { tool } from "../../../guests/tool.ts";
+
+Deno.test("PARAVIRT_CALLS is indexed by number and names are unique", () => {
+  PARAVIRT_CALLS.forEach((row, n) => assertEquals(row.no, n));
+  assertEquals(PARAVIRT_CALLS.length, PARAVIRT_CALL_COUNT);
+  assertEquals(new Set(PLANS.map((p) => p.name)).size, PARAVIRT_CALL_COUNT + 2);
+});
+
+Deno.test("buildParavirtRom makes a header that every check of a guest accepts", () => {
+  const { bytes } = buildParavirtRom(native(), { virtualTop: 0xfc000000, version: [1, 2] });
+  const view = new DataView(bytes.buffer);
+  const h = ParavirtRomHeader;
+  assertEquals([...bytes.subarray(0, 2)], [0x55, 0xaa]);
+  assertEquals(text(bytes, h.signature).slice(0, 4), "cVmi");
+  assertEquals([bytes[h.apiMajor], bytes[h.apiMinor]], [3, 0]);
+  assertEquals((bytes[h.length] ?? 0) * 512, bytes.length);
+  assertEquals(bytes.length % ParavirtProbe.step, 0);
+  assertEquals(bytes.reduce((sum, b) => sum + b, 0) & 0xff, 0);
+  assertEquals(view.getUint32(h.virtualTop, true), 0xfc000000);
+  assertEquals(text(bytes, view.getUint16(h.licence, true)), "GPL");
+  const pci = view.getUint16(h.pci, true);
+  assertEquals(text(bytes, pci).slice(0, 4), "PCIR");
+  assertEquals(view.getUint16(pci + ParavirtPciHeader.vendor, true), 0x15ad);
+  assertEquals(view.getUint16(pci + ParavirtPciHeader.device, true), 0x0801);
+  assertEquals([bytes[pci + ParavirtPciHeader.romMajor], bytes[pci + ParavirtPciHeader.romMinor]], [1, 2]);
+  const pnp = view.getUint16(h.pnp, true);
+  assertEquals(text(bytes, pnp).slice(0, 4), "$PnP");
+  const sum = bytes.subarray(pnp, pnp + ParavirtPnpHeader.bytes).reduce((a, b) => a + b, 0);
+  assertEquals(sum & 0xff, 0);
+  assertEquals(text(bytes, view.getUint16(pnp + ParavirtPnpHeader.manufacturer, true)), "vmikit");
+});
+
+Deno.test("buildParavirtRom answers IRET and SYSEXIT with a jump and the interrupt-flag calls with a call", () => {
+  for (const backend of [native(), native({ hypercalls: false }), scripted()]) {
+    const { slots } = buildParavirtRom(backend);
+    for (const name of ["IRET", "SYSEXIT"]) {
+      assertEquals(slots.find((s) => s.name === name)?.reloc, ParavirtReloc.jumpRel);
+    }
+    for (const no of [29, 30, 31, 32]) assertEquals(slots[no]?.reloc, ParavirtReloc.callRel);
+  }
+});
+
+Deno.test("buildParavirtRom plans all time calls or none", () => {
+  for (const [hypercalls, want] of [[true, ParavirtReloc.callRel], [false, ParavirtReloc.none]] as const) {
+    const { slots } = buildParavirtRom(native({ hypercalls }));
+    for (let no = 66; no <= 71; no++) assertEquals(slots[no]?.reloc, want);
+  }
+});
+
+Deno.test("buildParavirtRom refuses code longer than a slot", () => {
+  const plan = { reloc: "call", trap: false, code: Array(STRIDE + 1).fill("90 | nop") } as const;
+  assertThrows(() => buildParavirtRom({ name: "long", slot: () => plan }), Error, "plans 65 bytes for CPUID");
+});
+
+Deno.test("formatParavirtRom names each call once and lists its bytes", () => {
+  const rom = buildParavirtRom(native());
+  const listing = formatParavirtRom(rom, 0xc8000);
+  assertStringIncludes(listing, "38 SetPxE CALL_REL\n   000c8b80  89 02 ");
+  assertStringIncludes(listing, "63 APICWrite NONE\n64 APICRead NONE\n");
+  for (const row of listParavirtRom(rom)) {
+    assertEquals([...rom.bytes.subarray(row.address, row.address + row.bytes.length)], [...row.bytes]);
+  }
+});
+
+Deno.test("every line of ROM code has the bytes that nasm gives its mnemonic", async (t) => {
+  const nasm = await tool("nasm");
+  await t.step({
+    name: nasm.available ? nasm.version : nasm.reason,
+    ignore: !nasm.available,
+    fn: () => {
+      if (!nasm.available) return;
+      const rows = [native(), scripted()].flatMap((b) => listParavirtRom(buildParavirtRom(b)))
+        .filter((r) => r.bytes.length > 0);
+      // Forms with a choice of encodings are written as the ROM has them.
+      const source = rows.map((r) => `times ($$-$)&15 db 0x90\n${spell(r.text)}`).join("\n");
+      const folder = Deno.makeTempDirSync();
+      try {
+        Deno.writeTextFileSync(`${folder}/a.asm`, `bits 32\n${source}\n`);
+        const args = ["-O0", "-f", "bin", "-o", `${folder}/a.bin`, `${folder}/a.asm`];
+        const { success, stderr } = new Deno.Command(nasm.path, { args }).outputSync();
+        assert(success, new TextDecoder().decode(stderr));
+        const out = Deno.readFileSync(`${folder}/a.bin`);
+        rows.forEach((r, i) => {
+          assertEquals([...out.subarray(16 * i, 16 * i + r.bytes.length)], [...r.bytes], r.text);
+        });
+      } finally {
+        Deno.removeSync(folder, { recursive: true });
+      }
+    },
+  });
+});
+
+function spell(line: string): string {
+  return line.replace(/^(j\w+) \$/, "$1 short $").replace(/^rep (\w+)w$/, "rep $1w")
+    .replace(/^(cmp \w+, )(0x4a|\d)$/, "$1byte $2")
+    .replace(/^(movzx|lea)(.*)\[/, "$1$2[dword ").replace(/\[dword ecx\+eax/, "[dword ecx+eax");
+}
+
+function text(bytes: Uint8Array, at: number): string {
+  return new TextDecoder().decode(bytes.subarray(at, bytes.indexOf(0, at)));
+}

@@ -1,0 +1,69 @@
+/**
+ * What a board adds between CPUs and devices: interrupt lines and controllers, registers that belong to the platform,
+ * and a hypervisor interface. Contracts only; presets bring implementations, a user may bring another. Cold.
+ */
+import type { InterruptController, IrqLine } from "../core/bus.ts";
+import type { Cpu, GuestContext } from "../core/cpu.ts";
+import type { Component } from "../core/component.ts";
+import type { HookTable } from "../core/hooks.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Region } from "../memory/region.ts";
+
+/** Interrupt routing of a board. */
+export interface Platform {
+  /** Line `n` as devices drive it; see `DeviceHost.irq`. */
+  irq(n: number): IrqLine;
+  /** What delivers vectors to CPU `index`. */
+  interrupts(index: number): InterruptController | undefined;
+  /** Called once: `changed` is to be called whenever a controller's `pending` may have changed. */
+  listen(changed: () => void): void;
+  /** Reads a model-specific register of CPU `index`; undefined: not there. Low and high i32. */
+  readMsr?(index: number, msr: number): readonly [number, number] | undefined;
+  /** Writes one; false: not there. */
+  writeMsr?(index: number, msr: number, low: number, high: number): boolean;
+  /** FERR#; see `CpuBus.ferr`. */
+  ferr?(index: number): boolean;
+  /** Called once, after all CPUs were made: for INIT, start-up and NMI messages. */
+  connect?(cpus: readonly Cpu[]): void;
+}
+
+/** What a hypervisor interface sees of its machine. */
+export interface HypervisorHost {
+  /** CPUs, in order. */
+  readonly cpus: readonly Cpu[];
+  /** The guest as seen from a stopped CPU; throws `ConfigError` (guest-context) if that CPU offers none. */
+  context(index: number): GuestContext;
+  /** Virtual time. */
+  readonly clock: Clock;
+  /** Hooks; hypercall hooks are fired by the interface. */
+  readonly hooks: HookTable;
+  /** Interrupt lines of the board, for virtual interrupts. */
+  irq(n: number): IrqLine;
+  /** Adds virtual cycles of the cost model at the current instruction. */
+  charge(ticks: number): void;
+  /** Ends the run as `killed`; the first cause wins. */
+  kill(call: string, code: string): void;
+  /** Leaves a trace entry. */
+  trace(kind: string, text: string): void;
+}
+
+/**
+ * A hypervisor interface in a machine, e.g. the paravirtual one: a component whose ROM is mapped and to which hypercall
+ * instructions go.
+ */
+export interface Hypervisor extends Component {
+  /** Regions it brings (its option ROM). */
+  readonly regions: readonly Region[];
+  /** Called once, before the first reset. */
+  attach(host: HypervisorHost): void;
+  /** See `CpuBus.hypercall`. */
+  hypercall(cpu: number): boolean;
+  /** A call made by a script, as if the guest had called at this boundary. Arguments by name or in order. */
+  call?(name: string, args: { readonly [name: string]: number | bigint }): number | bigint;
+}
+
+/** A CPU that a hypervisor can look into. */
+export interface ContextCpu extends Cpu {
+  /** Valid while the CPU stands at an instruction boundary. */
+  readonly context: GuestContext;
+}

@@ -1,0 +1,387 @@
+/**
+ * The paravirtual part of a machine: its ROM, its backend, and what scripts ask of the calls.
+ *
+ * Two ways lead here. A slot with a trap executes a hypercall instruction: {@linkcode Paravirt.hypercall} finds the call
+ * from EIP, asks before-functions, override and backend in this order, writes the result and lets the guest go on at the
+ * slot's RET. A slot of plain code is seen through one code hook over the ROM's slots, which exists only while something
+ * observes: at a slot's first instruction the call begins, at its RET the result is read. An overridden call skips from
+ * its first instruction to the caller; its code does not run. The ROM is never patched, so what a guest reads, and the
+ * time its code takes, are the same with and without observers.
+ *
+ * The guest chooses where the ROM is in linear space. The first trap (Init) shows it: the page under EIP, or one of the
+ * pages before it, holds the ROM's header.
+ *
+ * Guest faults that reading guest memory raises pass through as the CPU's own fault object. An Error thrown by a script
+ * becomes a ConfigError that the machine throws once the CPU stands; the call then counts as answered with nothing.
+ * Sources: Paravirtualization API 2.0, appendix A. Warm.
+ *
+ * Not emulated: a guest that calls plain-code slots at a second linear alias before any trap at that alias is not
+ * observed there; with a backend that never traps, nothing is observed.
+ */
+import type { Component, Section } from "../../core/component.ts";
+import type { GuestContext } from "../../core/cpu.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { Reg } from "../../spec/i386_regs.ts";
+import { PARAVIRT_CALL_COUNT, type ParavirtName } from "../../spec/paravirt_calls.ts";
+import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
+import { checkAnswer, isKill } from "./answer.ts";
+import { type AnyArgs, type CallPlan, PLANS, readArgs, readResult, writeResult } from "./arguments.ts";
+import {
+  type CallAnswer,
+  type KillCode,
+  type ParavirtBackend,
+  type ParavirtCall,
+  type ParavirtHost,
+  sectionValue,
+} from "./backend.ts";
+import { type AfterFn, type BeforeFn, known, Observers, type OverrideFn } from "./observers.ts";
+import type { RecordEntry, Recording } from "./record.ts";
+import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
+
+/** What the machine does for the dispatcher, beside what it does for the backend. */
+export interface DispatchHost extends ParavirtHost {
+  /** Ends the run with the stop reason `hook`. */
+  stop(name: string): void;
+  /** Ends the run with the stop reason `killed`. */
+  kill(call: string, code: KillCode, eip: number): void;
+  /** Ends the run and throws this error from it. */
+  fail(error: ConfigError): void;
+  /**
+   * Calls `fn` before each instruction in a range of linear addresses. @returns Removes the watch.
+   */
+  watch(
+    at: number,
+    size: number,
+    fn: (guest: GuestContext, linear: number, stop: (name: string) => void) => void,
+  ): () => void;
+}
+
+interface Pending {
+  readonly no: number;
+  readonly esp: number;
+  readonly call: ParavirtCall;
+  readonly entries: readonly MutableEntry[];
+}
+
+type MutableEntry = { -readonly [K in keyof RecordEntry]: RecordEntry[K] };
+
+/** More open calls than this are forgotten, oldest first: their guest threads never came back. */
+const MOST_PENDING = 256;
+
+/** The paravirtual part of one machine. */
+export class Paravirt implements Component {
+  /** Name of the component. */
+  readonly name: string = "paravirt";
+  /** The ROM as built for the backend. */
+  readonly rom: ParavirtRom;
+  /** Who answers. */
+  readonly backend: ParavirtBackend;
+  readonly #host: DispatchHost;
+  readonly #observers: Observers = new Observers(() => this.#rewatch());
+  readonly #watches = new Map<number, () => void>();
+  readonly #bases = new Set<number>();
+  readonly #returns = new Map<number, number>();
+  #pending: Pending[] = [];
+  #injected: (() => void) | undefined;
+
+  /** @throws {ConfigError} rom-slot, rom-size */
+  constructor(backend: ParavirtBackend, host: DispatchHost, options: ParavirtRomOptions = {}) {
+    this.backend = backend;
+    this.#host = host;
+    this.rom = buildParavirtRom(backend, options);
+    for (const slot of this.rom.slots) for (const at of slot.returns) this.#returns.set(at, slot.no);
+    backend.attach(host);
+  }
+
+  // --- for scripts
+
+  /** Starts a record of every call: name, arguments, result, EIP, time. */
+  record(): Recording {
+    return this.#observers.record();
+  }
+
+  /** Calls `fn` at the entry of each call of this name. @throws {ConfigError} paravirt-call */
+  before<N extends ParavirtName>(name: N, fn: BeforeFn<N>): () => void {
+    return this.#observers.addBefore(name, fn as unknown as BeforeFn);
+  }
+
+  /** Calls `fn` when a call of this name has its result. @throws {ConfigError} paravirt-call */
+  after<N extends ParavirtName>(name: N, fn: AfterFn<N>): () => void {
+    return this.#observers.addAfter(name, fn as unknown as AfterFn);
+  }
+
+  /**
+   * Answers each call of this name in place of the backend. @throws {ConfigError} paravirt-call: no such call, it does
+   * not return, or the ROM tells the guest that there is none.
+   */
+  override<N extends ParavirtName>(name: N, fn: OverrideFn<N>): () => void {
+    const slot = this.slot(name);
+    if (slot.lines.length === 0) {
+      throw new ConfigError(
+        "paravirt-call",
+        `Backend ${this.backend.name} tells the guest to do ${name} natively, so an override would never be asked; ` +
+          `use scripted({ ${name}: ... })`,
+      );
+    }
+    return this.#observers.setOverride(name, fn as unknown as OverrideFn);
+  }
+
+  /** The slot of a call in the ROM. @throws {ConfigError} paravirt-call */
+  slot(name: string): RomSlot {
+    return this.rom.slots[known(name).no] as RomSlot;
+  }
+
+  /** Linear address of the ROM as the guest sees it, or -1 as long as no trap has shown it. */
+  get base(): number {
+    return [...this.#bases].at(-1) ?? -1;
+  }
+
+  // --- for the machine
+
+  /**
+   * The CPU stands at a hypercall instruction. @returns False: not ours, the instruction is undefined.
+   */
+  hypercall(guest: GuestContext): boolean {
+    const eip = guest.eip >>> 0;
+    const base = this.#findBase(guest, eip);
+    if (base < 0) return false;
+    const offset = eip - base;
+    if (offset === this.rom.returnAt && this.#injected !== undefined) {
+      this.#injected();
+      return true;
+    }
+    const no = (offset - this.rom.slotsAt) / STRIDE;
+    const slot = Number.isInteger(no) ? this.rom.slots[no] : undefined;
+    const plan = PLANS[no];
+    if (slot === undefined || plan === undefined || !slot.trap) {
+      this.#host.kill(`offset 0x${offset.toString(16)} of the ROM`, "unknown-call", eip);
+      return true;
+    }
+    this.#answerTrap(guest, plan, slot, base);
+    return true;
+  }
+
+  /** Answers a call that has no guest code, as if the guest had made it: for injection. */
+  answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): CallAnswer {
+    const call = this.#makeCall(guest, plan, args, guest.eip >>> 0, (name) => this.#host.stop(name));
+    const entries = this.#enter(call);
+    let answer = this.#observers.override(plan.no)?.(call);
+    if (answer === "native" || !this.#observers.override(plan.no)) answer = this.backend.call(call);
+    this.#leave(call, entries, typeof answer === "object" || answer === "native" ? undefined : answer);
+    return answer;
+  }
+
+  /** Sets what happens when an injected call reaches its return place; `undefined`: nothing is injected. */
+  onInjectedReturn(fn: (() => void) | undefined): void {
+    this.#injected = fn;
+  }
+
+  /** Power-on state; observers stay. */
+  reset(): void {
+    this.#forget();
+    this.backend.reset();
+  }
+
+  /** Saves the backend and where the guest has the ROM; observers are the script's. */
+  save(): Section {
+    return {
+      version: 1,
+      fields: {
+        backend: this.backend.name,
+        bases: [...this.#bases],
+        state: sectionValue(this.backend.save()),
+      },
+    };
+  }
+
+  /** Restores; calls that were open are no longer observed. @throws {ConfigError} snapshot-version, snapshot-mismatch */
+  load(section: Section): void {
+    if (section.version !== 1) {
+      throw new ConfigError(
+        "snapshot-version",
+        `Paravirt section has version ${section.version}, this library reads 1`,
+      );
+    }
+    if (section.fields["backend"] !== this.backend.name) {
+      throw new ConfigError(
+        "snapshot-mismatch",
+        `Snapshot has paravirtual backend ${section.fields["backend"]}, this machine has ${this.backend.name}`,
+      );
+    }
+    this.#forget();
+    for (const base of section.fields["bases"] as readonly number[]) this.#bases.add(base);
+    this.backend.load(section.fields["state"] as unknown as Section);
+    this.#rewatch();
+  }
+
+  #forget(): void {
+    this.#pending = [];
+    this.#bases.clear();
+    this.#rewatch();
+  }
+
+  // --- traps
+
+  #answerTrap(guest: GuestContext, plan: CallPlan, slot: RomSlot, base: number): void {
+    const eip = guest.eip >>> 0;
+    const args = readArgs(guest, plan);
+    if (args === undefined) return this.#host.kill(plan.name, "bad-argument", eip);
+    let refused: KillCode | undefined;
+    const call = this.#makeCall(guest, plan, args, eip, (name) => this.#host.stop(name), (code) => refused ??= code);
+    try {
+      const entries = this.#enter(call);
+      if (refused !== undefined) return this.#host.kill(plan.name, refused, eip);
+      let answer = this.#observers.override(plan.no)?.(call);
+      if (answer === "native" || this.#observers.override(plan.no) === undefined) answer = this.backend.call(call);
+      if (refused !== undefined) return this.#host.kill(plan.name, refused, eip);
+      if (isKill(answer)) return this.#host.kill(plan.name, answer.kill, eip);
+      if (answer === "native") return this.#await(call, entries, plan, guest);
+      checkAnswer(plan, answer);
+      if (answer !== undefined) writeResult(guest, plan, answer);
+      this.#leave(call, entries, answer ?? readResult(guest, plan));
+    } catch (error) {
+      this.#scriptFailed(plan, error);
+    }
+    const back = slot.returns.at(-1);
+    if (back !== undefined && guest.eip >>> 0 === eip) guest.eip = base + back;
+  }
+
+  // --- plain code, watched
+
+  #seen(guest: GuestContext, base: number, linear: number, stop: (name: string) => void): void {
+    const offset = linear - base;
+    const ended = this.#returns.get(offset);
+    const no = (offset - this.rom.slotsAt) / STRIDE;
+    const slot = this.rom.slots[no];
+    if (slot !== undefined && !slot.trap && slot.lines.length > 0 && this.#observers.wants(no)) {
+      const went = this.#codeCall(guest, PLANS[no] as CallPlan, stop);
+      if (went) return;
+    }
+    if (ended !== undefined) this.#codeReturn(guest, ended);
+  }
+
+  /** A slot of plain code begins. @returns True if an override answered, and EIP is back at the caller. */
+  #codeCall(guest: GuestContext, plan: CallPlan, stop: (name: string) => void): boolean {
+    const eip = guest.eip >>> 0;
+    const args = readArgs(guest, plan) ?? {};
+    let refused: KillCode | undefined;
+    const call = this.#makeCall(guest, plan, args, eip, stop, (code) => refused ??= code);
+    try {
+      const entries = this.#enter(call);
+      const answer = refused === undefined ? this.#observers.override(plan.no)?.(call) : undefined;
+      const kill = refused ?? (isKill(answer) ? answer.kill : undefined);
+      if (kill !== undefined) {
+        this.#host.kill(plan.name, kill, eip);
+        return false;
+      }
+      if (this.#observers.override(plan.no) === undefined || answer === "native" || isKill(answer)) {
+        this.#await(call, entries, plan, guest);
+        return false;
+      }
+      checkAnswer(plan, answer);
+      if (answer !== undefined) writeResult(guest, plan, answer);
+      if (guest.eip >>> 0 === eip) {
+        guest.setReg(Reg.esp, (guest.reg(Reg.esp) + 4) >>> 0);
+        guest.eip = call.from;
+      }
+      this.#leave(call, entries, answer ?? readResult(guest, plan));
+      return true;
+    } catch (error) {
+      this.#scriptFailed(plan, error);
+      return false;
+    }
+  }
+
+  #codeReturn(guest: GuestContext, no: number): void {
+    const esp = guest.reg(Reg.esp) >>> 0;
+    const at = this.#pending.findLastIndex((p) => p.no === no && p.esp === esp);
+    const pending = this.#pending[at];
+    const plan = PLANS[no];
+    if (pending === undefined || plan === undefined) return;
+    this.#pending.splice(at, 1);
+    try {
+      this.#leave(pending.call, pending.entries, readResult(guest, plan));
+    } catch (error) {
+      this.#scriptFailed(plan, error);
+    }
+  }
+
+  // --- both
+
+  #enter(call: ParavirtCall): MutableEntry[] {
+    const { no, name, args, eip, from, time } = call;
+    const entries = this.#observers.recordings.map((recording) => {
+      const entry: MutableEntry = { no, name, args, result: undefined, eip, from, time };
+      recording.add(entry);
+      return entry;
+    });
+    for (const fn of this.#observers.before(no)) fn(call);
+    return entries;
+  }
+
+  #leave(call: ParavirtCall, entries: readonly MutableEntry[], result: number | bigint | undefined): void {
+    for (const entry of entries) entry.result = result;
+    for (const fn of this.#observers.after(call.no)) fn(call, result);
+  }
+
+  /** The call goes on in guest code; its result is read at the slot's RET, if anybody wants to know. */
+  #await(call: ParavirtCall, entries: readonly MutableEntry[], plan: CallPlan, guest: GuestContext): void {
+    if (plan.result === "no-return") return;
+    if (entries.length === 0 && this.#observers.after(plan.no).length === 0) return;
+    this.#pending.push({ no: plan.no, esp: guest.reg(Reg.esp) >>> 0, call, entries });
+    if (this.#pending.length > MOST_PENDING) this.#pending.shift();
+  }
+
+  #makeCall(
+    guest: GuestContext,
+    plan: CallPlan,
+    args: AnyArgs,
+    eip: number,
+    stop: (name: string) => void,
+    kill: (code: KillCode) => void = () => {},
+  ): ParavirtCall {
+    const word = new Uint8Array(4);
+    const there = guest.peek(guest.reg(Reg.esp) >>> 0, word);
+    const from = there ? new DataView(word.buffer).getUint32(0, true) : 0;
+    const refuse = (code: KillCode = "refused"): void => kill(code);
+    return { no: plan.no, name: plan.name, args, eip, from, time: guest.now(), guest, stop, kill: refuse };
+  }
+
+  #scriptFailed(plan: CallPlan, error: unknown): void {
+    if (!(error instanceof Error)) throw error; // a guest fault on its way to the guest
+    const failure = new ConfigError("paravirt-script", `A function for ${plan.name} failed: ${error.message}`);
+    failure.cause = error;
+    this.#host.fail(failure);
+  }
+
+  /** Linear address of the ROM around `eip`, or -1. */
+  #findBase(guest: GuestContext, eip: number): number {
+    for (const base of this.#bases) if (eip >= base && eip < base + this.rom.bytes.length) return base;
+    const header = new Uint8Array(ParavirtRomHeader.size);
+    for (let back = 0; back < this.rom.bytes.length; back += 2048) {
+      const base = ((eip & ~2047) - back) >>> 0;
+      if (!guest.peek(base, header) || header.some((b, i) => b !== this.rom.bytes[i])) continue;
+      this.#bases.add(base);
+      this.#rewatch();
+      return base;
+    }
+    return -1;
+  }
+
+  /** One code hook over the slots for each place of the ROM, only while something observes. */
+  #rewatch(): void {
+    const size = (PARAVIRT_CALL_COUNT + 2) * STRIDE;
+    for (const [base, remove] of this.#watches) {
+      if (this.#observers.any && this.#bases.has(base)) continue;
+      remove();
+      this.#watches.delete(base);
+    }
+    if (!this.#observers.any) return;
+    for (const base of this.#bases) {
+      if (this.#watches.has(base)) continue;
+      const seen = (guest: GuestContext, linear: number, stop: (name: string) => void): void =>
+        this.#seen(guest, base, linear, stop);
+      this.#watches.set(base, this.#host.watch(base + this.rom.slotsAt, size, seen));
+    }
+  }
+}

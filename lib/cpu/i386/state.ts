@@ -84,6 +84,13 @@ export const Layout = {
   nmiBlocked: 532,
   /** 1 when an NMI waits. */
   nmiPending: 536,
+  /** Added to virtual time by RDTSC, 64 bit: set by WRMSR. */
+  tscLow: 540,
+  tscHigh: 544,
+  /** EIP of the first byte of the linear page that code is running in; EIP is this plus a record's page offset. */
+  codeBase: 548,
+  /** Byte address of the jump cache in use (depends on CPL). */
+  jumpCache: 552,
   /** x87: eight registers R0-R7 (physical, not ST-relative), 16 bytes each: mantissa low, mantissa high, sign and exponent. */
   fpr: 1024,
   /** x87 control word, status word without TOP, TOP (0-7), tag bits (bit n = 1: Rn empty). */

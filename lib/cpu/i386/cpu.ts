@@ -1,0 +1,420 @@
+/**
+ * The i386 CPU: the run loop between instructions, and the context in which instructions written in TypeScript run.
+ *
+ * An engine executes instructions until its count is used up or somebody asks for attention; between slices this loop
+ * delivers traps, NMI and interrupts, wakes from HLT, and steps one instruction at a time while something must be seen
+ * at every instruction (trap flag, breakpoints, code hooks, interrupt shadow). Every attempt to execute an instruction
+ * and every delivery counts one tick; so does each iteration of a repeated string instruction.
+ * Sources: SDM-3A 6.7 to 6.9, 17.2, 17.3. Warm.
+ *
+ * Not emulated: SMM, VME and PVI, performance counters, machine checks, last-branch records.
+ */
+import type { InterruptController } from "../../core/bus.ts";
+import type { Section } from "../../core/component.ts";
+import type { Cpu, CpuExit, RegisterValue } from "../../core/cpu.ts";
+import { ConfigError } from "../../core/errors.ts";
+import type { HookTable } from "../../core/hooks.ts";
+import type { CpuBoard } from "../../memory/board.ts";
+import { Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
+import type { Context, CpuBus, Op } from "./context.ts";
+import type { Engine, EngineFactory } from "./engine.ts";
+import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
+import { readEflags } from "./flags.ts";
+import { LinearAccess, type MemoryHost } from "./linear.ts";
+import { computeMode } from "./mode.ts";
+import type { Model } from "./model.ts";
+import { disassembleAt } from "./inspect.ts";
+import { peekTranslate } from "./inspect.ts";
+import { readRegister, REGISTER_NAMES, writeRegister } from "./registers.ts";
+import { resetState } from "./reset.ts";
+import { loadState, saveState } from "./save.ts";
+import { CpuState, Layout, Seg } from "./state.ts";
+import { Tlb } from "./tlb.ts";
+
+/** Bits of `Layout.eflags` and `dr7` that make every instruction a boundary. */
+const ANY_BREAKPOINT = 0xff;
+
+/** One i386 processor. */
+export class I386Cpu implements Cpu, Context, MemoryHost {
+  /** Unique name in the machine. */
+  readonly name: string;
+  /** Always `i386`. */
+  readonly architecture: string = "i386";
+  /** Name of the engine. */
+  readonly engine: string;
+  /** Register block. */
+  readonly state: CpuState;
+  /** Guest memory by linear address. */
+  readonly mem: LinearAccess;
+  /** Platform. */
+  readonly bus: CpuBus;
+  /** Which model this CPU is. */
+  readonly model: Model;
+  /** Translation tables. */
+  readonly tlb: Tlb;
+  /** The board this CPU sits on. */
+  readonly board: CpuBoard;
+  /** Thrown by {@linkcode I386Cpu.raise}. */
+  readonly fault: object = { guestFault: true };
+  /** See {@linkcode Context}. */
+  nextEip = 0;
+  /** Names for {@linkcode I386Cpu.get}. */
+  readonly registerNames: readonly string[] = REGISTER_NAMES;
+  readonly #engine: Engine;
+  readonly #interrupts: InterruptController | undefined;
+  readonly #hooks: HookTable;
+  #retired = 0;
+  #limit = 0;
+  #held = 0;
+  #stop = false;
+  #running = false;
+  #stepAll = false;
+  #shutdown = false;
+
+  /** @param name Unique name. @param board Its place. @param model Model. @param engine Makes the engine. */
+  constructor(name: string, board: CpuBoard, model: Model, engine: EngineFactory) {
+    this.name = name;
+    this.board = board;
+    this.model = model;
+    this.bus = board.bus;
+    this.engine = engine.name;
+    this.#interrupts = board.interrupts;
+    this.#hooks = board.hooks;
+    this.state = new CpuState(board.memory, board.stateAt);
+    this.tlb = new Tlb(board.memory, board.workAt);
+    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this);
+    this.#engine = engine.create(this);
+    this.reset();
+  }
+
+  /** Ticks since power-on. */
+  get instructions(): number {
+    return this.#retired + (this.#running ? this.elapsed() : 0);
+  }
+
+  /** EIP, u32. */
+  get pc(): number {
+    return this.state.get(Layout.eip) >>> 0;
+  }
+
+  /** Linear address of the next instruction, u32. */
+  get pcLinear(): number {
+    return (this.state.seg(1, Seg.base) + this.state.get(Layout.eip)) >>> 0;
+  }
+
+  /** Power-on state. */
+  reset(): void {
+    resetState(this.state, this.model);
+    this.#shutdown = false;
+    this.flushTlb(true);
+    this.modeChanged();
+    this.debugChanged();
+    this.#engine.forget();
+  }
+
+  /** See {@linkcode Cpu.run}. */
+  run(limit: number): CpuExit {
+    this.#limit = limit;
+    this.#held = 0;
+    this.#stop = false;
+    this.#running = true;
+    this.state.set(Layout.count, limit);
+    try {
+      return this.#loop();
+    } finally {
+      this.#release();
+      this.#retired += this.elapsed();
+      this.#running = false;
+      this.state.set(Layout.count, 0);
+      this.#limit = 0;
+    }
+  }
+
+  #loop(): CpuExit {
+    const s = this.state;
+    for (;;) {
+      this.#release();
+      if (this.#shutdown) return "shutdown";
+      if (s.get(Layout.count) <= 0) return "count";
+      if (this.#stop) return "attention";
+      if (this.#deliver()) continue;
+      if (s.get(Layout.halted) !== 0) return "halted";
+      if (this.#mustStep()) this.#step();
+      else this.#slice();
+    }
+  }
+
+  /** Delivers what waits at this boundary; true if something was delivered. */
+  #deliver(): boolean {
+    const s = this.state;
+    if (s.get(Layout.pendingDebug) !== 0 && s.get(Layout.noDebug) === 0) {
+      this.#tick();
+      deliverDebug(this);
+      return true;
+    }
+    if (s.get(Layout.shadow) !== 0) return false;
+    if (s.get(Layout.nmiPending) !== 0 && s.get(Layout.nmiBlocked) === 0) {
+      this.#tick();
+      deliverNmi(this);
+      return true;
+    }
+    const pic = this.#interrupts;
+    if (pic === undefined || (s.get(Layout.eflags) & Flag.if) === 0 || !pic.pending) return false;
+    this.#tick();
+    const vector = pic.acknowledge();
+    if (this.#hooks.hasInterrupt) this.#hooks.fireInterrupt(vector, "external");
+    deliverExternal(this, vector);
+    return true;
+  }
+
+  #tick(): void {
+    this.state.set(Layout.count, this.state.get(Layout.count) - 1);
+  }
+
+  #mustStep(): boolean {
+    const s = this.state;
+    return this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & Flag.tf) !== 0;
+  }
+
+  #slice(): void {
+    if (this.#engine.run()) this.#deliverFault();
+  }
+
+  #deliverFault(): void {
+    const s = this.state;
+    if (this.#hooks.hasFault) {
+      const code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) : -1;
+      this.#hooks.fireFault(s.get(Layout.faultVector), code, s.get(Layout.faultLinear) >>> 0);
+    }
+    s.set(Layout.shadow, 0);
+    s.set(Layout.noDebug, 0);
+    deliverException(this);
+  }
+
+  /** One instruction, with all that must be seen before and after it. */
+  #step(): void {
+    const s = this.state;
+    const flags = s.get(Layout.eflags);
+    if ((flags & Flag.rf) === 0 && this.#hitBreakpoint()) return;
+    if (!this.#fireBefore()) return;
+    s.set(Layout.shadow, 0);
+    s.set(Layout.noDebug, 0);
+    const count = s.get(Layout.count);
+    this.#held += count - 1;
+    s.set(Layout.count, 1);
+    const faulted = this.#engine.run();
+    this.#release();
+    if (faulted) {
+      this.#deliverFault();
+      return;
+    }
+    s.set(Layout.eflags, s.get(Layout.eflags) & ~(flags & Flag.rf));
+    if ((flags & Flag.tf) !== 0) s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | Dr6.bs);
+  }
+
+  /** Hooks before an instruction; false if one of them stopped the run or moved EIP. */
+  #fireBefore(): boolean {
+    const h = this.#hooks;
+    if (!h.hasAnyCode) return true;
+    const eip = this.state.get(Layout.eip);
+    const linear = this.pcLinear;
+    if (h.hasCode(linear)) h.fireCode(linear);
+    if (h.hasInstruction) {
+      const text = this.disassemble(linear, 1)[0];
+      const mnemonic = text.replace(/^((rep|repe|repne|repz|repnz|lock|a16|a32|o16|o32) )*/, "").split(" ")[0];
+      if (h.instructionHooked(mnemonic)) h.fireInstruction(mnemonic, linear);
+    }
+    return !this.#stop && this.state.get(Layout.eip) === eip;
+  }
+
+  /** Instruction breakpoints of the debug registers: a fault before the instruction. */
+  #hitBreakpoint(): boolean {
+    const s = this.state, dr7 = s.get(Layout.dr7);
+    if ((dr7 & ANY_BREAKPOINT) === 0) return false;
+    const linear = this.pcLinear | 0;
+    let hits = 0;
+    for (let i = 0; i < 4; i++) {
+      if (((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0 && s.get(Layout.dr + 4 * i) === linear) {
+        hits |= Dr6.b0 << i;
+      }
+    }
+    if (hits === 0) return false;
+    this.#tick();
+    s.set(Layout.pendingDebug, hits);
+    // An instruction breakpoint is a fault: the pushed image has RF set so that IRET gets past it.
+    s.set(Layout.eflags, s.get(Layout.eflags) | Flag.rf);
+    deliverDebug(this);
+    return true;
+  }
+
+  /** Ticks done since the slice began. */
+  elapsed(): number {
+    return this.#limit - this.state.get(Layout.count) - this.#held;
+  }
+
+  /** See {@linkcode Cpu.shorten}. */
+  shorten(ticks: number): void {
+    if (!this.#running) return;
+    const limit = Math.min(this.#limit, Math.max(ticks, this.elapsed()));
+    let cut = this.#limit - limit;
+    this.#limit = limit;
+    const fromHeld = Math.min(cut, this.#held);
+    this.#held -= fromHeld;
+    cut -= fromHeld;
+    this.state.set(Layout.count, this.state.get(Layout.count) - cut);
+  }
+
+  /** See {@linkcode Cpu.interruptSlice}. */
+  interruptSlice(): void {
+    this.#stop = true;
+    this.attention();
+  }
+
+  /** See {@linkcode Context.attention}: the engine finds its count used up, the rest is kept for later. */
+  attention(): void {
+    const count = this.state.get(Layout.count);
+    if (count <= 0) return;
+    this.#held += count;
+    this.state.set(Layout.count, 0);
+  }
+
+  #release(): void {
+    if (this.#held === 0) return;
+    this.state.set(Layout.count, this.state.get(Layout.count) + this.#held);
+    this.#held = 0;
+  }
+
+  /** Requests a non-maskable interrupt. */
+  nmi(): void {
+    this.state.set(Layout.nmiPending, 1);
+    this.attention();
+  }
+
+  /** An interrupt controller or device changed something that may need delivery. */
+  interruptsChanged(): void {
+    if (this.#interrupts !== undefined && this.#interrupts.pending) this.attention();
+  }
+
+  /** See {@linkcode Context.raise}. */
+  raise(vector: number, errorCode: number = -1): never {
+    const s = this.state;
+    s.set(Layout.faultVector, vector);
+    s.set(Layout.faultCode, errorCode);
+    s.set(Layout.faultHasCode, errorCode >= 0 ? 1 : 0);
+    throw this.fault;
+  }
+
+  /** Raises #PF. */
+  pageFault(linear: number, errorCode: number): never {
+    this.state.set(Layout.faultLinear, linear);
+    this.raise(Vector.pf, errorCode);
+  }
+
+  /** See {@linkcode Context.flushTlb}. */
+  flushTlb(all: boolean): void {
+    this.tlb.flush(all);
+    this.mem.forgetFetches();
+    this.#engine.translationsChanged();
+  }
+
+  /** See {@linkcode Context.flushPage}. */
+  flushPage(linear: number): void {
+    this.tlb.flushPage(linear >>> 12);
+    this.mem.forgetFetches();
+    this.#engine.translationsChanged();
+  }
+
+  /** See {@linkcode Context.modeChanged}. */
+  modeChanged(): void {
+    const s = this.state;
+    computeMode(s);
+    const user = s.get(Layout.cpl) === 3;
+    s.set(Layout.tlbRead, this.tlb.table(false, user));
+    s.set(Layout.tlbWrite, this.tlb.table(true, user));
+    this.#engine.modeChanged();
+  }
+
+  /** See {@linkcode Context.debugChanged}; also called when hooks change. */
+  debugChanged(): void {
+    const dr7 = this.state.get(Layout.dr7);
+    let code = false, data = false;
+    for (let i = 0; i < 4; i++) {
+      if (((dr7 >>> (2 * i)) & 3) === 0) continue;
+      if (((dr7 >>> (16 + 4 * i)) & 3) === 0) code = true;
+      else data = true;
+    }
+    this.mem.watching = data;
+    this.#stepAll = code || this.#hooks.hasAnyCode;
+    this.flushTlb(true);
+    this.attention();
+  }
+
+  /** Hooks were added or removed. */
+  hooksChanged(): void {
+    this.debugChanged();
+  }
+
+  /** The CPU stopped for good. */
+  enterShutdown(): void {
+    this.#shutdown = true;
+    this.attention();
+  }
+
+  /** See {@linkcode Context.hypercall}. */
+  hypercall(_op: Op): boolean {
+    const answer = this.bus.hypercall;
+    if (answer === undefined) return false;
+    const s = this.state, eip = s.get(Layout.eip);
+    if (!answer.call(this.bus)) return false;
+    if (s.get(Layout.eip) !== eip) this.nextEip = s.get(Layout.eip);
+    return true;
+  }
+
+  /** Bytes of page `pfn` that held translated code were written. */
+  codeWritten(pfn: number, from: number, to: number): void {
+    this.#engine.codeWritten(pfn, from, to);
+  }
+
+  /** Complete EFLAGS, u32. */
+  get eflags(): number {
+    return readEflags(this.state);
+  }
+
+  /** See {@linkcode Cpu.get}. */
+  get(name: string): RegisterValue {
+    return readRegister(this, name);
+  }
+
+  /** See {@linkcode Cpu.set}. */
+  set(name: string, value: RegisterValue): void {
+    writeRegister(this, name, value);
+    this.#engine.stateChanged();
+  }
+
+  /** See {@linkcode Cpu.translate}. */
+  translate(linear: number): number {
+    return peekTranslate(this, linear);
+  }
+
+  /** See {@linkcode Cpu.disassemble}. */
+  disassemble(linear: number, count: number): string[] {
+    return disassembleAt(this, linear, count);
+  }
+
+  /** Saves registers; translations and code are derived and not part of it. */
+  save(): Section {
+    return saveState(this.state, this.#retired, this.#shutdown);
+  }
+
+  /** Restores registers. */
+  load(section: Section): void {
+    if (this.#running) throw new ConfigError("snapshot-running", `CPU "${this.name}" is running; restore between runs`);
+    const { retired, shutdown } = loadState(this.state, section);
+    this.#retired = retired;
+    this.#shutdown = shutdown;
+    this.flushTlb(true);
+    this.modeChanged();
+    this.debugChanged();
+    this.#engine.stateChanged();
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * What the CPU's run loop asks of an engine. The reference engine and the WebAssembly interpreter implement it. Cold
+ * contract.
+ */
+import type { I386Cpu } from "./cpu.ts";
+
+/** Executes instructions. */
+export interface Engine {
+  /**
+   * Executes until `Layout.count` is 0 or below, counting one per attempt. True: a guest fault is recorded in the state
+   * (EIP is that of the faulting instruction); the caller delivers it.
+   */
+  run(): boolean;
+  /** TLB entries were dropped: nothing may be assumed of linear addresses. */
+  translationsChanged(): void;
+  /** Mode bits or privilege changed. */
+  modeChanged(): void;
+  /** Registers were changed from outside. */
+  stateChanged(): void;
+  /** Bytes of a page with code were written. */
+  codeWritten(pfn: number, from: number, to: number): void;
+  /** Forgets all translated code. */
+  forget(): void;
+}
+
+/** Makes engines of one kind. */
+export interface EngineFactory {
+  /** For example `interpreter`. */
+  readonly name: string;
+  /** Bytes of working memory after the TLB, a multiple of 64 KiB. */
+  readonly workBytes: number;
+  /** Makes the engine of one CPU. */
+  create(cpu: I386Cpu): Engine;
+}

@@ -1,0 +1,646 @@
+/**
+ * Emits one tree as a case of the interpreter: fields come from the record, registers from the state block.
+ *
+ * The lazy flags and the count live in WebAssembly locals. A memory access tries the TLB inline; the other path saves
+ * flags and count, calls TypeScript and goes on with the address it returns. Cold code that makes hot code.
+ */
+import { InternalError } from "../../../../core/errors.ts";
+import type { FunctionBody } from "../../../../wasm/body.ts";
+import type { NumericName } from "../../../../wasm/opcodes.ts";
+import { typeOf } from "../../builder.ts";
+import { FlagsKind, kindOf } from "../../flags.ts";
+import { Layout, Seg, SEG_BYTES } from "../../state.ts";
+import type { AccessWidth, BinaryOp, Expr, Stmt, Tree, ValueType } from "../../tree.ts";
+import { Rec } from "./record.ts";
+
+/** Locals of the interpreter function. */
+export interface Locals {
+  readonly rec: number;
+  readonly count: number;
+  readonly kind: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+  /** EIP to look up. */
+  readonly eip: number;
+  /** Record whose link is to be set after the look-up, or 0. */
+  readonly from: number;
+  /** Host address of the last loadForWrite. */
+  readonly place: number;
+  /** Scratch: linear address, translated address. */
+  readonly la: number;
+  readonly t: number;
+}
+
+/** Function indices the emitted code calls. */
+export interface Calls {
+  /** (linear, size, rec, count, kind, a, b, c) -> host address or -1. */
+  readonly load: number;
+  /** (linear, size, value, rec, count, kind, a, b, c) -> 0 or -1. */
+  readonly store: number;
+  /** As load, for a place that will be written. */
+  readonly place: number;
+  /** () -> void: writes the scratch cell back to where it belongs. */
+  readonly commit: number;
+  /** (kind, a, b, c) -> CF. */
+  readonly carry: number;
+  /** (kind, a, b, c) -> six flags. */
+  readonly flags: number;
+  /** (vector, code) -> void: records a fault. */
+  readonly raise: number;
+}
+
+/** Labels the emitted code branches to. */
+export interface Labels {
+  readonly next: number;
+  readonly lookup: number;
+  readonly fault: number;
+}
+
+/** Condition under which a tree may be lowered at all. */
+export interface Needs {
+  /** Uses segments other than through ModRM: wants flat ES, SS, DS and a 32-bit stack pointer. */
+  readonly flatData: boolean;
+  /** Uses the operand's segment in a string address. */
+  readonly operandSegment: boolean;
+  /** Transfers control: wants flat CS. */
+  readonly flatCode: boolean;
+  /** The register by ModRM.rm is an 8-bit one. */
+  readonly rm8: boolean;
+  /** The register by ModRM.reg is an 8-bit one. */
+  readonly reg8: boolean;
+  /** Uses the ModRM memory operand: how many bytes, written or not. */
+  readonly ea: { readonly size: number; readonly write: boolean; readonly add: boolean } | undefined;
+}
+
+/** Finds what a tree needs. */
+export function needsOf(tree: Tree): Needs {
+  let flatData = false, operandSegment = false, flatCode = false, rm8 = false, reg8 = false;
+  let ea: Needs["ea"] = undefined;
+  const visit = (node: unknown): void => {
+    if (Array.isArray(node)) {
+      for (const n of node) visit(n);
+      return;
+    }
+    if (typeof node !== "object" || node === null) return;
+    const s = node as Partial<Stmt & Expr> & { k?: string; s?: string };
+    if (s.s === "address") {
+      flatData = true;
+      if ((s as { seg: number | string }).seg === "operand") operandSegment = true;
+    } else if (s.s === "ea") {
+      const one = s as Stmt & { readonly s: "ea" };
+      ea = { size: one.size, write: one.write, add: one.add !== null };
+    } else if (s.s === "jump" || s.s === "jumpRelative" || s.s === "checkTarget") flatCode = true;
+    if ((s.k === "gpr" || s.s === "setGpr") && (s as { w: number }).w === 8) {
+      if ((s as { slot: string }).slot === "rm") rm8 = true;
+      else reg8 = true;
+    }
+    for (const value of Object.values(s)) visit(value);
+  };
+  visit(tree.body);
+  return { flatData, operandSegment, flatCode, rm8, reg8, ea };
+}
+
+const NUMERIC: Readonly<Record<BinaryOp, string>> = {
+  add: "add",
+  sub: "sub",
+  mul: "mul",
+  divS: "div_s",
+  divU: "div_u",
+  remS: "rem_s",
+  remU: "rem_u",
+  and: "and",
+  or: "or",
+  xor: "xor",
+  shl: "shl",
+  shrS: "shr_s",
+  shrU: "shr_u",
+  rotl: "rotl",
+  rotr: "rotr",
+  eq: "eq",
+  ne: "ne",
+  ltS: "lt_s",
+  ltU: "lt_u",
+  gtS: "gt_s",
+  gtU: "gt_u",
+  leS: "le_s",
+  leU: "le_u",
+  geS: "ge_s",
+  geU: "ge_u",
+};
+
+/** Emits trees into one function body. */
+export class TreeEmitter {
+  readonly #f: FunctionBody;
+  readonly #l: Locals;
+  readonly #calls: Calls;
+  readonly #labels: Labels;
+  readonly #state: number;
+  #temps: { t: ValueType; local: number }[] = [];
+  #opSize: 16 | 32 = 32;
+  #addrSize: 16 | 32 = 32;
+
+  /** @param state Byte address of the state block. */
+  constructor(f: FunctionBody, locals: Locals, calls: Calls, labels: Labels, state: number) {
+    this.#f = f;
+    this.#l = locals;
+    this.#calls = calls;
+    this.#labels = labels;
+    this.#state = state;
+  }
+
+  /** Emits one case, ending with the step to the following record. */
+  emit(tree: Tree, opSize: 16 | 32, addrSize: 16 | 32): void {
+    this.#opSize = opSize;
+    this.#addrSize = addrSize;
+    this.#temps = tree.temps.map((t) => ({ t, local: this.#f.temp(t) }));
+    this.#body(tree.body);
+    for (const { t, local } of this.#temps) this.#f.release(t, local);
+    this.next();
+  }
+
+  /** Goes on with the following record. */
+  next(): void {
+    const f = this.#f;
+    f.get(this.#l.rec);
+    f.i32(32);
+    f.num("i32.add");
+    f.set(this.#l.rec);
+    f.br(this.#labels.next);
+  }
+
+  #body(body: readonly Stmt[]): void {
+    for (const s of body) this.#stmt(s);
+  }
+
+  #stmt(s: Stmt): void {
+    const f = this.#f;
+    switch (s.s) {
+      case "let":
+        this.#expr(s.e);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "setGpr":
+        f.get(this.#l.rec);
+        f.mem("i32.load16_u", s.slot === "rm" ? Rec.rm : Rec.reg);
+        this.#expr(s.e);
+        f.mem(STORES[s.w], 0);
+        break;
+      case "setReg":
+        f.i32(0);
+        this.#expr(s.e);
+        f.mem(STORES[s.w], this.#state + registerOffset(s.n, s.w));
+        break;
+      case "setState":
+        f.i32(0);
+        this.#expr(s.e);
+        f.mem("i32.store", this.#state + s.at);
+        break;
+      case "ea":
+        this.#offset();
+        if (s.add !== null) {
+          this.#expr(s.add);
+          f.num("i32.add");
+        }
+        f.set(this.#temps[s.id].local);
+        break;
+      case "address":
+        this.#expr(s.offset);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "load":
+        this.#expr(s.addr);
+        this.#translate(s.w, Layout.tlbRead, this.#calls.load);
+        f.mem(LOADS[s.w], 0);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "loadForWrite":
+        this.#expr(s.addr);
+        this.#translate(s.w, Layout.tlbWrite, this.#calls.place);
+        f.tee(this.#l.place);
+        f.mem(LOADS[s.w], 0);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "storeBack":
+        f.get(this.#l.place);
+        this.#expr(s.e);
+        f.mem(STORES[s.w], 0);
+        f.get(this.#l.place);
+        f.i32(65536);
+        f.num("i32.lt_u");
+        f.if("unlikely");
+        f.call(this.#calls.commit);
+        this.reloadCount();
+        f.end();
+        break;
+      case "store":
+        this.#store(s.w, s.addr, s.e);
+        break;
+      case "flags":
+        this.#flags(s);
+        break;
+      case "if":
+        this.#expr(s.c);
+        f.if();
+        this.#body(s.then);
+        if (s.otherwise.length > 0) {
+          f.else();
+          this.#body(s.otherwise);
+        }
+        f.end();
+        break;
+      case "jumpRelative":
+        this.#jumpRelative();
+        break;
+      case "jump":
+        this.#expr(s.target);
+        f.set(this.#l.eip);
+        f.br(this.#labels.lookup);
+        break;
+      case "checkTarget":
+        break; // lowered only where CS is flat
+      case "again":
+        f.br(this.#labels.next);
+        break;
+      case "raise":
+        f.i32(s.vector);
+        f.i32(s.code);
+        f.call(this.#calls.raise);
+        f.br(this.#labels.fault);
+        break;
+    }
+  }
+
+  #jumpRelative(): void {
+    const f = this.#f, l = this.#l;
+    f.get(l.rec);
+    f.mem("i32.load", Rec.link);
+    f.tee(l.t);
+    f.if("likely");
+    f.get(l.t);
+    f.set(l.rec);
+    f.br(this.#labels.next);
+    f.end();
+    this.#nextEip();
+    f.get(l.rec);
+    f.mem("i32.load", Rec.imm);
+    f.num("i32.add");
+    if (this.#opSize === 16) {
+      f.i32(0xffff);
+      f.num("i32.and");
+    }
+    f.tee(l.eip);
+    f.i32(0);
+    f.mem("i32.load", this.#state + Layout.codeBase);
+    f.num("i32.sub");
+    f.i32(4096);
+    f.num("i32.lt_u");
+    f.if();
+    f.get(l.rec);
+    f.set(l.from);
+    f.end();
+    f.br(this.#labels.lookup);
+  }
+
+  /** Reads the count back after TypeScript ran. */
+  reloadCount(): void {
+    this.#f.i32(0);
+    this.#f.mem("i32.load", this.#state + Layout.count);
+    this.#f.set(this.#l.count);
+  }
+
+  /** Linear address on the stack -> host address on the stack; leaves by the fault label. */
+  #translate(w: AccessWidth, table: number, slow: number): void {
+    const f = this.#f, l = this.#l;
+    this.#probe(w, table);
+    f.if("unlikely");
+    f.get(l.la);
+    f.i32(w >>> 3);
+    this.#context();
+    f.call(slow);
+    f.set(l.t);
+    this.reloadCount();
+    f.get(l.t);
+    f.i32(-1);
+    f.num("i32.eq");
+    f.brIf(this.#labels.fault, "unlikely");
+    f.end();
+    f.get(l.t);
+  }
+
+  #probe(w: AccessWidth, table: number): void {
+    const f = this.#f, l = this.#l;
+    f.tee(l.la);
+    f.i32(12);
+    f.num("i32.shr_u");
+    f.i32(2);
+    f.num("i32.shl");
+    f.i32(0);
+    f.mem("i32.load", this.#state + table);
+    f.num("i32.add");
+    f.mem("i32.load", 0);
+    f.get(l.la);
+    f.num("i32.xor");
+    f.tee(l.t);
+    f.i32((0x80000000 | ((w >>> 3) - 1)) | 0);
+    f.num("i32.and");
+  }
+
+  #store(w: AccessWidth, addr: Expr, e: Expr): void {
+    const f = this.#f, l = this.#l;
+    const value = f.temp("i32");
+    this.#expr(e);
+    f.set(value);
+    this.#expr(addr);
+    this.#probe(w, Layout.tlbWrite);
+    f.if("unlikely");
+    f.get(l.la);
+    f.i32(w >>> 3);
+    f.get(value);
+    this.#context();
+    f.call(this.#calls.store);
+    f.set(l.t);
+    this.reloadCount();
+    f.get(l.t);
+    f.brIf(this.#labels.fault, "unlikely");
+    f.else();
+    f.get(l.t);
+    f.get(value);
+    f.mem(STORES[w], 0);
+    f.end();
+    f.release("i32", value);
+  }
+
+  #context(): void {
+    const l = this.#l;
+    for (const local of [l.rec, l.count, l.kind, l.a, l.b, l.c]) this.#f.get(local);
+  }
+
+  #flags(s: Stmt & { readonly s: "flags" }): void {
+    const f = this.#f, l = this.#l;
+    const shift = s.kind === FlagsKind.word ? 0 : 32 - s.w;
+    const top = (e: Expr): void => {
+      this.#expr(e);
+      if (shift === 0) return;
+      f.i32(shift);
+      f.num("i32.shl");
+    };
+    const raw = s.kind === FlagsKind.result;
+    top(s.a);
+    if (s.kind === FlagsKind.inc || s.kind === FlagsKind.dec) this.#expr({ k: "cf" });
+    else if (s.b === null) f.i32(0);
+    else if (raw) this.#expr(s.b);
+    else top(s.b);
+    if (s.c === null) f.i32(0);
+    else if (raw) this.#expr(s.c);
+    else top(s.c);
+    f.set(l.c);
+    f.set(l.b);
+    f.set(l.a);
+    f.i32(kindOf(s.kind, s.kind === FlagsKind.word ? 32 : s.w));
+    f.set(l.kind);
+  }
+
+  /** Effective offset on the stack. */
+  #offset(): void {
+    const f = this.#f, l = this.#l;
+    f.get(l.rec);
+    f.mem("i32.load16_u", Rec.base);
+    f.mem("i32.load", 0);
+    f.get(l.rec);
+    f.mem("i32.load16_u", Rec.index);
+    f.mem("i32.load", 0);
+    f.get(l.rec);
+    f.mem("i32.load8_u", Rec.scale);
+    f.num("i32.shl");
+    f.num("i32.add");
+    f.get(l.rec);
+    f.mem("i32.load", Rec.disp);
+    f.num("i32.add");
+  }
+
+  #nextEip(): void {
+    const f = this.#f, l = this.#l;
+    f.get(l.rec);
+    f.mem("i32.load", Rec.offset);
+    f.get(l.rec);
+    f.mem("i32.load8_u", Rec.length);
+    f.num("i32.add");
+    f.i32(0);
+    f.mem("i32.load", this.#state + Layout.codeBase);
+    f.num("i32.add");
+  }
+
+  #expr(e: Expr): void {
+    const f = this.#f;
+    switch (e.k) {
+      case "const":
+        if (e.t === "i64") f.i64(BigInt(e.v));
+        else f.i32(e.v);
+        break;
+      case "imm":
+      case "imm2":
+        f.get(this.#l.rec);
+        f.mem("i32.load", e.k === "imm" ? Rec.imm : Rec.link);
+        break;
+      case "gpr":
+        f.get(this.#l.rec);
+        f.mem("i32.load16_u", e.slot === "rm" ? Rec.rm : Rec.reg);
+        f.mem(LOADS[e.w], 0);
+        break;
+      case "reg":
+        f.i32(0);
+        f.mem(LOADS[e.w], this.#state + registerOffset(e.n, e.w));
+        break;
+      case "state":
+        f.i32(0);
+        f.mem("i32.load", this.#state + e.at);
+        break;
+      case "temp":
+        f.get(this.#temps[e.id].local);
+        break;
+      case "unary":
+        this.#unary(e);
+        break;
+      case "binary":
+        this.#expr(e.a);
+        this.#expr(e.b);
+        f.num(`${typeOf(e.a)}.${NUMERIC[e.op]}` as NumericName);
+        break;
+      case "select":
+        this.#expr(e.a);
+        this.#expr(e.b);
+        this.#expr(e.c);
+        f.select();
+        break;
+      case "cf":
+        this.#flagArgs();
+        f.call(this.#calls.carry);
+        break;
+      case "flagsWord":
+        this.#flagArgs();
+        f.call(this.#calls.flags);
+        break;
+      case "cond":
+        this.#cond(e.cc);
+        break;
+      case "nextEip":
+        this.#nextEip();
+        break;
+      case "offset":
+        this.#offset();
+        if (this.#addrSize === 16) {
+          f.i32(0xffff);
+          f.num("i32.and");
+        }
+        break;
+    }
+  }
+
+  #unary(e: Expr & { readonly k: "unary" }): void {
+    const f = this.#f;
+    this.#expr(e.a);
+    const t = typeOf(e.a);
+    switch (e.op) {
+      case "extend8":
+        f.num("i32.extend8_s");
+        break;
+      case "extend16":
+        f.num("i32.extend16_s");
+        break;
+      case "wrap":
+        f.num("i32.wrap_i64");
+        break;
+      case "extend64S":
+        f.num("i64.extend_i32_s");
+        break;
+      case "extend64U":
+        f.num("i64.extend_i32_u");
+        break;
+      case "popcnt":
+      case "ctz":
+        if (t !== "i32") throw new InternalError(`${e.op} of i64 is not emitted`);
+        f.num(`i32.${e.op}`);
+        break;
+      default:
+        f.num(`${t}.${e.op}`);
+    }
+  }
+
+  #flagArgs(): void {
+    const l = this.#l;
+    for (const local of [l.kind, l.a, l.b, l.c]) this.#f.get(local);
+  }
+
+  /** Condition code: fused for the flags of a subtraction without borrow, derived for the rest. */
+  #cond(cc: number): void {
+    const f = this.#f, l = this.#l;
+    const fused = FUSED[cc >> 1];
+    if (fused === undefined) {
+      this.#condSlow(cc);
+      return;
+    }
+    const out = f.temp("i32");
+    f.get(l.kind);
+    f.i32(7);
+    f.num("i32.and");
+    f.i32(FlagsKind.sub);
+    f.num("i32.xor");
+    f.get(l.c);
+    f.num("i32.or");
+    f.num("i32.eqz");
+    f.if();
+    f.get(l.a);
+    f.get(l.b);
+    f.num(fused);
+    f.set(out);
+    f.else();
+    if (cc >> 1 === 2) this.#zero();
+    else this.#condSlow(cc & ~1);
+    f.set(out);
+    f.end();
+    f.get(out);
+    if ((cc & 1) !== 0) f.num("i32.eqz");
+    f.release("i32", out);
+  }
+
+  /** ZF where the flags are not those of a plain subtraction: kinds of a stored result need no call. */
+  #zero(): void {
+    const f = this.#f, l = this.#l;
+    const out = f.temp("i32");
+    f.get(l.kind);
+    f.i32(7);
+    f.num("i32.and");
+    f.i32(FlagsKind.result);
+    f.num("i32.ge_u");
+    f.if();
+    f.get(l.a);
+    f.num("i32.eqz");
+    f.set(out);
+    f.else();
+    this.#condSlow(4);
+    f.set(out);
+    f.end();
+    f.get(out);
+    f.release("i32", out);
+  }
+
+  /** Condition from the flags word. */
+  #condSlow(cc: number): void {
+    const f = this.#f;
+    const word = f.temp("i32");
+    this.#flagArgs();
+    f.call(this.#calls.flags);
+    f.set(word);
+    const bits = [0x800, 1, 0x40, 0x41, 0x80, 4, 0, 0x40][cc >> 1];
+    if (bits !== 0) {
+      f.get(word);
+      f.i32(bits);
+      f.num("i32.and");
+      f.i32(0);
+      f.num("i32.ne");
+    }
+    if (cc >> 1 >= 6) { // SF != OF
+      f.get(word);
+      f.i32(7);
+      f.num("i32.shr_u");
+      f.get(word);
+      f.i32(11);
+      f.num("i32.shr_u");
+      f.num("i32.xor");
+      f.i32(1);
+      f.num("i32.and");
+      if (bits !== 0) f.num("i32.or");
+    }
+    if ((cc & 1) !== 0) f.num("i32.eqz");
+    f.release("i32", word);
+  }
+}
+
+/** Comparison of a and b that decides a condition pair after a subtraction. */
+const FUSED: readonly (NumericName | undefined)[] = [
+  undefined,
+  "i32.lt_u",
+  "i32.eq",
+  "i32.le_u",
+  undefined,
+  undefined,
+  "i32.lt_s",
+  "i32.le_s",
+];
+
+const LOADS = { 8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load" } as const;
+const STORES = { 8: "i32.store8", 16: "i32.store16", 32: "i32.store" } as const;
+
+/** Byte offset of a register in the state block. */
+export function registerOffset(n: number, w: AccessWidth): number {
+  return w === 8 ? ((n & 3) << 2) | (n >>> 2) : n << 2;
+}
+
+/** Byte offset of a segment cache's field in the state block. */
+export function segmentOffset(n: number, field: number): number {
+  return Layout.segs + n * SEG_BYTES + field;
+}
+
+/** Offset of the base field, for address records. */
+export const SEGMENT_FIELDS: typeof Seg = Seg;

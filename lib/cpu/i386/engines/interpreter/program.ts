@@ -1,0 +1,455 @@
+/**
+ * Builds the interpreter: one WebAssembly function, a loop around a branch table with a case per distinct tree.
+ *
+ * The module is the same for every CPU of every machine with the same memory size and state address, so it is compiled
+ * once and instantiated often. Cases are made for 32-bit flat code; other code runs the same trees through the
+ * evaluator. Cold.
+ */
+import { FunctionBody } from "../../../../wasm/body.ts";
+import { ModuleBuilder } from "../../../../wasm/module.ts";
+import type { ValTypeName } from "../../../../wasm/opcodes.ts";
+import { OPS } from "../../../../spec/i386_ops.ts";
+import { Builder } from "../../builder.ts";
+import { TREES } from "../../semantics/index.ts";
+import { Layout, Seg } from "../../state.ts";
+import type { Tree } from "../../tree.ts";
+import { type Calls, type Labels, type Locals, type Needs, needsOf, TreeEmitter } from "./emit.ts";
+import { carryBody, flagsBody } from "./flags_code.ts";
+import { FIRST_TREE, Rec } from "./record.ts";
+
+/** What the module imports from TypeScript. */
+export interface ProgramImports {
+  /** Reads slowly: host address of the value, or -1 with a fault recorded. */
+  load(linear: number, size: number): number;
+  /** Writes slowly: 0, or -1 with a fault recorded. */
+  store(linear: number, size: number, value: number): number;
+  /** Checks for writing and reads: host address of the value, or -1. */
+  place(linear: number, size: number): number;
+  /** Writes the scratch cell of the last `place` back. */
+  commit(): void;
+  /** Records a fault. */
+  raise(vector: number, code: number): void;
+  /** Record at `Layout.eip`, or 0: leave, with 1 in `Layout.exit` if a fault is recorded. */
+  find(): number;
+  /** Runs TypeScript instruction `index`: 0 go on with the following record, 1 look EIP up, 2 fault. */
+  call(index: number): number;
+  /** Checks the second page of the instruction of `record`: as `call`. */
+  crossing(record: number): number;
+  /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
+  segment(segment: number): void;
+}
+
+/** A case: its number and what it needs. */
+export interface Case {
+  readonly handler: number;
+  readonly needs: Needs;
+}
+
+/** Cases by shape key. */
+export interface Cases {
+  readonly trees: readonly { readonly tree: Tree; readonly opSize: 16 | 32; readonly addrSize: 16 | 32 }[];
+  readonly byShape: ReadonlyMap<number, Case>;
+}
+
+/** Key of a shape: what decides the tree. */
+export function shapeKey(rowIndex: number, isMem: boolean, opSize: number, addrSize: number, rep: number): number {
+  const r = rep === 0 ? 0 : rep === 0xf2 ? 1 : 2;
+  return (((rowIndex * 2 + (isMem ? 1 : 0)) * 2 + (opSize >> 5)) * 2 + (addrSize >> 5)) * 3 + r;
+}
+
+let allCases: Cases | undefined;
+
+/** All cases, made on first use: shapes whose trees are equal share one. */
+export function cases(): Cases {
+  if (allCases !== undefined) return allCases;
+  const trees: { tree: Tree; opSize: 16 | 32; addrSize: 16 | 32 }[] = [];
+  const known = new Map<string, Case>();
+  const byShape = new Map<number, Case>();
+  OPS.forEach((row, index) => {
+    const semantic = TREES[row.sem];
+    if (semantic === undefined) return;
+    const hasModrm = row.operands.some((o) => /^[EMRG]/.test(o)) || row.digit !== undefined;
+    const mems = row.mod === "mem" ? [true] : row.mod === "reg" || !hasModrm ? [false] : [false, true];
+    for (const isMem of mems) {
+      for (const opSize of [32, 16] as const) {
+        for (const addrSize of [32, 16] as const) {
+          for (const rep of row.rep === undefined ? [0] : [0, 0xf2, 0xf3]) {
+            const b = new Builder({ row, isMem, opSize, addrSize, rep, stackSize: 32 });
+            semantic(b);
+            const tree = b.finish();
+            const text = JSON.stringify(tree);
+            const usesSize = (text.includes('"jumpRelative"') ? opSize : 0) + (text.includes('"k":"offset"') ? addrSize * 64 : 0);
+            const key = text + usesSize;
+            let one = known.get(key);
+            if (one === undefined) {
+              one = { handler: FIRST_TREE + trees.length, needs: needsOf(tree) };
+              known.set(key, one);
+              trees.push({ tree, opSize, addrSize });
+            }
+            byShape.set(shapeKey(index, isMem, opSize, addrSize, rep), one);
+          }
+        }
+      }
+    }
+  });
+  allCases = { trees, byShape };
+  return allCases;
+}
+
+const I32: ValTypeName = "i32";
+const compiled: Map<string, WebAssembly.Module> = new Map();
+
+/** The compiled module for a memory size and state address. */
+export function program(memoryPages: number, state: number): WebAssembly.Module {
+  const key = `${memoryPages}:${state}`;
+  const known = compiled.get(key);
+  if (known !== undefined) return known;
+  const module = new WebAssembly.Module(buildProgram(memoryPages, state));
+  compiled.set(key, module);
+  return module;
+}
+
+function params(n: number): ValTypeName[] {
+  return new Array<ValTypeName>(n).fill(I32);
+}
+
+/** Bytes of the module. */
+export function buildProgram(memoryPages: number, state: number): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder();
+  m.importMemory("env", "memory", memoryPages);
+  const imported = (name: string, n: number, results: number): number =>
+    m.importFunction("env", name, { params: params(n), results: params(results) });
+  const load = imported("load", 2, 1), store = imported("store", 3, 1), place = imported("place", 2, 1);
+  const commit = imported("commit", 0, 0), raise = imported("raise", 2, 0), find = imported("find", 0, 1);
+  const call = imported("call", 1, 1), crossing = imported("crossing", 1, 1), segment = imported("segment", 1, 0);
+  const own = (n: number, body: FunctionBody, name?: string): number =>
+    m.addFunction({ params: params(n), results: [I32] }, body, name);
+  const calls: Calls = {
+    carry: own(4, carryBody()),
+    flags: own(4, flagsBody()),
+    load: own(8, slowBody(2, load, state)),
+    store: own(9, slowBody(3, store, state)),
+    place: own(8, slowBody(2, place, state)),
+    commit,
+    raise,
+  };
+  own(0, runBody(state, calls, { find, call, crossing, segment }), "run");
+  return m.bytes();
+}
+
+/** Saves record, count and flags (the last six parameters), then calls TypeScript with the first `n`. */
+function slowBody(n: number, target: number, state: number): FunctionBody {
+  const f = new FunctionBody(n + 6);
+  saveContext(f, state, n, n + 1, n + 2);
+  for (let i = 0; i < n; i++) f.get(i);
+  f.call(target);
+  return f;
+}
+
+/** State block := EIP of record, count, flags; `flags` is the first of four consecutive locals. */
+function saveContext(f: FunctionBody, state: number, rec: number, count: number, flags: number): void {
+  const put = (at: number, value: () => void): void => {
+    f.i32(0);
+    value();
+    f.mem("i32.store", state + at);
+  };
+  put(Layout.eip, () => {
+    f.get(rec);
+    f.mem("i32.load", Rec.offset);
+    f.i32(0);
+    f.mem("i32.load", state + Layout.codeBase);
+    f.num("i32.add");
+  });
+  put(Layout.count, () => f.get(count));
+  put(Layout.flagsKind, () => f.get(flags));
+  put(Layout.flagsA, () => f.get(flags + 1));
+  put(Layout.flagsB, () => f.get(flags + 2));
+  put(Layout.flagsC, () => f.get(flags + 3));
+}
+
+interface Others {
+  readonly find: number;
+  readonly call: number;
+  readonly crossing: number;
+  readonly segment: number;
+}
+
+/** The interpreter itself; returns 1 if a fault is recorded. */
+function runBody(state: number, calls: Calls, others: Others): FunctionBody {
+  const f = new FunctionBody(0);
+  const local = (): number => f.local("i32");
+  const l: Locals = {
+    rec: local(), count: local(), kind: local(), a: local(), b: local(), c: local(), eip: local(), from: local(),
+    place: local(), la: local(), t: local(),
+  }; // deno-fmt-ignore
+  const get = (at: number): void => {
+    f.i32(0);
+    f.mem("i32.load", state + at);
+  };
+  const reload = (): void => {
+    for (const [at, to] of [[Layout.count, l.count], [Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [Layout.flagsB, l.b], [Layout.flagsC, l.c]]) {
+      get(at);
+      f.set(to);
+    }
+  };
+  reload();
+  get(Layout.eip);
+  f.set(l.eip);
+  const fault = f.block();
+  const leave = f.block();
+  const lookup = f.loop();
+  emitLookup(f, l, state, others.find, leave, reload);
+  const next = f.loop();
+  // One tick an attempt; the count ends the slice at an instruction boundary.
+  f.get(l.count);
+  f.i32(0);
+  f.num("i32.le_s");
+  f.if("unlikely");
+  saveContext(f, state, l.rec, l.count, l.kind);
+  f.i32(0);
+  f.return();
+  f.end();
+  f.get(l.count);
+  f.i32(1);
+  f.num("i32.sub");
+  f.set(l.count);
+  const dispatch = f.loop();
+  const all = cases().trees;
+  const blocks: number[] = [];
+  for (let i = 0; i < FIRST_TREE + all.length; i++) blocks.push(f.block());
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.handler);
+  const labels = blocks.slice().reverse();
+  f.brTable(labels, labels[0]);
+  const labelsOut: Labels = { next, lookup, fault };
+  const e = new TreeEmitter(f, l, calls, labelsOut, state);
+  f.end(); // handler 0: look EIP up; the tick was not used
+  untick(f, l);
+  f.get(l.rec);
+  f.mem("i32.load", Rec.offset);
+  get(Layout.codeBase);
+  f.num("i32.add");
+  f.set(l.eip);
+  f.br(lookup);
+  f.end(); // handler 1: TypeScript
+  saveContext(f, state, l.rec, l.count, l.kind);
+  f.get(l.rec);
+  f.mem("i32.load", Rec.op);
+  f.call(others.call);
+  f.set(l.t);
+  reload();
+  f.get(l.t);
+  f.if();
+  f.get(l.t);
+  f.i32(2);
+  f.num("i32.eq");
+  f.brIf(fault);
+  get(Layout.eip);
+  f.set(l.eip);
+  f.br(lookup);
+  f.end();
+  e.next();
+  f.end(); // handler 2: address
+  emitAddress(f, l, state, others.segment, dispatch, fault);
+  f.end(); // handler 3: crossing
+  saveContext(f, state, l.rec, l.count, l.kind);
+  f.get(l.rec);
+  f.call(others.crossing);
+  f.set(l.t);
+  reload();
+  f.get(l.t);
+  f.if();
+  f.get(l.t);
+  f.i32(2);
+  f.num("i32.eq");
+  f.brIf(fault);
+  untick(f, l);
+  get(Layout.eip);
+  f.set(l.eip);
+  f.br(lookup);
+  f.end();
+  f.get(l.rec);
+  f.i32(32);
+  f.num("i32.add");
+  f.set(l.rec);
+  f.br(dispatch);
+  for (const { tree, opSize, addrSize } of all) {
+    f.end();
+    e.emit(tree, opSize, addrSize);
+  }
+  f.end(); // dispatch
+  f.end(); // next
+  f.end(); // lookup
+  f.end(); // leave: nothing was found at EIP; TypeScript has saved everything
+  get(Layout.exit);
+  f.return();
+  f.end(); // fault: recorded; registers are those before the instruction
+  saveContext(f, state, l.rec, l.count, l.kind);
+  f.i32(1);
+  return f;
+}
+
+function untick(f: FunctionBody, l: Locals): void {
+  f.get(l.count);
+  f.i32(1);
+  f.num("i32.add");
+  f.set(l.count);
+}
+
+/** Jump cache inline, then TypeScript. */
+function emitLookup(
+  f: FunctionBody,
+  l: Locals,
+  state: number,
+  find: number,
+  leave: number,
+  reload: () => void,
+): void {
+  const get = (at: number): void => {
+    f.i32(0);
+    f.mem("i32.load", state + at);
+  };
+  const found = f.block();
+  f.get(l.eip);
+  f.get(l.eip);
+  f.i32(12);
+  f.num("i32.shr_u");
+  f.num("i32.xor");
+  f.i32(JUMP_CACHE_ENTRIES - 1);
+  f.num("i32.and");
+  f.i32(3);
+  f.num("i32.shl");
+  get(Layout.jumpCache);
+  f.num("i32.add");
+  f.tee(l.t);
+  f.mem("i32.load", 0);
+  f.get(l.eip);
+  f.num("i32.eq");
+  f.if("likely");
+  f.get(l.t);
+  f.mem("i32.load", 4);
+  f.tee(l.rec);
+  f.brIf(found, "likely");
+  f.end();
+  f.i32(0);
+  f.get(l.eip);
+  f.mem("i32.store", state + Layout.eip);
+  f.i32(0);
+  f.get(l.count);
+  f.mem("i32.store", state + Layout.count);
+  for (const [at, from] of [[Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [Layout.flagsB, l.b], [Layout.flagsC, l.c]]) {
+    f.i32(0);
+    f.get(from);
+    f.mem("i32.store", state + at);
+  }
+  f.call(find);
+  f.tee(l.rec);
+  f.num("i32.eqz");
+  f.brIf(leave, "unlikely");
+  reload();
+  f.end(); // found
+  f.i32(0);
+  f.get(l.eip);
+  f.get(l.rec);
+  f.mem("i32.load", Rec.offset);
+  f.num("i32.sub");
+  f.mem("i32.store", state + Layout.codeBase);
+  f.get(l.from);
+  f.if();
+  f.get(l.from);
+  f.get(l.rec);
+  f.mem("i32.store", Rec.link);
+  f.i32(0);
+  f.set(l.from);
+  f.end();
+}
+
+/** Segmented address of the record that follows, into Layout.ea. */
+function emitAddress(
+  f: FunctionBody,
+  l: Locals,
+  state: number,
+  segment: number,
+  dispatch: number,
+  fault: number,
+): void {
+  const field = (at: number): void => {
+    f.get(l.la);
+    f.mem("i32.load", at);
+  };
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.rm);
+  f.set(l.la);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.base);
+  f.mem("i32.load", 0);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.index);
+  f.mem("i32.load", 0);
+  f.get(l.rec);
+  f.mem("i32.load8_u", Rec.scale);
+  f.num("i32.shl");
+  f.num("i32.add");
+  f.get(l.rec);
+  f.mem("i32.load", Rec.disp);
+  f.num("i32.add");
+  f.get(l.rec);
+  f.mem("i32.load", Rec.imm);
+  f.num("i32.and");
+  f.set(l.t);
+  const bad = f.block();
+  const good = f.block();
+  // Rights.
+  field(Seg.rights);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.reg);
+  f.num("i32.and");
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.reg);
+  f.num("i32.ne");
+  f.brIf(bad, "unlikely");
+  // Flat: everything goes, wrapping included.
+  field(Seg.lo);
+  f.num("i32.eqz");
+  field(Seg.hi);
+  f.i32(-1);
+  f.num("i32.eq");
+  f.num("i32.and");
+  f.brIf(good, "likely");
+  f.get(l.t);
+  field(Seg.lo);
+  f.num("i32.lt_u");
+  f.brIf(bad, "unlikely");
+  // hi - offset < size - 1, computed only where offset <= hi.
+  f.get(l.t);
+  field(Seg.hi);
+  f.num("i32.gt_u");
+  f.brIf(bad, "unlikely");
+  field(Seg.hi);
+  f.get(l.t);
+  f.num("i32.sub");
+  f.get(l.rec);
+  f.mem("i32.load8_u", Rec.length);
+  f.i32(1);
+  f.num("i32.sub");
+  f.num("i32.lt_u");
+  f.brIf(bad, "unlikely");
+  f.end(); // good
+  f.i32(0);
+  f.get(l.t);
+  field(Seg.base);
+  f.num("i32.add");
+  f.mem("i32.store", state + Layout.ea);
+  f.get(l.rec);
+  f.i32(32);
+  f.num("i32.add");
+  f.set(l.rec);
+  f.br(dispatch);
+  f.end(); // bad
+  f.get(l.la);
+  f.call(segment);
+  f.br(fault);
+}
+
+/** Entries of one jump cache: (EIP, record) pairs of 8 bytes. */
+export const JUMP_CACHE_ENTRIES = 4096;

@@ -1,0 +1,50 @@
+/**
+ * A predecoded instruction: 32 bytes in the WebAssembly memory, read by the generated interpreter with constant offsets.
+ * Register fields are absolute byte addresses in the state block, so that a handler reads any register alike. Hot layout.
+ */
+
+/** Bytes of a record. */
+export const RECORD_BYTES = 32;
+
+/** Byte offsets inside a record. */
+export const Rec = {
+  /** u16: which case of the interpreter. */
+  handler: 0,
+  /** u8: shift of the index register. */
+  scale: 2,
+  /** u8: length in bytes (in an address record: bytes accessed). */
+  length: 3,
+  /** u16: address of the register by ModRM.rm; in an address record that of the segment cache. */
+  rm: 4,
+  /** u16: address of the register by ModRM.reg; in an address record the rights needed. */
+  reg: 6,
+  /** u16: address of the base register, or of the zero field. */
+  base: 8,
+  /** u16: address of the index register, or of the zero field. */
+  index: 10,
+  /** i32: displacement. */
+  disp: 12,
+  /** i32: first immediate; in an address record the mask of the offset. */
+  imm: 16,
+  /** i32: second immediate, or the record a direct jump leads to (0: not known yet). */
+  link: 20,
+  /** i32: offset of the instruction in its page; may be 4096 and more in the record that leaves a page. */
+  offset: 24,
+  /** i32: index into the engine's list of TypeScript instructions. */
+  op: 28,
+} as const;
+
+/** Fixed handlers; trees follow from {@linkcode FIRST_TREE}. */
+export const Handler = {
+  /** No longer valid, or the end of the page: look EIP up. Zeroed memory reads as this. */
+  lookup: 0,
+  /** An instruction in TypeScript. */
+  call: 1,
+  /** Computes a segmented or 16-bit address for the record that follows. */
+  address: 2,
+  /** The instruction that follows crosses a page: check the second page. */
+  crossing: 3,
+} as const;
+
+/** Number of the first handler made from a tree. */
+export const FIRST_TREE = 4;

@@ -1,0 +1,47 @@
+/**
+ * `i386(...)`: what a script writes to choose the CPU of its machine. Cold.
+ */
+import type { Cpu } from "../../core/cpu.ts";
+import { ConfigError } from "../../core/errors.ts";
+import type { CpuBoard, CpuFactory } from "../../memory/board.ts";
+import { I386Cpu } from "./cpu.ts";
+import type { EngineFactory } from "./engine.ts";
+import { interpreter } from "./engines/interpreter/engine.ts";
+import { reference } from "./engines/reference.ts";
+import { type Model, type ModelName, MODELS } from "./models.ts";
+import { TLB_BYTES } from "./tlb.ts";
+
+/** Engines by name. */
+const ENGINES: Readonly<Record<string, EngineFactory>> = { interpreter, reference };
+
+/** Name of an engine. */
+export type EngineName = "interpreter" | "reference";
+
+/** Options of {@linkcode i386}. */
+export interface I386Options {
+  /** Which processor; default `pentium4`. */
+  readonly model?: ModelName | Model;
+  /** Who executes; default `interpreter`. Results are the same with every engine. */
+  readonly engine?: EngineName;
+}
+
+/**
+ * An i386 processor for `machine({ cpu })`.
+ *
+ * @throws {ConfigError} cpu-model, cpu-engine: no such model or engine.
+ */
+export function i386(options: I386Options = {}): CpuFactory {
+  const model = typeof options.model === "object" ? options.model : MODELS[options.model ?? "pentium4"];
+  if (model === undefined) {
+    throw new ConfigError("cpu-model", `No CPU model "${options.model}"; there are ${Object.keys(MODELS).join(", ")}`);
+  }
+  const engine = ENGINES[options.engine ?? "interpreter"];
+  if (engine === undefined) {
+    throw new ConfigError("cpu-engine", `No engine "${options.engine}"; there are ${Object.keys(ENGINES).join(", ")}`);
+  }
+  return {
+    architecture: "i386",
+    workBytes: TLB_BYTES + engine.workBytes,
+    create: (name: string, board: CpuBoard): Cpu => new I386Cpu(name, board, model, engine),
+  };
+}

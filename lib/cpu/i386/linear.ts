@@ -1,0 +1,289 @@
+/**
+ * Memory by linear address: the fast path through the TLB, and everything that is not fast: page walks, faults, page
+ * crossings, MMIO, ROM, pages with code, watchpoints, alignment checks.
+ * Sources: SDM-3A 4.6, 4.7, 6.15 (#PF, #AC), 17.2.4. Hot; the fast paths allocate nothing.
+ */
+import { Cr0, Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
+import type { HookTable } from "../../core/hooks.ts";
+import { type AddressSpace, PageBit } from "../../memory/address_space.ts";
+import type { LinearMemory } from "./context.ts";
+import { type PhysicalWords, walk, WalkResult } from "./mmu.ts";
+import { type CpuState, Layout } from "./state.ts";
+import { TABLE_BYTES, type Tlb } from "./tlb.ts";
+
+/** What the memory needs of its CPU. */
+export interface MemoryHost {
+  /** Records a fault in the state and throws; `linear` is the faulting address of #PF. */
+  pageFault(linear: number, errorCode: number): never;
+  /** Raises a fault. */
+  raise(vector: number, errorCode?: number): never;
+}
+
+const N = TABLE_BYTES >>> 2;
+const READ_SYS = 0, WRITE_SYS = N, READ_USER = 2 * N, WRITE_USER = 3 * N;
+
+/** Linear memory of one CPU. */
+export class LinearAccess implements LinearMemory {
+  /** True if a debug register watches data; set by the CPU. */
+  watching = false;
+  readonly #s: CpuState;
+  readonly #tlb: Tlb;
+  readonly #space: AddressSpace;
+  readonly #hooks: HookTable;
+  readonly #host: MemoryHost;
+  readonly #walk: WalkResult = new WalkResult();
+  readonly #u8: Uint8Array;
+  readonly #view: DataView;
+  readonly #e: Int32Array;
+  readonly #fetches: Map<number, number> = new Map();
+
+  /** @param s State. @param tlb Tables. @param space Physical memory. @param hooks Hooks. @param host The CPU. */
+  constructor(s: CpuState, tlb: Tlb, space: AddressSpace, hooks: HookTable, host: MemoryHost) {
+    this.#s = s;
+    this.#tlb = tlb;
+    this.#space = space;
+    this.#hooks = hooks;
+    this.#host = host;
+    this.#u8 = space.host;
+    this.#view = space.view;
+    this.#e = tlb.entries;
+  }
+
+  #user(): boolean {
+    return this.#s.get(Layout.cpl) === 3;
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  read8(linear: number): number {
+    const t = this.#e[(this.#user() ? READ_USER : READ_SYS) + (linear >>> 12)] ^ linear;
+    return t >= 0 ? this.#u8[t] : this.readSlow(linear, 1, this.#user());
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  read16(linear: number): number {
+    const t = this.#e[(this.#user() ? READ_USER : READ_SYS) + (linear >>> 12)] ^ linear;
+    return (t & 0x80000001) === 0 ? this.#view.getUint16(t, true) : this.readSlow(linear, 2, this.#user());
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  read32(linear: number): number {
+    const t = this.#e[(this.#user() ? READ_USER : READ_SYS) + (linear >>> 12)] ^ linear;
+    return (t & 0x80000003) === 0 ? this.#view.getInt32(t, true) : this.readSlow(linear, 4, this.#user());
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  write8(linear: number, value: number): void {
+    const t = this.#e[(this.#user() ? WRITE_USER : WRITE_SYS) + (linear >>> 12)] ^ linear;
+    if (t >= 0) this.#u8[t] = value;
+    else this.writeSlow(linear, 1, value, this.#user());
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  write16(linear: number, value: number): void {
+    const t = this.#e[(this.#user() ? WRITE_USER : WRITE_SYS) + (linear >>> 12)] ^ linear;
+    if ((t & 0x80000001) === 0) this.#view.setUint16(t, value, true);
+    else this.writeSlow(linear, 2, value, this.#user());
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  write32(linear: number, value: number): void {
+    const t = this.#e[(this.#user() ? WRITE_USER : WRITE_SYS) + (linear >>> 12)] ^ linear;
+    if ((t & 0x80000003) === 0) this.#view.setInt32(t, value, true);
+    else this.writeSlow(linear, 4, value, this.#user());
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  sysRead8(linear: number): number {
+    return this.readSlow(linear, 1, false);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  sysRead16(linear: number): number {
+    return this.readSlow(linear, 2, false);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  sysRead32(linear: number): number {
+    const t = this.#e[READ_SYS + (linear >>> 12)] ^ linear;
+    return (t & 0x80000003) === 0 ? this.#view.getInt32(t, true) : this.readSlow(linear, 4, false);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  sysWrite8(linear: number, value: number): void {
+    this.writeSlow(linear, 1, value, false);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  sysWrite16(linear: number, value: number): void {
+    this.writeSlow(linear, 2, value, false);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  sysWrite32(linear: number, value: number): void {
+    const t = this.#e[WRITE_SYS + (linear >>> 12)] ^ linear;
+    if ((t & 0x80000003) === 0) this.#view.setInt32(t, value, true);
+    else this.writeSlow(linear, 4, value, false);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  probeWrite(linear: number, size: number, user: boolean): void {
+    this.#probe(linear, size, true, user);
+  }
+
+  /** See {@linkcode LinearMemory}. */
+  probeRead(linear: number, size: number, user: boolean): void {
+    this.#probe(linear, size, false, user);
+  }
+
+  #probe(linear: number, size: number, write: boolean, user: boolean): void {
+    const last = (linear + size - 1) | 0;
+    this.translate(linear, write, user);
+    for (let page = (linear >>> 12) + 1; page <= (last >>> 12); page++) this.translate(page << 12, write, user);
+    if ((last >>> 12) < (linear >>> 12)) this.translate(last & ~0xfff, write, user);
+  }
+
+  /** Translates for an access, fills the TLB. Faults: #PF. @returns Physical address, u32 (all of 36 bits if beyond). */
+  translate(linear: number, write: boolean, user: boolean): number {
+    const w = this.#walk;
+    if (!walk(this.#words, this.#s, linear, write, user, false, w)) this.#host.pageFault(linear, w.errorCode);
+    this.#fill(linear >>> 12, w);
+    return w.frame + (linear & 0xfff);
+  }
+
+  /**
+   * Translates an instruction fetch; remembered until translations are dropped, so that all engines see a changed page
+   * table at the same instruction. Faults: #PF. @returns Physical address of the page.
+   */
+  fetchPage(linear: number): number {
+    const user = this.#user();
+    const key = (linear >>> 12) * 2 + (user ? 1 : 0);
+    const known = this.#fetches.get(key);
+    if (known !== undefined) return known;
+    const w = this.#walk;
+    if (!walk(this.#words, this.#s, linear, false, user, true, w)) this.#host.pageFault(linear, w.errorCode);
+    this.#fetches.set(key, w.frame);
+    return w.frame;
+  }
+
+  /** Forgets remembered fetch translations. */
+  forgetFetches(): void {
+    this.#fetches.clear();
+  }
+
+  readonly #words: PhysicalWords = {
+    read32: (phys: number): number => phys >= 0x1_0000_0000 ? -1 : this.#space.read(phys, 32) | 0,
+    write32: (phys: number, value: number): void => {
+      if (phys < 0x1_0000_0000) this.#space.write(phys, value, 32);
+    },
+  };
+
+  /** Physical words for PDPTR loads. */
+  get words(): PhysicalWords {
+    return this.#words;
+  }
+
+  #fill(page: number, w: WalkResult): void {
+    if (w.frame >= 0x1_0000_0000) return;
+    const pfn = this.#space.bus(w.frame) >>> 12;
+    const entry = this.#space.pages[pfn];
+    if ((entry & (PageBit.ram | PageBit.rom)) === 0) return;
+    if (this.#isWatched(page)) return;
+    const mayWrite = (entry & (PageBit.ram | PageBit.code | PageBit.dirty)) === (PageBit.ram | PageBit.dirty);
+    this.#tlb.fill(
+      page,
+      entry & ~0xfff,
+      true,
+      mayWrite && w.systemWrite,
+      w.user,
+      mayWrite && w.userWrite,
+      w.global,
+    );
+  }
+
+  #isWatched(page: number): boolean {
+    if (this.#hooks.watchesPage(page)) return true;
+    if (!this.watching) return false;
+    for (let i = 0; i < 4; i++) {
+      if (this.#s.get(Layout.dr + i * 4) >>> 12 === page) return true;
+    }
+    return false;
+  }
+
+  /** Reads 1, 2 or 4 bytes any way it takes; zero-extended, 4 bytes as i32. */
+  readSlow(linear: number, size: number, user: boolean): number {
+    if ((linear & (size - 1)) !== 0) this.#checkAlignment(user);
+    const offset = linear & 0xfff;
+    let value = 0;
+    if (offset + size <= 0x1000) {
+      value = this.#readPhysical(this.translate(linear, false, user), size);
+    } else {
+      const low = 0x1000 - offset;
+      const first = this.translate(linear, false, user);
+      const second = this.translate((linear + low) | 0, false, user);
+      for (let i = 0; i < size; i++) {
+        value |= this.#readPhysical(i < low ? first + i : second + i - low, 1) << (8 * i);
+      }
+    }
+    if (this.watching || this.#hooks.watchesPage(linear >>> 12)) this.#watch(linear, size, false, value);
+    return value;
+  }
+
+  /** Writes 1, 2 or 4 bytes any way it takes; nothing is written if a part faults. */
+  writeSlow(linear: number, size: number, value: number, user: boolean): void {
+    if ((linear & (size - 1)) !== 0) this.#checkAlignment(user);
+    const offset = linear & 0xfff;
+    if (offset + size <= 0x1000) {
+      const phys = this.translate(linear, true, user);
+      this.#writePhysical(phys, size, value);
+      this.#refill(linear);
+    } else {
+      const low = 0x1000 - offset;
+      const first = this.translate(linear, true, user);
+      const second = this.translate((linear + low) | 0, true, user);
+      for (let i = 0; i < size; i++) {
+        this.#writePhysical(i < low ? first + i : second + i - low, 1, (value >>> (8 * i)) & 0xff);
+      }
+    }
+    if (this.watching || this.#hooks.watchesPage(linear >>> 12)) this.#watch(linear, size, true, value);
+  }
+
+  /** The write made the page dirty: the next one may be fast. */
+  #refill(linear: number): void {
+    this.#fill(linear >>> 12, this.#walk);
+  }
+
+  #readPhysical(phys: number, size: number): number {
+    if (phys >= 0x1_0000_0000) return size === 4 ? -1 : (1 << (8 * size)) - 1;
+    return this.#space.read(phys, size === 4 ? 32 : size === 2 ? 16 : 8) | 0;
+  }
+
+  #writePhysical(phys: number, size: number, value: number): void {
+    if (phys >= 0x1_0000_0000) return;
+    if (size === 4) this.#space.write(phys, value, 32);
+    else this.#space.write(phys, size === 2 ? value & 0xffff : value & 0xff, size === 2 ? 16 : 8);
+  }
+
+  #checkAlignment(user: boolean): void {
+    const s = this.#s;
+    if (!user || (s.get(Layout.cr0) & Cr0.am) === 0 || (s.get(Layout.eflags) & Flag.ac) === 0) return;
+    this.#host.raise(Vector.ac, 0);
+  }
+
+  #watch(linear: number, size: number, write: boolean, value: number): void {
+    if (this.#hooks.watchesPage(linear >>> 12)) {
+      this.#hooks.fireMemory(write ? "write" : "read", linear >>> 0, size, value);
+    }
+    if (!this.watching) return;
+    const s = this.#s, dr7 = s.get(Layout.dr7);
+    for (let i = 0; i < 4; i++) {
+      if (((dr7 >>> (2 * i)) & 3) === 0) continue;
+      const kind = (dr7 >>> (16 + 4 * i)) & 3;
+      if (kind !== 3 && !(kind === 1 && write)) continue;
+      const length = ((dr7 >>> (18 + 4 * i)) & 3) + 1;
+      const at = (s.get(Layout.dr + i * 4) & ~(length - 1)) >>> 0;
+      if ((linear >>> 0) < at + length && at < (linear >>> 0) + size) {
+        s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | (Dr6.b0 << i));
+      }
+    }
+  }
+}

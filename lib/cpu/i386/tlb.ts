@@ -1,0 +1,111 @@
+/**
+ * Translation look-aside tables: for each linear page where its bytes lie in the WebAssembly memory, if an access may
+ * go there at once.
+ *
+ * Four tables of 2^20 words, {read, write} x {supervisor, user}. The entry of page p is `host ^ p << 12`, so that
+ * `entry ^ linear` is the host address; anything unusual (not present, MMIO, read-only, watched, page with code on the
+ * write side, dirty bit not set) has bit 31 set instead: one test covers all. A list of filled pages makes flushes cheap.
+ * Sources: SDM-3A 4.10. Hot.
+ */
+
+/** Bytes of one table. */
+export const TABLE_BYTES: number = 4 << 20;
+
+/** Bytes of all four tables. */
+export const TLB_BYTES: number = 4 * TABLE_BYTES;
+
+/** Set in an entry of which no fast access is allowed. */
+export const INVALID: number = 0x80000000 | 0;
+
+/** Pages listed before a compaction; more means that pages are filled and dropped over and over. */
+const MAX_LISTED = 1 << 16;
+
+/** The tables of one CPU. */
+export class Tlb {
+  /** All entries: supervisor read, supervisor write, user read, user write. */
+  readonly entries: Int32Array;
+  /** Byte address of the tables in the WebAssembly memory. */
+  readonly at: number;
+  #local: Int32Array = new Int32Array(MAX_LISTED);
+  #localCount = 0;
+  #global: Int32Array = new Int32Array(MAX_LISTED);
+  #globalCount = 0;
+
+  /** @param memory The machine's memory. @param at Byte address of {@linkcode TLB_BYTES}, 4-byte aligned. */
+  constructor(memory: WebAssembly.Memory, at: number) {
+    this.at = at;
+    const e = new Int32Array(memory.buffer, at, TLB_BYTES >>> 2);
+    this.entries = e;
+    const n = TABLE_BYTES >>> 2;
+    for (let p = 0; p < n; p++) e[p] = INVALID ^ (p << 12);
+    e.copyWithin(n, 0, n);
+    e.copyWithin(2 * n, 0, 2 * n);
+  }
+
+  /** Byte address of the table for reads or writes at a privilege. */
+  table(write: boolean, user: boolean): number {
+    return this.at + (user ? 2 * TABLE_BYTES : 0) + (write ? TABLE_BYTES : 0);
+  }
+
+  /**
+   * Enters a page. `page` is the linear page number, `host` the byte address of its bytes, the flags say which fast
+   * accesses are allowed.
+   */
+  fill(
+    page: number,
+    host: number,
+    read: boolean,
+    write: boolean,
+    userRead: boolean,
+    userWrite: boolean,
+    global: boolean,
+  ): void {
+    const e = this.entries, n = TABLE_BYTES >>> 2;
+    const tag = page << 12;
+    const no = INVALID ^ tag, yes = host ^ tag;
+    if (e[page] === no && e[page + 2 * n] === no && e[page + n] === no) this.#list(page, global);
+    e[page] = read ? yes : no;
+    e[page + n] = write ? yes : no;
+    e[page + 2 * n] = userRead ? yes : no;
+    e[page + 3 * n] = userWrite ? yes : no;
+  }
+
+  /** Drops one page. */
+  flushPage(page: number): void {
+    const e = this.entries, n = TABLE_BYTES >>> 2;
+    const no = INVALID ^ (page << 12);
+    e[page] = no;
+    e[page + n] = no;
+    e[page + 2 * n] = no;
+    e[page + 3 * n] = no;
+  }
+
+  /** Drops all translations, those of global pages only if `all`. */
+  flush(all: boolean): void {
+    for (let i = 0; i < this.#localCount; i++) this.flushPage(this.#local[i]);
+    this.#localCount = 0;
+    if (!all) return;
+    for (let i = 0; i < this.#globalCount; i++) this.flushPage(this.#global[i]);
+    this.#globalCount = 0;
+  }
+
+  /** Drops the write side of every page whose bytes lie at host page `host`: it holds code now, or was cleaned. */
+  protect(host: number): void {
+    for (let i = 0; i < this.#localCount; i++) this.#protectOne(this.#local[i], host);
+    for (let i = 0; i < this.#globalCount; i++) this.#protectOne(this.#global[i], host);
+  }
+
+  #protectOne(page: number, host: number): void {
+    const e = this.entries, n = TABLE_BYTES >>> 2;
+    const tag = page << 12;
+    const no = INVALID ^ tag, yes = host ^ tag;
+    if (e[page + n] === yes) e[page + n] = no;
+    if (e[page + 3 * n] === yes) e[page + 3 * n] = no;
+  }
+
+  #list(page: number, global: boolean): void {
+    if (this.#localCount === MAX_LISTED || this.#globalCount === MAX_LISTED) this.flush(true);
+    if (global) this.#global[this.#globalCount++] = page;
+    else this.#local[this.#localCount++] = page;
+  }
+}

@@ -9,8 +9,10 @@ import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
 import { FlagsKind, kindOf } from "../../flags.ts";
-import { Layout, Seg, SEG_BYTES } from "../../state.ts";
-import type { AccessWidth, BinaryOp, Expr, Stmt, Tree, ValueType } from "../../tree.ts";
+import { Layout } from "../../state.ts";
+import type { AccessWidth, Expr, Stmt, Tree, ValueType } from "../../tree.ts";
+import { ConditionEmitter } from "./conditions.ts";
+import { LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
 import { Rec } from "./record.ts";
 
 /** Locals of the interpreter function. */
@@ -57,78 +59,6 @@ export interface Labels {
   readonly fault: number;
 }
 
-/** Condition under which a tree may be lowered at all. */
-export interface Needs {
-  /** Uses segments other than through ModRM: wants flat ES, SS, DS and a 32-bit stack pointer. */
-  readonly flatData: boolean;
-  /** Uses the operand's segment in a string address. */
-  readonly operandSegment: boolean;
-  /** Transfers control: wants flat CS. */
-  readonly flatCode: boolean;
-  /** The register by ModRM.rm is an 8-bit one. */
-  readonly rm8: boolean;
-  /** The register by ModRM.reg is an 8-bit one. */
-  readonly reg8: boolean;
-  /** Uses the ModRM memory operand: how many bytes, written or not. */
-  readonly ea: { readonly size: number; readonly write: boolean; readonly add: boolean } | undefined;
-}
-
-/** Finds what a tree needs. */
-export function needsOf(tree: Tree): Needs {
-  let flatData = false, operandSegment = false, flatCode = false, rm8 = false, reg8 = false;
-  let ea: Needs["ea"] = undefined;
-  const visit = (node: unknown): void => {
-    if (Array.isArray(node)) {
-      for (const n of node) visit(n);
-      return;
-    }
-    if (typeof node !== "object" || node === null) return;
-    const s = node as Partial<Stmt & Expr> & { k?: string; s?: string };
-    if (s.s === "address") {
-      flatData = true;
-      if ((s as { seg: number | string }).seg === "operand") operandSegment = true;
-    } else if (s.s === "ea") {
-      const one = s as Stmt & { readonly s: "ea" };
-      ea = { size: one.size, write: one.write, add: one.add !== null };
-    } else if (s.s === "jump" || s.s === "jumpRelative" || s.s === "checkTarget") flatCode = true;
-    if ((s.k === "gpr" || s.s === "setGpr") && (s as { w: number }).w === 8) {
-      if ((s as { slot: string }).slot === "rm") rm8 = true;
-      else reg8 = true;
-    }
-    for (const value of Object.values(s)) visit(value);
-  };
-  visit(tree.body);
-  return { flatData, operandSegment, flatCode, rm8, reg8, ea };
-}
-
-const NUMERIC: Readonly<Record<BinaryOp, string>> = {
-  add: "add",
-  sub: "sub",
-  mul: "mul",
-  divS: "div_s",
-  divU: "div_u",
-  remS: "rem_s",
-  remU: "rem_u",
-  and: "and",
-  or: "or",
-  xor: "xor",
-  shl: "shl",
-  shrS: "shr_s",
-  shrU: "shr_u",
-  rotl: "rotl",
-  rotr: "rotr",
-  eq: "eq",
-  ne: "ne",
-  ltS: "lt_s",
-  ltU: "lt_u",
-  gtS: "gt_s",
-  gtU: "gt_u",
-  leS: "le_s",
-  leU: "le_u",
-  geS: "ge_s",
-  geU: "ge_u",
-};
-
 /** Emits trees into one function body. */
 export class TreeEmitter {
   readonly #f: FunctionBody;
@@ -136,6 +66,7 @@ export class TreeEmitter {
   readonly #calls: Calls;
   readonly #labels: Labels;
   readonly #state: number;
+  readonly #conditions: ConditionEmitter;
   #temps: { t: ValueType; local: number }[] = [];
   #opSize: 16 | 32 = 32;
   #addrSize: 16 | 32 = 32;
@@ -147,6 +78,7 @@ export class TreeEmitter {
     this.#calls = calls;
     this.#labels = labels;
     this.#state = state;
+    this.#conditions = new ConditionEmitter(f, locals, calls);
   }
 
   /** Emits one case, ending with the step to the following record. */
@@ -474,15 +406,15 @@ export class TreeEmitter {
         f.select();
         break;
       case "cf":
-        this.#flagArgs();
+        this.#conditions.flagArgs();
         f.call(this.#calls.carry);
         break;
       case "flagsWord":
-        this.#flagArgs();
+        this.#conditions.flagArgs();
         f.call(this.#calls.flags);
         break;
       case "cond":
-        this.#cond(e.cc);
+        this.#conditions.cond(e.cc);
         break;
       case "nextEip":
         this.#nextEip();
@@ -526,121 +458,4 @@ export class TreeEmitter {
         f.num(`${t}.${e.op}`);
     }
   }
-
-  #flagArgs(): void {
-    const l = this.#l;
-    for (const local of [l.kind, l.a, l.b, l.c]) this.#f.get(local);
-  }
-
-  /** Condition code: fused for the flags of a subtraction without borrow, derived for the rest. */
-  #cond(cc: number): void {
-    const f = this.#f, l = this.#l;
-    const fused = FUSED[cc >> 1];
-    if (fused === undefined) {
-      this.#condSlow(cc);
-      return;
-    }
-    const out = f.temp("i32");
-    f.get(l.kind);
-    f.i32(7);
-    f.num("i32.and");
-    f.i32(FlagsKind.sub);
-    f.num("i32.xor");
-    f.get(l.c);
-    f.num("i32.or");
-    f.num("i32.eqz");
-    f.if();
-    f.get(l.a);
-    f.get(l.b);
-    f.num(fused);
-    f.set(out);
-    f.else();
-    if (cc >> 1 === 2) this.#zero();
-    else this.#condSlow(cc & ~1);
-    f.set(out);
-    f.end();
-    f.get(out);
-    if ((cc & 1) !== 0) f.num("i32.eqz");
-    f.release("i32", out);
-  }
-
-  /** ZF where the flags are not those of a plain subtraction: kinds of a stored result need no call. */
-  #zero(): void {
-    const f = this.#f, l = this.#l;
-    const out = f.temp("i32");
-    f.get(l.kind);
-    f.i32(7);
-    f.num("i32.and");
-    f.i32(FlagsKind.result);
-    f.num("i32.ge_u");
-    f.if();
-    f.get(l.a);
-    f.num("i32.eqz");
-    f.set(out);
-    f.else();
-    this.#condSlow(4);
-    f.set(out);
-    f.end();
-    f.get(out);
-    f.release("i32", out);
-  }
-
-  /** Condition from the flags word. */
-  #condSlow(cc: number): void {
-    const f = this.#f;
-    const word = f.temp("i32");
-    this.#flagArgs();
-    f.call(this.#calls.flags);
-    f.set(word);
-    const bits = [0x800, 1, 0x40, 0x41, 0x80, 4, 0, 0x40][cc >> 1];
-    if (bits !== 0) {
-      f.get(word);
-      f.i32(bits);
-      f.num("i32.and");
-      f.i32(0);
-      f.num("i32.ne");
-    }
-    if (cc >> 1 >= 6) { // SF != OF
-      f.get(word);
-      f.i32(7);
-      f.num("i32.shr_u");
-      f.get(word);
-      f.i32(11);
-      f.num("i32.shr_u");
-      f.num("i32.xor");
-      f.i32(1);
-      f.num("i32.and");
-      if (bits !== 0) f.num("i32.or");
-    }
-    if ((cc & 1) !== 0) f.num("i32.eqz");
-    f.release("i32", word);
-  }
 }
-
-/** Comparison of a and b that decides a condition pair after a subtraction. */
-const FUSED: readonly (NumericName | undefined)[] = [
-  undefined,
-  "i32.lt_u",
-  "i32.eq",
-  "i32.le_u",
-  undefined,
-  undefined,
-  "i32.lt_s",
-  "i32.le_s",
-];
-
-const LOADS = { 8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load" } as const;
-const STORES = { 8: "i32.store8", 16: "i32.store16", 32: "i32.store" } as const;
-
-/** Byte offset of a register in the state block. */
-export function registerOffset(n: number, w: AccessWidth): number {
-  return w === 8 ? ((n & 3) << 2) | (n >>> 2) : n << 2;
-}
-
-/** Byte offset of a segment cache's field in the state block. */
-export function segmentOffset(n: number, field: number): number {
-  return Layout.segs + n * SEG_BYTES + field;
-}
-
-/** Offset of the base field, for address records. */
-export const SEGMENT_FIELDS: typeof Seg = Seg;

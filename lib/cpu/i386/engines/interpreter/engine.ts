@@ -5,25 +5,19 @@
  * up" closes it. Everything the function cannot do itself comes back here: slow memory, TypeScript instructions, code
  * not decoded yet. Sources: design of the engine in record.ts and program.ts. Warm.
  */
-import { InternalError } from "../../../../core/errors.ts";
 import { Vector } from "../../../../spec/i386_regs.ts";
-import type { SystemFn } from "../../context.ts";
 import type { I386Cpu } from "../../cpu.ts";
-import { decode, Decoded, DecodeStatus } from "../../decode.ts";
+import { decode, DecodeStatus } from "../../decode.ts";
 import type { Engine, EngineFactory } from "../../engine.ts";
-import { evaluate } from "../../evaluate.ts";
-import { FNS } from "../../functions.ts";
-import { Operation } from "../../operation.ts";
 import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
 import { SegReg } from "../../segment.ts";
-import { TREES } from "../../semantics/index.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
-import { treeFor } from "../../trees.ts";
 import { CodeCache, type CodePage } from "./code_cache.ts";
-import { type Case, cases, JUMP_CACHE_ENTRIES, program, shapeKey } from "./program.ts";
-import { Handler, Rec, RECORD_BYTES } from "./record.ts";
-import { registerOffset } from "./emit.ts";
+import { JUMP_CACHE_ENTRIES } from "./entry.ts";
+import { program } from "./program.ts";
+import { Lowerer } from "./lower.ts";
+import { Handler, Rec } from "./record.ts";
 
 /** Bytes of one jump cache. */
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
@@ -36,11 +30,6 @@ const RUN_RECORDS = RUN_LENGTH * 3 + 4;
 /** Mode bits that decide how code is decoded. */
 const DECODE_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 const LONGEST = 15;
-
-interface TypeScriptOp {
-  readonly fn: SystemFn;
-  readonly op: Operation;
-}
 
 /** Makes interpreter engines. */
 export const interpreter: EngineFactory = {
@@ -57,9 +46,8 @@ class InterpreterEngine implements Engine {
   readonly #jumpsAt: number;
   readonly #index: OpcodeIndex;
   readonly #bytes: Uint8Array = new Uint8Array(LONGEST);
-  readonly #decoded: Decoded = new Decoded();
+  readonly #lowerer: Lowerer;
   readonly #run: () => number;
-  #ops: TypeScriptOp[] = [];
   #relook = false;
   #outside = false;
   #mode = -1;
@@ -75,6 +63,7 @@ class InterpreterEngine implements Engine {
     this.#jumps = new Int32Array(memory.buffer, this.#jumpsAt, (2 * CACHE_BYTES) >>> 2);
     const pool = this.#jumpsAt + 2 * CACHE_BYTES;
     this.#cache = new CodeCache(space, cpu.tlb, pool, pool + POOL_BYTES);
+    this.#lowerer = new Lowerer(cpu, this.#cache);
     this.#index = opcodeIndex(cpu.model.features);
     const pages = memory.buffer.byteLength >>> 16;
     const instance = new WebAssembly.Instance(program(pages, stateAt), {
@@ -128,7 +117,7 @@ class InterpreterEngine implements Engine {
 
   forget(): void {
     this.#cache.clear();
-    this.#ops = [];
+    this.#lowerer.ops.length = 0;
     this.#forgetJumps();
   }
 
@@ -197,7 +186,7 @@ class InterpreterEngine implements Engine {
   /** An instruction in TypeScript: 0 go on, 1 look EIP up, 2 fault. */
   #call(index: number): number {
     const cpu = this.#cpu, s = cpu.state;
-    const { fn, op } = this.#ops[index];
+    const { fn, op } = this.#lowerer.ops[index];
     const next = (s.get(Layout.eip) + op.length) >>> 0;
     cpu.nextEip = next;
     this.#relook = false;
@@ -262,29 +251,18 @@ class InterpreterEngine implements Engine {
         break;
       }
       page.entries.set(offset, this.#cache.next);
-      const length = this.#lower(status, offset);
+      const length = this.#lowerer.lower(status, offset, this.#mode);
       page.mark(offset, offset + length);
       offset += length;
-      if (status !== DecodeStatus.ok || this.#decoded.row.ends) break;
+      if (status !== DecodeStatus.ok || this.#lowerer.decoded.row.ends) break;
     }
-    this.#close(offset);
+    this.#lowerer.close(offset);
     page.runs.push(first, this.#cache.next);
     return first;
   }
 
   #decode(bytes: Uint8Array, at: number, available: number): DecodeStatus {
-    return decode(bytes, at, available, (this.#mode & ModeBit.code32) !== 0, this.#index, this.#decoded);
-  }
-
-  /** A record that says: EIP is at `offset`, look it up. */
-  #close(offset: number): void {
-    const r = this.#cache.take();
-    this.#clear(r);
-    this.#view.setInt32(r + Rec.offset, offset, true);
-  }
-
-  #clear(r: number): void {
-    for (let i = 0; i < RECORD_BYTES; i += 4) this.#view.setInt32(r + i, 0, true);
+    return decode(bytes, at, available, (this.#mode & ModeBit.code32) !== 0, this.#index, this.#lowerer.decoded);
   }
 
   /** An instruction over the end of a page: its record is preceded by one that checks the second page. */
@@ -302,12 +280,12 @@ class InterpreterEngine implements Engine {
     page.entries.set(offset, start);
     page.mark(offset, 0x1000);
     const check = this.#cache.take();
-    this.#clear(check);
+    this.#lowerer.clear(check);
     this.#view.setUint16(check + Rec.handler, Handler.crossing, true);
     this.#view.setInt32(check + Rec.offset, offset, true);
     this.#view.setInt32(check + Rec.imm, second, true);
-    const length = this.#lower(status, offset);
-    this.#close(offset + length);
+    const length = this.#lowerer.lower(status, offset, this.#mode);
+    this.#lowerer.close(offset + length);
     if (this.#cache.isKept(second)) {
       const other = this.#cache.page(second, this.#mode);
       other.mark(0, Math.max(1, length - here));
@@ -348,104 +326,9 @@ class InterpreterEngine implements Engine {
       status = this.#decode(this.#bytes, 0, n);
     }
     const first = this.#cache.next;
-    const length = this.#lower(status, linear & 0xfff);
-    this.#close((linear & 0xfff) + length);
+    const length = this.#lowerer.lower(status, linear & 0xfff, this.#mode);
+    this.#lowerer.close((linear & 0xfff) + length);
     this.#outside = true; // what lies there may change without a write
     return first;
-  }
-
-  /** Makes the records of the instruction just decoded. @returns Its length in bytes. */
-  #lower(status: DecodeStatus, offset: number): number {
-    const d = this.#decoded;
-    if (status !== DecodeStatus.ok) {
-      const vector = status === DecodeStatus.undefined ? Vector.ud : Vector.gp;
-      this.#lowerCall((c) => c.raise(vector, vector === Vector.gp ? 0 : -1), offset, 1);
-      return 1;
-    }
-    const semantic = TREES[d.row.sem];
-    if (semantic === undefined) {
-      const fn = FNS[d.row.sem];
-      if (fn === undefined) throw new InternalError(`No semantics "${d.row.sem}" for ${d.row.mnemonic}`);
-      this.#lowerCall(fn, offset, d.length);
-      return d.length;
-    }
-    const found = cases().byShape.get(shapeKey(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep));
-    if (found !== undefined && this.#fits(found)) this.#lowerTree(found, offset);
-    else {
-      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep, (this.#mode & ModeBit.stack32) !== 0 ? 32 : 16);
-      this.#lowerCall((c, op) => evaluate(c, op, tree), offset, d.length);
-    }
-    return d.length;
-  }
-
-  /** True if the case may be used in this mode and with this segment. */
-  #fits(one: Case): boolean {
-    const { needs } = one, d = this.#decoded;
-    if (needs.flatCode && (this.#mode & ModeBit.flatCode) === 0) return false;
-    const flat = ModeBit.flatData | ModeBit.stack32;
-    if (needs.flatData && (this.#mode & flat) !== flat) return false;
-    if (needs.operandSegment && (d.seg === SegReg.cs || d.seg >= SegReg.fs)) return false;
-    return needs.ea === undefined || !needs.ea.add || this.#isPlain();
-  }
-
-  /** True if the memory operand's linear address is its 32-bit offset. */
-  #isPlain(): boolean {
-    const d = this.#decoded;
-    return d.addrSize === 32 && (this.#mode & ModeBit.flatData) !== 0 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
-  }
-
-  #lowerTree(one: Case, offset: number): void {
-    const d = this.#decoded, v = this.#view, base = this.#cpu.state.base;
-    const { ea, rm8, reg8 } = one.needs;
-    const plain = ea === undefined || this.#isPlain();
-    if (!plain && ea !== undefined) this.#lowerAddress(ea.size, ea.write, offset);
-    const r = this.#cache.take();
-    v.setUint16(r + Rec.handler, one.handler, true);
-    v.setUint8(r + Rec.length, d.length);
-    v.setUint16(r + Rec.rm, base + registerOffset(d.rm, rm8 ? 8 : 32), true);
-    v.setUint16(r + Rec.reg, base + registerOffset(d.reg, reg8 ? 8 : 32), true);
-    if (plain) this.#addressFields(r);
-    else {
-      v.setUint8(r + Rec.scale, 0);
-      v.setUint16(r + Rec.base, base + Layout.ea, true);
-      v.setUint16(r + Rec.index, base + Layout.zero, true);
-      v.setInt32(r + Rec.disp, 0, true);
-    }
-    v.setInt32(r + Rec.imm, d.imm, true);
-    v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
-    v.setInt32(r + Rec.offset, offset, true);
-    v.setInt32(r + Rec.op, 0, true);
-  }
-
-  #addressFields(r: number): void {
-    const d = this.#decoded, v = this.#view, s = this.#cpu.state.base;
-    v.setUint8(r + Rec.scale, d.scale);
-    v.setUint16(r + Rec.base, s + (d.base === 8 ? Layout.zero : d.base * 4), true);
-    v.setUint16(r + Rec.index, s + (d.index === 8 ? Layout.zero : d.index * 4), true);
-    v.setInt32(r + Rec.disp, d.disp, true);
-  }
-
-  #lowerAddress(size: number, write: boolean, offset: number): void {
-    const d = this.#decoded, v = this.#view;
-    const r = this.#cache.take();
-    v.setUint16(r + Rec.handler, Handler.address, true);
-    v.setUint8(r + Rec.length, size);
-    v.setUint16(r + Rec.rm, this.#cpu.state.base + Layout.segs + d.seg * SEG_BYTES, true);
-    v.setUint16(r + Rec.reg, write ? 6 : 5, true);
-    this.#addressFields(r);
-    v.setInt32(r + Rec.imm, d.addrSize === 32 ? -1 : 0xffff, true);
-    v.setInt32(r + Rec.link, 0, true);
-    v.setInt32(r + Rec.offset, offset, true);
-    v.setInt32(r + Rec.op, 0, true);
-  }
-
-  #lowerCall(fn: SystemFn, offset: number, length: number): void {
-    const v = this.#view;
-    const r = this.#cache.take();
-    this.#clear(r);
-    v.setUint16(r + Rec.handler, Handler.call, true);
-    v.setUint8(r + Rec.length, length);
-    v.setInt32(r + Rec.offset, offset, true);
-    v.setInt32(r + Rec.op, this.#ops.push({ fn, op: Operation.copy(this.#cpu, this.#decoded, length) }) - 1, true);
   }
 }

@@ -8,12 +8,10 @@
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder } from "../../../../wasm/module.ts";
 import type { ValTypeName } from "../../../../wasm/opcodes.ts";
-import { OPS } from "../../../../spec/i386_ops.ts";
-import { Builder } from "../../builder.ts";
-import { TREES } from "../../semantics/index.ts";
-import { Layout, Seg } from "../../state.ts";
-import type { Tree } from "../../tree.ts";
-import { type Calls, type Labels, type Locals, type Needs, needsOf, TreeEmitter } from "./emit.ts";
+import { Layout } from "../../state.ts";
+import { cases } from "./cases.ts";
+import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
+import { emitAddress, emitLookup } from "./entry.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
 import { FIRST_TREE, Rec } from "./record.ts";
 
@@ -37,63 +35,6 @@ export interface ProgramImports {
   crossing(record: number): number;
   /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
   segment(segment: number): void;
-}
-
-/** A case: its number and what it needs. */
-export interface Case {
-  readonly handler: number;
-  readonly needs: Needs;
-}
-
-/** Cases by shape key. */
-export interface Cases {
-  readonly trees: readonly { readonly tree: Tree; readonly opSize: 16 | 32; readonly addrSize: 16 | 32 }[];
-  readonly byShape: ReadonlyMap<number, Case>;
-}
-
-/** Key of a shape: what decides the tree. */
-export function shapeKey(rowIndex: number, isMem: boolean, opSize: number, addrSize: number, rep: number): number {
-  const r = rep === 0 ? 0 : rep === 0xf2 ? 1 : 2;
-  return (((rowIndex * 2 + (isMem ? 1 : 0)) * 2 + (opSize >> 5)) * 2 + (addrSize >> 5)) * 3 + r;
-}
-
-let allCases: Cases | undefined;
-
-/** All cases, made on first use: shapes whose trees are equal share one. */
-export function cases(): Cases {
-  if (allCases !== undefined) return allCases;
-  const trees: { tree: Tree; opSize: 16 | 32; addrSize: 16 | 32 }[] = [];
-  const known = new Map<string, Case>();
-  const byShape = new Map<number, Case>();
-  OPS.forEach((row, index) => {
-    const semantic = TREES[row.sem];
-    if (semantic === undefined) return;
-    const hasModrm = row.operands.some((o) => /^[EMRG]/.test(o)) || row.digit !== undefined;
-    const mems = row.mod === "mem" ? [true] : row.mod === "reg" || !hasModrm ? [false] : [false, true];
-    for (const isMem of mems) {
-      for (const opSize of [32, 16] as const) {
-        for (const addrSize of [32, 16] as const) {
-          for (const rep of row.rep === undefined ? [0] : [0, 0xf2, 0xf3]) {
-            const b = new Builder({ row, isMem, opSize, addrSize, rep, stackSize: 32 });
-            semantic(b);
-            const tree = b.finish();
-            const text = JSON.stringify(tree);
-            const usesSize = (text.includes('"jumpRelative"') ? opSize : 0) + (text.includes('"k":"offset"') ? addrSize * 64 : 0);
-            const key = text + usesSize;
-            let one = known.get(key);
-            if (one === undefined) {
-              one = { handler: FIRST_TREE + trees.length, needs: needsOf(tree) };
-              known.set(key, one);
-              trees.push({ tree, opSize, addrSize });
-            }
-            byShape.set(shapeKey(index, isMem, opSize, addrSize, rep), one);
-          }
-        }
-      }
-    }
-  });
-  allCases = { trees, byShape };
-  return allCases;
 }
 
 const I32: ValTypeName = "i32";
@@ -179,15 +120,29 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   const f = new FunctionBody(0);
   const local = (): number => f.local("i32");
   const l: Locals = {
-    rec: local(), count: local(), kind: local(), a: local(), b: local(), c: local(), eip: local(), from: local(),
-    place: local(), la: local(), t: local(),
+    rec: local(),
+    count: local(),
+    kind: local(),
+    a: local(),
+    b: local(),
+    c: local(),
+    eip: local(),
+    from: local(),
+    place: local(),
+    la: local(),
+    t: local(),
   }; // deno-fmt-ignore
   const get = (at: number): void => {
     f.i32(0);
     f.mem("i32.load", state + at);
   };
   const reload = (): void => {
-    for (const [at, to] of [[Layout.count, l.count], [Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [Layout.flagsB, l.b], [Layout.flagsC, l.c]]) {
+    for (
+      const [at, to] of [[Layout.count, l.count], [Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [
+        Layout.flagsB,
+        l.b,
+      ], [Layout.flagsC, l.c]]
+    ) {
       get(at);
       f.set(to);
     }
@@ -295,161 +250,3 @@ function untick(f: FunctionBody, l: Locals): void {
   f.num("i32.add");
   f.set(l.count);
 }
-
-/** Jump cache inline, then TypeScript. */
-function emitLookup(
-  f: FunctionBody,
-  l: Locals,
-  state: number,
-  find: number,
-  leave: number,
-  reload: () => void,
-): void {
-  const get = (at: number): void => {
-    f.i32(0);
-    f.mem("i32.load", state + at);
-  };
-  const found = f.block();
-  f.get(l.eip);
-  f.get(l.eip);
-  f.i32(12);
-  f.num("i32.shr_u");
-  f.num("i32.xor");
-  f.i32(JUMP_CACHE_ENTRIES - 1);
-  f.num("i32.and");
-  f.i32(3);
-  f.num("i32.shl");
-  get(Layout.jumpCache);
-  f.num("i32.add");
-  f.tee(l.t);
-  f.mem("i32.load", 0);
-  f.get(l.eip);
-  f.num("i32.eq");
-  f.if("likely");
-  f.get(l.t);
-  f.mem("i32.load", 4);
-  f.tee(l.rec);
-  f.brIf(found, "likely");
-  f.end();
-  f.i32(0);
-  f.get(l.eip);
-  f.mem("i32.store", state + Layout.eip);
-  f.i32(0);
-  f.get(l.count);
-  f.mem("i32.store", state + Layout.count);
-  for (const [at, from] of [[Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [Layout.flagsB, l.b], [Layout.flagsC, l.c]]) {
-    f.i32(0);
-    f.get(from);
-    f.mem("i32.store", state + at);
-  }
-  f.call(find);
-  f.tee(l.rec);
-  f.num("i32.eqz");
-  f.brIf(leave, "unlikely");
-  reload();
-  f.end(); // found
-  f.i32(0);
-  f.get(l.eip);
-  f.get(l.rec);
-  f.mem("i32.load", Rec.offset);
-  f.num("i32.sub");
-  f.mem("i32.store", state + Layout.codeBase);
-  f.get(l.from);
-  f.if();
-  f.get(l.from);
-  f.get(l.rec);
-  f.mem("i32.store", Rec.link);
-  f.i32(0);
-  f.set(l.from);
-  f.end();
-}
-
-/** Segmented address of the record that follows, into Layout.ea. */
-function emitAddress(
-  f: FunctionBody,
-  l: Locals,
-  state: number,
-  segment: number,
-  dispatch: number,
-  fault: number,
-): void {
-  const field = (at: number): void => {
-    f.get(l.la);
-    f.mem("i32.load", at);
-  };
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.rm);
-  f.set(l.la);
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.base);
-  f.mem("i32.load", 0);
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.index);
-  f.mem("i32.load", 0);
-  f.get(l.rec);
-  f.mem("i32.load8_u", Rec.scale);
-  f.num("i32.shl");
-  f.num("i32.add");
-  f.get(l.rec);
-  f.mem("i32.load", Rec.disp);
-  f.num("i32.add");
-  f.get(l.rec);
-  f.mem("i32.load", Rec.imm);
-  f.num("i32.and");
-  f.set(l.t);
-  const bad = f.block();
-  const good = f.block();
-  // Rights.
-  field(Seg.rights);
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.reg);
-  f.num("i32.and");
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.reg);
-  f.num("i32.ne");
-  f.brIf(bad, "unlikely");
-  // Flat: everything goes, wrapping included.
-  field(Seg.lo);
-  f.num("i32.eqz");
-  field(Seg.hi);
-  f.i32(-1);
-  f.num("i32.eq");
-  f.num("i32.and");
-  f.brIf(good, "likely");
-  f.get(l.t);
-  field(Seg.lo);
-  f.num("i32.lt_u");
-  f.brIf(bad, "unlikely");
-  // hi - offset < size - 1, computed only where offset <= hi.
-  f.get(l.t);
-  field(Seg.hi);
-  f.num("i32.gt_u");
-  f.brIf(bad, "unlikely");
-  field(Seg.hi);
-  f.get(l.t);
-  f.num("i32.sub");
-  f.get(l.rec);
-  f.mem("i32.load8_u", Rec.length);
-  f.i32(1);
-  f.num("i32.sub");
-  f.num("i32.lt_u");
-  f.brIf(bad, "unlikely");
-  f.end(); // good
-  f.i32(0);
-  f.get(l.t);
-  field(Seg.base);
-  f.num("i32.add");
-  f.mem("i32.store", state + Layout.ea);
-  f.get(l.rec);
-  f.i32(32);
-  f.num("i32.add");
-  f.set(l.rec);
-  f.br(dispatch);
-  f.end(); // bad
-  f.get(l.la);
-  f.call(segment);
-  f.br(fault);
-}
-
-/** Entries of one jump cache: (EIP, record) pairs of 8 bytes. */
-export const JUMP_CACHE_ENTRIES = 4096;

@@ -1,0 +1,168 @@
+/**
+ * Fixed parts of the interpreter function: finding the record of an EIP, and segmented addresses. Cold code that makes
+ * hot code.
+ */
+import type { FunctionBody } from "../../../../wasm/body.ts";
+import { Layout, Seg } from "../../state.ts";
+import type { Locals } from "./emit.ts";
+import { Rec } from "./record.ts";
+
+/** Entries of one jump cache: (EIP, record) pairs of 8 bytes. */
+export const JUMP_CACHE_ENTRIES = 4096;
+
+/** Jump cache inline, then TypeScript. */
+export function emitLookup(
+  f: FunctionBody,
+  l: Locals,
+  state: number,
+  find: number,
+  leave: number,
+  reload: () => void,
+): void {
+  const get = (at: number): void => {
+    f.i32(0);
+    f.mem("i32.load", state + at);
+  };
+  const found = f.block();
+  f.get(l.eip);
+  f.get(l.eip);
+  f.i32(12);
+  f.num("i32.shr_u");
+  f.num("i32.xor");
+  f.i32(JUMP_CACHE_ENTRIES - 1);
+  f.num("i32.and");
+  f.i32(3);
+  f.num("i32.shl");
+  get(Layout.jumpCache);
+  f.num("i32.add");
+  f.tee(l.t);
+  f.mem("i32.load", 0);
+  f.get(l.eip);
+  f.num("i32.eq");
+  f.if("likely");
+  f.get(l.t);
+  f.mem("i32.load", 4);
+  f.tee(l.rec);
+  f.brIf(found, "likely");
+  f.end();
+  f.i32(0);
+  f.get(l.eip);
+  f.mem("i32.store", state + Layout.eip);
+  f.i32(0);
+  f.get(l.count);
+  f.mem("i32.store", state + Layout.count);
+  for (
+    const [at, from] of [[Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [Layout.flagsB, l.b], [Layout.flagsC, l.c]]
+  ) {
+    f.i32(0);
+    f.get(from);
+    f.mem("i32.store", state + at);
+  }
+  f.call(find);
+  f.tee(l.rec);
+  f.num("i32.eqz");
+  f.brIf(leave, "unlikely");
+  reload();
+  f.end(); // found
+  f.i32(0);
+  f.get(l.eip);
+  f.get(l.rec);
+  f.mem("i32.load", Rec.offset);
+  f.num("i32.sub");
+  f.mem("i32.store", state + Layout.codeBase);
+  f.get(l.from);
+  f.if();
+  f.get(l.from);
+  f.get(l.rec);
+  f.mem("i32.store", Rec.link);
+  f.i32(0);
+  f.set(l.from);
+  f.end();
+}
+
+/** Segmented address of the record that follows, into Layout.ea. */
+export function emitAddress(
+  f: FunctionBody,
+  l: Locals,
+  state: number,
+  segment: number,
+  dispatch: number,
+  fault: number,
+): void {
+  const field = (at: number): void => {
+    f.get(l.la);
+    f.mem("i32.load", at);
+  };
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.rm);
+  f.set(l.la);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.base);
+  f.mem("i32.load", 0);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.index);
+  f.mem("i32.load", 0);
+  f.get(l.rec);
+  f.mem("i32.load8_u", Rec.scale);
+  f.num("i32.shl");
+  f.num("i32.add");
+  f.get(l.rec);
+  f.mem("i32.load", Rec.disp);
+  f.num("i32.add");
+  f.get(l.rec);
+  f.mem("i32.load", Rec.imm);
+  f.num("i32.and");
+  f.set(l.t);
+  const bad = f.block();
+  const good = f.block();
+  // Rights.
+  field(Seg.rights);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.reg);
+  f.num("i32.and");
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.reg);
+  f.num("i32.ne");
+  f.brIf(bad, "unlikely");
+  // Flat: everything goes, wrapping included.
+  field(Seg.lo);
+  f.num("i32.eqz");
+  field(Seg.hi);
+  f.i32(-1);
+  f.num("i32.eq");
+  f.num("i32.and");
+  f.brIf(good, "likely");
+  f.get(l.t);
+  field(Seg.lo);
+  f.num("i32.lt_u");
+  f.brIf(bad, "unlikely");
+  // hi - offset < size - 1, computed only where offset <= hi.
+  f.get(l.t);
+  field(Seg.hi);
+  f.num("i32.gt_u");
+  f.brIf(bad, "unlikely");
+  field(Seg.hi);
+  f.get(l.t);
+  f.num("i32.sub");
+  f.get(l.rec);
+  f.mem("i32.load8_u", Rec.length);
+  f.i32(1);
+  f.num("i32.sub");
+  f.num("i32.lt_u");
+  f.brIf(bad, "unlikely");
+  f.end(); // good
+  f.i32(0);
+  f.get(l.t);
+  field(Seg.base);
+  f.num("i32.add");
+  f.mem("i32.store", state + Layout.ea);
+  f.get(l.rec);
+  f.i32(32);
+  f.num("i32.add");
+  f.set(l.rec);
+  f.br(dispatch);
+  f.end(); // bad
+  f.get(l.la);
+  f.call(segment);
+  f.br(fault);
+}

@@ -1,0 +1,163 @@
+/**
+ * From a decoded instruction to records: the case of its tree if the mode allows it, else a call of TypeScript.
+ *
+ * A memory operand that is not a plain 32-bit offset in a flat segment gets an address record in front. Warm.
+ */
+import { InternalError } from "../../../../core/errors.ts";
+import { Vector } from "../../../../spec/i386_regs.ts";
+import type { SystemFn } from "../../context.ts";
+import type { I386Cpu } from "../../cpu.ts";
+import { Decoded, DecodeStatus } from "../../decode.ts";
+import { evaluate } from "../../evaluate.ts";
+import { FNS } from "../../functions.ts";
+import { Operation } from "../../operation.ts";
+import { SegReg } from "../../segment.ts";
+import { TREES } from "../../semantics/index.ts";
+import { Layout, ModeBit, SEG_BYTES } from "../../state.ts";
+import { treeFor } from "../../trees.ts";
+import { type Case, cases, shapeKey } from "./cases.ts";
+import type { CodeCache } from "./code_cache.ts";
+import { registerOffset } from "./operators.ts";
+import { Handler, Rec, RECORD_BYTES } from "./record.ts";
+
+/** An instruction the interpreter leaves to TypeScript. */
+export interface TypeScriptOp {
+  readonly fn: SystemFn;
+  readonly op: Operation;
+}
+
+/** Writes records. */
+export class Lowerer {
+  /** The instruction being lowered; the engine decodes into it. */
+  readonly decoded: Decoded = new Decoded();
+  /** TypeScript instructions by the number in their records. */
+  readonly ops: TypeScriptOp[] = [];
+  readonly #cpu: I386Cpu;
+  readonly #cache: CodeCache;
+  readonly #view: DataView;
+  #mode = 0;
+
+  /** @param cpu The CPU. @param cache Where records come from. */
+  constructor(cpu: I386Cpu, cache: CodeCache) {
+    this.#cpu = cpu;
+    this.#cache = cache;
+    this.#view = cpu.board.space.view;
+  }
+
+  /** A record that says: EIP is at `offset`, look it up. */
+  close(offset: number): void {
+    const r = this.#cache.take();
+    this.clear(r);
+    this.#view.setInt32(r + Rec.offset, offset, true);
+  }
+
+  /** Zeroes a record. */
+  clear(r: number): void {
+    for (let i = 0; i < RECORD_BYTES; i += 4) this.#view.setInt32(r + i, 0, true);
+  }
+
+  /** Makes the records of the instruction just decoded. @returns Its length in bytes. */
+  lower(status: DecodeStatus, offset: number, mode: number): number {
+    this.#mode = mode;
+    const d = this.decoded;
+    if (status !== DecodeStatus.ok) {
+      const vector = status === DecodeStatus.undefined ? Vector.ud : Vector.gp;
+      this.#lowerCall((c) => c.raise(vector, vector === Vector.gp ? 0 : -1), offset, 1);
+      return 1;
+    }
+    const semantic = TREES[d.row.sem];
+    if (semantic === undefined) {
+      const fn = FNS[d.row.sem];
+      if (fn === undefined) throw new InternalError(`No semantics "${d.row.sem}" for ${d.row.mnemonic}`);
+      this.#lowerCall(fn, offset, d.length);
+      return d.length;
+    }
+    const found = cases().byShape.get(
+      shapeKey(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep),
+    );
+    if (found !== undefined && this.#fits(found)) this.#lowerTree(found, offset);
+    else {
+      const tree = treeFor(
+        d.rowIndex,
+        d.isMem,
+        d.opSize,
+        d.addrSize,
+        d.row.rep === undefined ? 0 : d.rep,
+        (this.#mode & ModeBit.stack32) !== 0 ? 32 : 16,
+      );
+      this.#lowerCall((c, op) => evaluate(c, op, tree), offset, d.length);
+    }
+    return d.length;
+  }
+
+  /** True if the case may be used in this mode and with this segment. */
+  #fits(one: Case): boolean {
+    const { needs } = one, d = this.decoded;
+    if (needs.flatCode && (this.#mode & ModeBit.flatCode) === 0) return false;
+    const flat = ModeBit.flatData | ModeBit.stack32;
+    if (needs.flatData && (this.#mode & flat) !== flat) return false;
+    if (needs.operandSegment && (d.seg === SegReg.cs || d.seg >= SegReg.fs)) return false;
+    return needs.ea === undefined || !needs.ea.add || this.#isPlain();
+  }
+
+  /** True if the memory operand's linear address is its 32-bit offset. */
+  #isPlain(): boolean {
+    const d = this.decoded;
+    return d.addrSize === 32 && (this.#mode & ModeBit.flatData) !== 0 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
+  }
+
+  #lowerTree(one: Case, offset: number): void {
+    const d = this.decoded, v = this.#view, base = this.#cpu.state.base;
+    const { ea, rm8, reg8 } = one.needs;
+    const plain = ea === undefined || this.#isPlain();
+    if (!plain && ea !== undefined) this.#lowerAddress(ea.size, ea.write, offset);
+    const r = this.#cache.take();
+    v.setUint16(r + Rec.handler, one.handler, true);
+    v.setUint8(r + Rec.length, d.length);
+    v.setUint16(r + Rec.rm, base + registerOffset(d.rm, rm8 ? 8 : 32), true);
+    v.setUint16(r + Rec.reg, base + registerOffset(d.reg, reg8 ? 8 : 32), true);
+    if (plain) this.#addressFields(r);
+    else {
+      v.setUint8(r + Rec.scale, 0);
+      v.setUint16(r + Rec.base, base + Layout.ea, true);
+      v.setUint16(r + Rec.index, base + Layout.zero, true);
+      v.setInt32(r + Rec.disp, 0, true);
+    }
+    v.setInt32(r + Rec.imm, d.imm, true);
+    v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
+    v.setInt32(r + Rec.offset, offset, true);
+    v.setInt32(r + Rec.op, 0, true);
+  }
+
+  #addressFields(r: number): void {
+    const d = this.decoded, v = this.#view, s = this.#cpu.state.base;
+    v.setUint8(r + Rec.scale, d.scale);
+    v.setUint16(r + Rec.base, s + (d.base === 8 ? Layout.zero : d.base * 4), true);
+    v.setUint16(r + Rec.index, s + (d.index === 8 ? Layout.zero : d.index * 4), true);
+    v.setInt32(r + Rec.disp, d.disp, true);
+  }
+
+  #lowerAddress(size: number, write: boolean, offset: number): void {
+    const d = this.decoded, v = this.#view;
+    const r = this.#cache.take();
+    v.setUint16(r + Rec.handler, Handler.address, true);
+    v.setUint8(r + Rec.length, size);
+    v.setUint16(r + Rec.rm, this.#cpu.state.base + Layout.segs + d.seg * SEG_BYTES, true);
+    v.setUint16(r + Rec.reg, write ? 6 : 5, true);
+    this.#addressFields(r);
+    v.setInt32(r + Rec.imm, d.addrSize === 32 ? -1 : 0xffff, true);
+    v.setInt32(r + Rec.link, 0, true);
+    v.setInt32(r + Rec.offset, offset, true);
+    v.setInt32(r + Rec.op, 0, true);
+  }
+
+  #lowerCall(fn: SystemFn, offset: number, length: number): void {
+    const v = this.#view;
+    const r = this.#cache.take();
+    this.clear(r);
+    v.setUint16(r + Rec.handler, Handler.call, true);
+    v.setUint8(r + Rec.length, length);
+    v.setInt32(r + Rec.offset, offset, true);
+    v.setInt32(r + Rec.op, this.ops.push({ fn, op: Operation.copy(this.#cpu, this.decoded, length) }) - 1, true);
+  }
+}

@@ -261,7 +261,7 @@ export class HookTable {
     if (this.#skip === at) return false;
     this.#stopped = false;
     for (const fn of this.#code.at(at)) fn(at);
-    return this.#stopped;
+    return this.#before(at);
   }
 
   /** Fires instruction hooks; result as {@linkcode HookTable.fireCode}. */
@@ -271,7 +271,7 @@ export class HookTable {
     for (const h of this.#instructions) {
       if (h.match(mnemonic)) h.fn(this.#codeEvent("instruction", linear, mnemonic));
     }
-    return this.#stopped;
+    return this.#before(linear);
   }
 
   /** Fires block hooks; result as {@linkcode HookTable.fireCode}. */
@@ -279,7 +279,7 @@ export class HookTable {
     if (this.#skip === linear >>> 0) return false;
     this.#stopped = false;
     for (const fn of this.#blocks) fn(this.#codeEvent("block", linear, ""));
-    return this.#stopped;
+    return this.#before(linear);
   }
 
   /** Fires memory hooks that cover a part of the access; true: leave after the instruction. */
@@ -339,6 +339,14 @@ export class HookTable {
     return now;
   }
 
+  /** Linear address before whose instruction a hook last stopped the run, or -1. For the machine. */
+  stoppedBefore = -1;
+
+  /** A stop was asked for by other means while a hook runs: leave where the hook's own `stop` would. */
+  noteStop(): void {
+    this.#stopped = true;
+  }
+
   /**
    * The next instruction is at `linear` and its hooks have fired already (they stopped the run there): do not fire them
    * again until {@linkcode HookTable.endSkip}. For the machine.
@@ -350,6 +358,11 @@ export class HookTable {
   /** See {@linkcode HookTable.skipOnce}. */
   endSkip(): void {
     this.#skip = -1;
+  }
+
+  #before(linear: number): boolean {
+    if (this.#stopped) this.stoppedBefore = linear >>> 0;
+    return this.#stopped;
   }
 
   #announce(remove: () => void): () => void {

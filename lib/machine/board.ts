@@ -1,0 +1,96 @@
+/**
+ * The wiring: what a CPU, a device and a hypervisor interface see of the machine they are in. Warm (port accesses pass
+ * through here).
+ */
+import type { CpuBus, IrqLine } from "../core/bus.ts";
+import type { Clock } from "../core/clock.ts";
+import type { Cpu, GuestContext } from "../core/cpu.ts";
+import type { DeviceHost } from "../core/device.ts";
+import { ConfigError } from "../core/errors.ts";
+import type { HookTable } from "../core/hooks.ts";
+import type { AddressSpace } from "../memory/address_space.ts";
+import type { PortSpace } from "../memory/port_space.ts";
+import type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./platform.ts";
+import type { StopDraft } from "./run_loop.ts";
+
+/** What a machine is made of. */
+export interface MachineParts {
+  /** Virtual time. */
+  readonly clock: Clock;
+  /** Physical addresses. */
+  readonly space: AddressSpace;
+  /** Ports. */
+  readonly ports: PortSpace;
+  /** Hooks. */
+  readonly hooks: HookTable;
+  /** CPUs; filled while the machine is built. */
+  readonly cpus: Cpu[];
+  /** Interrupt routing, if any. */
+  readonly platform: Platform | undefined;
+  /** Hypervisor interface, if any. */
+  readonly hypervisor: Hypervisor | undefined;
+  /** Leaves a trace entry. */
+  readonly note: (kind: string, text: string) => void;
+  /** Asks for a stop. */
+  readonly request: (draft: StopDraft) => void;
+  /** Adds virtual cycles. */
+  readonly charge: (ticks: number) => void;
+}
+
+const NOWHERE: IrqLine = { set: () => {} };
+
+/** The bus of CPU `index`. */
+export function cpuBus(
+  p: MachineParts,
+  index: number,
+  shutdown: (vector: number, errorCode: number, linear: number) => void,
+): CpuBus {
+  const { platform, hypervisor } = p;
+  return {
+    readPort: (port, width) => p.ports.read(port, width),
+    writePort: (port, value, width) => p.ports.write(port, value, width),
+    now: () => p.clock.now,
+    readMsr: (msr) => platform?.readMsr?.(index, msr),
+    writeMsr: (msr, low, high) => platform?.writeMsr?.(index, msr, low, high) ?? false,
+    trace: p.note,
+    shutdown,
+    unimplemented: (what) => p.request({ kind: "unimplemented", what }),
+    ...(platform?.ferr === undefined ? {} : { ferr: () => platform.ferr?.(index) ?? false }),
+    ...(hypervisor === undefined ? {} : { hypercall: () => hypervisor.hypercall(index) }),
+  };
+}
+
+/** What all devices of a machine share. */
+export function deviceHost(p: MachineParts): DeviceHost {
+  return {
+    ports: p.ports,
+    mmio: p.space,
+    memory: p.space,
+    clock: p.clock,
+    irq: (n) => p.platform?.irq(n) ?? NOWHERE,
+    request: (what) => p.request({ kind: what }),
+    setA20: (enabled) => p.space.setA20(enabled),
+    trace: p.note,
+    unimplemented: (device, what) => p.request({ kind: "unimplemented", what: `${device}: ${what}` }),
+  };
+}
+
+/** What a hypervisor interface gets. */
+export function hypervisorHost(p: MachineParts): HypervisorHost {
+  return {
+    cpus: p.cpus,
+    context: (index) => contextOf(p.cpus[index]),
+    clock: p.clock,
+    hooks: p.hooks,
+    irq: (n) => p.platform?.irq(n) ?? NOWHERE,
+    charge: p.charge,
+    kill: (call, code) => p.request({ kind: "killed", call, code }),
+    trace: p.note,
+  };
+}
+
+function contextOf(cpu: Cpu): GuestContext {
+  const context = (cpu as Partial<ContextCpu>).context;
+  if (context !== undefined) return context;
+  throw new ConfigError("guest-context", `CPU "${cpu.architecture}" offers no guest context; a hypervisor needs one`);
+}

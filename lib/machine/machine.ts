@@ -1,0 +1,476 @@
+/**
+ * Machine: one composed guest. It builds memory, CPUs and devices from a description, ties them together, runs them, and
+ * saves and restores them. Nothing here knows an architecture or a chip. Cold; the loop itself is in run_loop.ts.
+ */
+import { Clock } from "../core/clock.ts";
+import type { Cpu, CpuStart } from "../core/cpu.ts";
+import { ConfigError } from "../core/errors.ts";
+import { HookTable } from "../core/hooks.ts";
+import type { StopReason } from "../core/stop.ts";
+import { Trace } from "../core/trace.ts";
+import { Prng } from "../base/prng.ts";
+import { AddressSpace } from "../memory/address_space.ts";
+import type { CpuFactory } from "../memory/board.ts";
+import { PortSpace } from "../memory/port_space.ts";
+import type { Region } from "../memory/region.ts";
+import { cpuBus, deviceHost, hypervisorHost, type MachineParts } from "./board.ts";
+import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
+import { CpuView } from "./cpu_view.ts";
+import { Images } from "./images.ts";
+import { makeMemory } from "./layout.ts";
+import { MemoryView } from "./memory_view.ts";
+import type { Bootable, LoadTarget, Program } from "./program.ts";
+import { RunLoop, type StopDraft } from "./run_loop.ts";
+import { runAsync, type RunAsyncOptions } from "./run_async.ts";
+import type { Snapshot } from "./snapshot.ts";
+import { StateKeeper } from "./state_keeper.ts";
+import { POLL_EVERY, toCondition, type Until } from "./until.ts";
+
+/** How long a run may take. */
+export interface RunOptions {
+  /** Instructions, all CPUs together; default {@linkcode DEFAULT_BUDGET}, or no limit when `ticks` is given. */
+  readonly instructions?: number;
+  /** Virtual time in ticks; default no limit. */
+  readonly ticks?: number;
+  /** A condition that ends the run. */
+  readonly until?: Until;
+}
+
+/** Instructions a run may execute when nothing else is said. */
+export const DEFAULT_BUDGET = 100_000_000;
+
+/** One composed guest. */
+export class Machine implements LoadTarget {
+  /** The first CPU. */
+  readonly cpu: CpuView;
+  /** All CPUs. */
+  readonly cpus: readonly CpuView[];
+  /** Virtual time. */
+  readonly clock: Clock;
+  /** Physical address space. */
+  readonly space: AddressSpace;
+  /** I/O ports; `read` and `write` are what IN and OUT would do. */
+  readonly ports: PortSpace;
+  /** All hooks. */
+  readonly hooks: HookTable;
+  /** What happened lately. */
+  readonly trace: Trace;
+  /** Memory by physical address. */
+  readonly physical: MemoryView;
+  /** Memory by linear address, as the first CPU translates it now. */
+  readonly linear: MemoryView;
+  /** The machine's seeded random numbers, for scripts and test devices; not part of a snapshot. */
+  readonly prng: Prng;
+  readonly #config: CheckedConfig;
+  readonly #parts: MachineParts;
+  readonly #loop: RunLoop;
+  readonly #keeper: StateKeeper;
+  readonly #images: Images = new Images();
+  #request: StopReason | undefined;
+  #off = false;
+  #entered = false;
+
+  /** @param config Description. @throws {ConfigError} For everything that is wrong with it. */
+  constructor(config: MachineConfig) {
+    const c = checkConfig(config);
+    this.#config = c;
+    this.clock = new Clock(c.hz);
+    this.hooks = new HookTable();
+    this.trace = new Trace(c.trace);
+    this.prng = new Prng(c.seed);
+    const layout = makeMemory(c.cpus, c.memory);
+    this.space = new AddressSpace(layout.memory, layout.regionsAt);
+    for (const region of c.memory) this.space.add(region);
+    this.ports = new PortSpace(this.hooks);
+    this.#parts = {
+      clock: this.clock,
+      space: this.space,
+      ports: this.ports,
+      hooks: this.hooks,
+      cpus: [],
+      platform: config.platform,
+      hypervisor: config.paravirt,
+      note: (kind, text) => this.note(kind, text),
+      request: (draft) => this.requestStop(draft),
+      charge: (ticks) => this.#loop.charge(ticks),
+    };
+    const cpus = this.#makeCpus(c.cpus, layout.memory, layout.stateAt, layout.workAt);
+    this.cpus = cpus.map((cpu) => new CpuView(cpu));
+    this.cpu = this.cpus[0];
+    this.physical = new MemoryView(this.space, (at) => at);
+    this.linear = new MemoryView(this.space, (at) => cpus[0].translate(at));
+    const platform = config.platform;
+    const controllers = cpus.map((_, i) => platform?.interrupts(i));
+    this.#loop = new RunLoop({
+      cpus,
+      controllers,
+      clock: this.clock,
+      quantum: c.quantum,
+      requested: () => this.#request !== undefined,
+    });
+    this.#keeper = new StateKeeper(this.#parts, c, this.#loop, config.paravirt);
+    this.#connect();
+  }
+
+  /** Regions of the physical address space, by address. */
+  get regions(): readonly Region[] {
+    return this.space.regions;
+  }
+
+  /** Virtual time in ticks since power-on. */
+  get now(): number {
+    return this.clock.now;
+  }
+
+  // --- loading
+
+  /**
+   * Puts bytes or a program into physical memory (RAM or ROM). The first program loaded since the last run is entered:
+   * the CPU is reset and starts at `at`, in flat 32-bit protected mode for 32-bit programs, in real mode for 16-bit
+   * ones; the stack is below `at`, or at the end of its RAM when `at` leaves no 4 KiB below. Bytes are only placed.
+   * @throws {ConfigError} load-range
+   */
+  load(at: number, what: Uint8Array | Program): this {
+    const bytes = what instanceof Uint8Array ? what : what.assemble(at);
+    this.place(at, bytes, what instanceof Uint8Array ? "bytes" : "program");
+    if (!(what instanceof Uint8Array) && !this.#entered) {
+      this.start(this.#images.startOf(at, what.bits, this.regions));
+      this.#entered = true;
+    }
+    return this;
+  }
+
+  /**
+   * Loads an image that knows how it is entered (ELF, multiboot, Linux, firmware) and enters it.
+   * @throws {ConfigError} For everything that is wrong with the image.
+   */
+  boot(image: Bootable): this {
+    this.#images.clear();
+    const start = image.load(this);
+    if (start === undefined) this.#cpu0.reset();
+    else this.start(start);
+    this.#entered = true;
+    return this;
+  }
+
+  /** See {@linkcode LoadTarget.place}. */
+  place(at: number, bytes: Uint8Array, what: string): void {
+    if (!Number.isInteger(at) || at < 0 || at + bytes.length > 2 ** 32) {
+      throw new ConfigError("load-range", `Load address ${at} of ${what} is not within 4 GiB`);
+    }
+    if (this.space.poke(at, bytes) !== bytes.length) {
+      const have = this.regions.filter((r) => r.kind !== "mmio").map((r) => r.name).join(", ");
+      throw new ConfigError(
+        "load-range",
+        `${what}: ${bytes.length} bytes at 0x${at.toString(16).padStart(8, "0")} do not all lie in RAM or ROM (${
+          have === "" ? "there is none" : have
+        }); load elsewhere or add memory`,
+      );
+    }
+    this.#images.add(at, bytes);
+  }
+
+  /** Resets the first CPU and enters a program that is in memory. @throws {ConfigError} start-mode */
+  start(how: CpuStart): void {
+    const cpu = this.#cpu0;
+    if (cpu.start === undefined) {
+      throw new ConfigError(
+        "start-mode",
+        `CPU "${cpu.architecture}" cannot enter a program; run firmware at its reset vector`,
+      );
+    }
+    cpu.reset();
+    cpu.start(how);
+    this.#images.start = how;
+  }
+
+  // --- running
+
+  /**
+   * Runs until a stop reason; always within a budget.
+   * @throws {ConfigError} config-key, config-value
+   */
+  run(options: RunOptions = {}): StopReason {
+    checkKeys("run", options, ["instructions", "ticks", "until"]);
+    if (this.#loop.isRunning) {
+      throw new ConfigError("run-nested", "The machine is running already; use stop() in a hook");
+    }
+    const budget = options.instructions ?? (options.ticks === undefined ? DEFAULT_BUDGET : Infinity);
+    if (budget !== Infinity) integer("instructions", budget, 0, 0, Number.MAX_SAFE_INTEGER);
+    if (!((options.ticks ?? 0) >= 0)) throw new ConfigError("config-value", `ticks must not be ${options.ticks}`);
+    this.#entered = false;
+    if (this.#off) return { kind: "power-off", eip: this.#cpu0.pc };
+    const until = options.until === undefined ? undefined : toCondition(options.until);
+    if (until?.test() === true) return { kind: "until", name: until.name, eip: this.#cpu0.pc };
+    const quit = until?.listen?.(this, () => this.requestStop({ kind: "until", name: until.name }));
+    try {
+      return this.#drive(
+        budget,
+        this.clock.now + (options.ticks ?? Infinity),
+        until === undefined || quit !== undefined ? undefined : until.test.bind(until),
+        until?.name ?? "",
+        until?.every ?? POLL_EVERY,
+      );
+    } finally {
+      quit?.();
+      lastRun = this;
+    }
+  }
+
+  /** Runs one instruction (or delivers one interrupt or fault). */
+  step(): StopReason {
+    return this.run({ instructions: 1 });
+  }
+
+  /** Runs in pieces and lets the event loop breathe between them; see {@linkcode RunAsyncOptions}. */
+  runAsync(options: RunAsyncOptions = {}): Promise<StopReason> {
+    return runAsync(this, options);
+  }
+
+  /** Ends the run at the next instruction boundary as `{ kind: "stopped", name }`; between runs: the next one at once. */
+  stop(name = "stop"): void {
+    this.requestStop({ kind: "stopped", name });
+  }
+
+  /** Asks for any stop reason; the first cause wins, later ones go to the trace. For components and backends. */
+  requestStop(draft: StopDraft): void {
+    this.hooks.noteStop();
+    if (this.#request !== undefined) {
+      this.note("stop", `also ${draft.kind}`);
+      return;
+    }
+    // The program counter of a draft without one is read when the run has come to its boundary.
+    this.#request = { eip: -1, ...draft } as StopReason;
+    this.#loop.attention();
+  }
+
+  /** Power-on state of CPUs and devices; memory stays, loaded images and the entry are put in place again. */
+  reset(): void {
+    this.#request = undefined;
+    this.#off = false;
+    this.#keeper.shutdown = undefined;
+    this.#loop.reset();
+    this.space.setA20(true);
+    for (const c of this.#keeper.components) c.reset();
+    for (const { at, bytes } of this.#images.list) this.space.poke(at, bytes);
+    const how = this.#images.start;
+    if (how !== undefined) this.#cpu0.start?.(how);
+  }
+
+  // --- state
+
+  /** Complete state at this instruction boundary; pages are shared with earlier snapshots. */
+  snapshot(): Snapshot {
+    this.#betweenRuns("snapshot");
+    return this.#keeper.snapshot(this.#off);
+  }
+
+  /**
+   * Goes to a snapshot of this machine, or of one described alike. Hooks and trace stay.
+   * @throws {ConfigError} snapshot-mismatch, snapshot-version
+   */
+  restore(snapshot: Snapshot): void {
+    this.#betweenRuns("restore");
+    this.#request = undefined;
+    this.hooks.stoppedBefore = -1;
+    this.#off = this.#keeper.restore(snapshot);
+  }
+
+  /** Sixteen hex digits over the complete state. */
+  hash(): string {
+    return this.snapshot().hash();
+  }
+
+  /** Copies physical memory without side effects. */
+  peek(at: number, size: number): Uint8Array {
+    return this.physical.peek(at, size);
+  }
+
+  /** Changes physical memory without side effects. */
+  poke(at: number, bytes: Uint8Array): void {
+    this.physical.poke(at, bytes);
+  }
+
+  /** Reads physical memory as the guest would, u32. */
+  read(at: number, width: 8 | 16 | 32 = 32): number {
+    return this.physical.read(at, width);
+  }
+
+  /** Writes physical memory as the guest would. */
+  write(at: number, value: number, width: 8 | 16 | 32 = 32): void {
+    this.physical.write(at, value, width);
+  }
+
+  /** Leaves an entry in the trace. */
+  note(kind: string, text: string): void {
+    this.trace.add({ time: this.clock.now, kind, eip: this.#current.pc, text });
+  }
+
+  /** Raises or drops interrupt line `n` of the board. @throws {ConfigError} no-platform */
+  irq(n: number, level: boolean): void {
+    const platform = this.#parts.platform;
+    if (platform === undefined) {
+      throw new ConfigError("no-platform", "This machine has no interrupt controller; give platform, or use pc()");
+    }
+    platform.irq(n).set(level);
+  }
+
+  /** Hook shortcut; see {@linkcode HookTable.onCode}. */
+  onCode: HookTable["onCode"] = (where, fn) => this.hooks.onCode(where, fn);
+  /** Hook shortcut; see {@linkcode HookTable.onInstruction}. */
+  onInstruction: HookTable["onInstruction"] = (match, fn) => this.hooks.onInstruction(match, fn);
+  /** Hook shortcut; see {@linkcode HookTable.onBlock}. */
+  onBlock: HookTable["onBlock"] = (fn) => this.hooks.onBlock(fn);
+  /** Hook shortcut; see {@linkcode HookTable.onMemory}. */
+  onMemory: HookTable["onMemory"] = (watch, fn) => this.hooks.onMemory(watch, fn);
+  /** Hook shortcut; see {@linkcode HookTable.onPort}. */
+  onPort: HookTable["onPort"] = (where, fn) => this.hooks.onPort(where, fn);
+  /** Hook shortcut; see {@linkcode HookTable.onInterrupt}. */
+  onInterrupt: HookTable["onInterrupt"] = (vector, fn) => this.hooks.onInterrupt(vector, fn);
+  /** Hook shortcut; see {@linkcode HookTable.onFault}. */
+  onFault: HookTable["onFault"] = (vector, fn) => this.hooks.onFault(vector, fn);
+  /** Hook shortcut; see {@linkcode HookTable.onHypercall}. */
+  onHypercall: HookTable["onHypercall"] = (name, fn) => this.hooks.onHypercall(name, fn);
+
+  // --- inside
+
+  get #cpu0(): Cpu {
+    return this.#parts.cpus[0];
+  }
+
+  get #current(): Cpu {
+    return this.#parts.cpus[this.#loop.current] ?? this.#cpu0;
+  }
+
+  #drive(budget: number, deadline: number, poll: (() => boolean) | undefined, name: string, every: number): StopReason {
+    let executed = 0;
+    let skip = this.hooks.stoppedBefore >= 0 && this.hooks.stoppedBefore === this.#current.pcLinear;
+    this.hooks.stoppedBefore = -1;
+    while (true) {
+      if (skip) this.hooks.skipOnce(this.#current.pcLinear);
+      const left = budget - executed;
+      const end = this.#loop.run({ instructions: skip ? Math.min(1, left) : left, deadline, poll, every });
+      executed += this.#loop.executed;
+      if (skip) {
+        this.hooks.endSkip();
+        skip = false;
+        if (end === "budget" && executed < budget && this.clock.now < deadline) continue;
+      }
+      const eip = this.#current.pc;
+      if (end === "shutdown") {
+        if (this.#request === undefined) this.#request = this.#shutdownReason();
+        if (this.#config.onReset === "reboot" && this.#request.kind === "fault") this.#request = { kind: "reset", eip };
+      }
+      const request = this.#request;
+      if (request === undefined) {
+        if (end === "polled") return { kind: "until", name, eip };
+        return end === "halt" ? { kind: "halt", eip } : { kind: "budget", instructions: executed, eip };
+      }
+      this.#request = undefined;
+      if (request.kind === "reset" && this.#config.onReset === "reboot") {
+        this.reset();
+        continue;
+      }
+      if (request.kind === "power-off") this.#off = true;
+      return request.eip === -1 ? { ...request, eip } : request;
+    }
+  }
+
+  #shutdownReason(): StopReason {
+    const s = this.#keeper.shutdown ?? { vector: 8, errorCode: 0, linear: 0 };
+    return { kind: "fault", ...s, eip: this.#current.pc };
+  }
+
+  #makeCpus(
+    factories: readonly CpuFactory[],
+    memory: WebAssembly.Memory,
+    stateAt: readonly number[],
+    workAt: readonly number[],
+  ): readonly Cpu[] {
+    const { space, hooks } = this;
+    const parts = this.#parts;
+    const written: (typeof space.codeWritten)[] = [];
+    const stale: (() => void)[] = [];
+    factories.forEach((factory, index) => {
+      space.codeWritten = (): void => {};
+      space.remapped = (): void => {};
+      hooks.changed = (): void => {};
+      const bus = cpuBus(parts, index, (vector, errorCode, linear) => {
+        this.#keeper.shutdown = { vector, errorCode, linear };
+      });
+      const interrupts = parts.platform?.interrupts(index);
+      const board = { memory, stateAt: stateAt[index], workAt: workAt[index], space, bus, interrupts, hooks, index };
+      parts.cpus.push(factory.create(`cpu${index}`, board));
+      written.push(space.codeWritten);
+      stale.push(space.remapped, hooks.changed);
+    });
+    return this.#shareNews(written, stale);
+  }
+
+  /** Each CPU hears what changed in memory and hooks, whichever registered last. */
+  #shareNews(written: readonly AddressSpace["codeWritten"][], stale: readonly (() => void)[]): readonly Cpu[] {
+    const remapped = stale.filter((_, i) => i % 2 === 0);
+    const changed = stale.filter((_, i) => i % 2 === 1);
+    if (written.length > 1) {
+      this.space.codeWritten = (pfn, from, to): void => written.forEach((f) => f(pfn, from, to));
+      this.space.remapped = (): void => remapped.forEach((f) => f());
+      this.hooks.changed = (): void => changed.forEach((f) => f());
+    }
+    return this.#parts.cpus;
+  }
+
+  #connect(): void {
+    const parts = this.#parts;
+    parts.platform?.listen(() => this.#loop.attention());
+    parts.platform?.connect?.(parts.cpus);
+    this.hooks.stopRequested = (name): void => this.requestStop({ kind: "hook", name });
+    this.space.strayWrite = onceEach(
+      (page) => this.note("memory", `write to no RAM at page 0x${page.toString(16)}`),
+      4096,
+    );
+    this.ports.unclaimed = onceEach((port) => this.note("port", `nobody answers port 0x${port.toString(16)}`), 1);
+    const host = deviceHost(parts);
+    for (const device of this.#config.devices) device.attach(host);
+    parts.hypervisor?.attach(hypervisorHost(parts));
+    const faults = this.#config.stopOnFault;
+    if (faults !== false) {
+      this.hooks.onFault(undefined, ({ vector, errorCode, linear }) => {
+        if (faults !== true && !faults.includes(vector)) return;
+        this.requestStop({ kind: "fault", vector, errorCode, linear, eip: this.#current.pc });
+      });
+    }
+    for (const c of this.#keeper.components) c.reset();
+  }
+
+  #betweenRuns(what: string): void {
+    if (this.#loop.isRunning) {
+      throw new ConfigError("run-nested", `${what}() is not possible while an instruction executes`);
+    }
+  }
+}
+
+let lastRun: Machine | undefined;
+
+/** The machine that ran last in this process, for failure messages; undefined before the first run. */
+export function lastMachine(): Machine | undefined {
+  return lastRun;
+}
+
+/**
+ * Composes a machine.
+ * @throws {ConfigError} For everything that is wrong with the description.
+ */
+export function machine(config: MachineConfig): Machine {
+  return new Machine(config);
+}
+
+/** Calls `fn` once for each different group of addresses. */
+function onceEach(fn: (address: number) => void, group: number): (address: number) => void {
+  const seen = new Set<number>();
+  return (address) => {
+    const key = Math.floor(address / group);
+    if (seen.has(key) || seen.size > 4096) return;
+    seen.add(key);
+    fn(key);
+  };
+}

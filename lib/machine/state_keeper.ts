@@ -1,0 +1,142 @@
+/**
+ * Makes and applies snapshots of one machine. It knows the snapshot memory was last equal to (the baseline); pages
+ * written since are those the address space has marked dirty. Cold, but restoring must be quick.
+ */
+import type { Component, Section } from "../core/component.ts";
+import { ConfigError } from "../core/errors.ts";
+import { PageBit } from "../memory/address_space.ts";
+import { PAGE } from "../memory/region.ts";
+import type { MachineParts } from "./board.ts";
+import type { CheckedConfig } from "./config.ts";
+import type { RunLoop } from "./run_loop.ts";
+import { checkVersion, Snapshot } from "./snapshot.ts";
+
+/** The first fault of a shutdown. */
+export interface Shutdown {
+  /** Vector. */
+  readonly vector: number;
+  /** Error code or -1. */
+  readonly errorCode: number;
+  /** Address of a page fault. */
+  readonly linear: number;
+}
+
+/** Version of the machine's own section. */
+const VERSION = 1;
+
+/** Snapshots of one machine. */
+export class StateKeeper {
+  /** CPUs, devices and hypervisor interface, in reset order. */
+  readonly components: readonly Component[];
+  /** What a CPU in shutdown reported. */
+  shutdown: Shutdown | undefined = undefined;
+  readonly #p: MachineParts;
+  readonly #loop: RunLoop;
+  readonly #shape: string;
+  #baseline: Snapshot | undefined = undefined;
+
+  /** @param parts Parts. @param config Description. @param loop Run loop. @param more Hypervisor interface. */
+  constructor(parts: MachineParts, config: CheckedConfig, loop: RunLoop, more: Component | undefined) {
+    this.#p = parts;
+    this.#loop = loop;
+    this.components = [...config.devices, ...(more === undefined ? [] : [more]), ...parts.cpus];
+    const memory = config.memory.filter((r) => r.kind !== "mmio")
+      .map((r) => `${r.kind} 0x${r.at.toString(16)}+0x${r.size.toString(16)}`).sort();
+    const names = this.components.map((c) => c.name);
+    const cpus = parts.cpus.map((c) => c.architecture);
+    this.#shape = [`hz ${config.hz}`, ...cpus, ...memory, ...names].join("; ");
+  }
+
+  /** Takes a snapshot. */
+  snapshot(off: boolean): Snapshot {
+    const { clock, space } = this.#p;
+    const dirty = space.takeDirty();
+    const own = new Map<number, Uint8Array>();
+    for (const pfn of dirty) {
+      const host = hostOf(space.pages[pfn]);
+      if (host >= 0) own.set(pfn, space.host.slice(host, host + PAGE));
+    }
+    const sections = new Map<string, Section>();
+    const s = this.shutdown;
+    const shutdown = s === undefined ? null : [s.vector, s.errorCode, s.linear];
+    sections.set("machine", { version: VERSION, fields: { round: this.#loop.save(), off, shutdown, a20: space.a20 } });
+    sections.set("clock", clock.save());
+    for (const c of this.components) sections.set(c.name, c.save());
+    const parent = this.#baseline;
+    this.#baseline = new Snapshot(this.#shape, sections, own, parent);
+    return this.#baseline;
+  }
+
+  /** Applies a snapshot; returns whether the machine is powered off in it. */
+  restore(to: Snapshot): boolean {
+    this.#check(to);
+    const { clock, space } = this.#p;
+    const pages = to.differing(this.#baseline ?? EMPTY);
+    for (const pfn of space.takeDirty()) pages.add(pfn);
+    for (const pfn of pages) this.#putPage(pfn, to.page(pfn));
+    this.#baseline = to;
+    const own = section(to, "machine");
+    checkVersion("Section machine", own.version, VERSION, VERSION);
+    const f = own.fields as {
+      round: { readonly [n: string]: number };
+      off: boolean;
+      shutdown: number[] | null;
+      a20: boolean;
+    };
+    this.shutdown = f.shutdown === null
+      ? undefined
+      : { vector: f.shutdown[0], errorCode: f.shutdown[1], linear: f.shutdown[2] };
+    space.setA20(f.a20);
+    this.#loop.reset();
+    clock.load(section(to, "clock"));
+    for (const c of this.components) c.load(section(to, c.name));
+    this.#loop.load(f.round);
+    return f.off;
+  }
+
+  #putPage(pfn: number, bytes: Uint8Array | undefined): void {
+    const { space } = this.#p;
+    const entry = space.pages[pfn];
+    const host = hostOf(entry);
+    if (host < 0) return;
+    if (bytes !== undefined) space.host.set(bytes, host);
+    else this.#powerOn(pfn, host);
+    if ((entry & PageBit.code) !== 0) space.codeWritten(pfn, 0, PAGE);
+  }
+
+  /** Contents at power-on: RAM is zero, ROM has its image. */
+  #powerOn(pfn: number, host: number): void {
+    const { space } = this.#p;
+    const rom = space.regions.find((r) => r.kind === "rom" && r.at <= pfn * PAGE && pfn * PAGE < r.at + r.size);
+    space.host.fill(rom === undefined ? 0 : 0xff, host, host + PAGE);
+    if (rom?.kind === "rom") {
+      const from = pfn * PAGE - rom.at;
+      space.host.set(rom.bytes.subarray(from, from + PAGE), host);
+    }
+  }
+
+  #check(to: Snapshot): void {
+    if (to.shape === this.#shape) return;
+    const [mine, theirs] = [this.#shape.split("; "), to.shape.split("; ")];
+    const more = theirs.filter((x) => !mine.includes(x)).join(", ");
+    const less = mine.filter((x) => !theirs.includes(x)).join(", ");
+    throw new ConfigError(
+      "snapshot-mismatch",
+      `Snapshot is of another machine: it has ${more === "" ? "nothing else" : more}, it lacks ${
+        less === "" ? "nothing" : less
+      }; describe the machine alike`,
+    );
+  }
+}
+
+const EMPTY: Snapshot = new Snapshot("", new Map(), new Map(), undefined);
+
+function hostOf(entry: number): number {
+  return (entry & (PageBit.ram | PageBit.rom)) === 0 ? -1 : entry & ~0xfff;
+}
+
+function section(snapshot: Snapshot, name: string): Section {
+  const found = snapshot.sections.get(name);
+  if (found !== undefined) return found;
+  throw new ConfigError("snapshot-mismatch", `Snapshot has no section "${name}"; describe the machine alike`);
+}

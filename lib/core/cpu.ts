@@ -67,6 +67,14 @@ export interface Cpu extends Component {
   interruptSlice(): void;
   /** Non-maskable interrupt. */
   nmi(): void;
+  /** Hooks were added or removed: what was decided about them is stale. */
+  hooksChanged?(): void;
+  /** Bytes `from` to `to` of a page marked as code were written. */
+  codeWritten?(pfn: number, from: number, to: number): void;
+  /** Pages changed what they are, or were cleaned: translations of them are stale. */
+  remapped?(): void;
+  /** The interrupt controller's `pending` may have changed. */
+  interruptsChanged?(): void;
   /** While halted: may a maskable interrupt wake it? Absent: yes. */
   readonly wakeable?: boolean;
   /**
@@ -106,18 +114,20 @@ export interface GuestContext {
   eip: number;
   /** Complete EFLAGS, u32. */
   eflags: number;
+  /** True while it waits for an interrupt after HLT; set to change that. */
+  halted: boolean;
   /** Current privilege level, 0-3. */
   readonly cpl: number;
   /** Virtual time in ticks. */
   now(): number;
-  /** Ticks per second. */
-  readonly hz: number;
   /** Reads guest memory as the guest's kernel would; guest faults are delivered to the guest and unwind the call. */
   read(linear: number, width: 8 | 16 | 32): number;
   /** Writes guest memory as the guest's kernel would. */
   write(linear: number, value: number, width: 8 | 16 | 32): void;
   /** Copies memory without any side effect; false if a page is not mapped (then nothing is copied). */
   peek(linear: number, into: Uint8Array): boolean;
+  /** Changes memory without any side effect; false if a page is not mapped (then nothing is changed). */
+  poke(linear: number, from: Uint8Array): boolean;
   /**
    * Executes one privileged operation with native meaning: control and debug registers, descriptor tables, flags.
    * `name` is one of `cr0 cr2 cr3 cr4 dr0`-`dr7`.
@@ -127,8 +137,6 @@ export interface GuestContext {
   setControl(name: string, value: number): void;
   /** Runs raw machine code at the guest's current privilege with its registers, e.g. LGDT; see the CPU. */
   execute(code: Uint8Array): void;
-  /** Reads a CPUID leaf: EAX, EBX, ECX, EDX as u32. */
-  cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
   /** Halts until the next interrupt. */
   halt(): void;
   /** Invalidate one page or all (and global ones). */

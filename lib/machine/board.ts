@@ -35,6 +35,8 @@ export interface MachineParts {
   readonly request: (draft: StopDraft) => void;
   /** Adds virtual cycles. */
   readonly charge: (ticks: number) => void;
+  /** Ends the run and throws the error from it. */
+  readonly fail: (error: Error) => void;
 }
 
 const NOWHERE: IrqLine = { set: () => {} };
@@ -86,6 +88,8 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     charge: p.charge,
     kill: (call, code) => p.request({ kind: "killed", call, code }),
     trace: p.note,
+    stop: (name) => p.request({ kind: "hook", name }),
+    fail: p.fail,
   };
 }
 

@@ -17,7 +17,7 @@ import { cpuBus, deviceHost, hypervisorHost, type MachineParts } from "./board.t
 import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
 import { CpuView } from "./cpu_view.ts";
 import { Images } from "./images.ts";
-import { makeMemory } from "./layout.ts";
+import { makeMemory, type MemoryLayout } from "./layout.ts";
 import { MemoryView } from "./memory_view.ts";
 import type { Bootable, LoadTarget, Program } from "./program.ts";
 import { RunLoop, type StopDraft } from "./run_loop.ts";
@@ -67,6 +67,7 @@ export class Machine implements LoadTarget {
   readonly #keeper: StateKeeper;
   readonly #images: Images = new Images();
   #request: StopReason | undefined;
+  #failure: Error | undefined;
   #off = false;
   #entered = false;
 
@@ -93,8 +94,12 @@ export class Machine implements LoadTarget {
       note: (kind, text) => this.note(kind, text),
       request: (draft) => this.requestStop(draft),
       charge: (ticks) => this.#loop.charge(ticks),
+      fail: (error) => {
+        this.#failure ??= error;
+        this.requestStop({ kind: "stopped", name: "error" });
+      },
     };
-    const cpus = this.#makeCpus(c.cpus, layout.memory, layout.stateAt, layout.workAt);
+    const cpus = this.#makeCpus(c.cpus, layout);
     this.cpus = cpus.map((cpu) => new CpuView(cpu));
     this.cpu = this.cpus[0];
     this.physical = new MemoryView(this.space, (at) => at);
@@ -356,6 +361,11 @@ export class Machine implements LoadTarget {
         skip = false;
         if (end === "budget" && executed < budget && this.clock.now < deadline) continue;
       }
+      const failure = this.#failure;
+      if (failure !== undefined) {
+        this.#failure = this.#request = undefined;
+        throw failure;
+      }
       const eip = this.#current.pc;
       if (end === "shutdown") {
         if (this.#request === undefined) this.#request = this.#shutdownReason();
@@ -381,42 +391,23 @@ export class Machine implements LoadTarget {
     return { kind: "fault", ...s, eip: this.#current.pc };
   }
 
-  #makeCpus(
-    factories: readonly CpuFactory[],
-    memory: WebAssembly.Memory,
-    stateAt: readonly number[],
-    workAt: readonly number[],
-  ): readonly Cpu[] {
+  #makeCpus(factories: readonly CpuFactory[], layout: MemoryLayout): readonly Cpu[] {
     const { space, hooks } = this;
     const parts = this.#parts;
-    const written: (typeof space.codeWritten)[] = [];
-    const stale: (() => void)[] = [];
     factories.forEach((factory, index) => {
-      space.codeWritten = (): void => {};
-      space.remapped = (): void => {};
-      hooks.changed = (): void => {};
       const bus = cpuBus(parts, index, (vector, errorCode, linear) => {
         this.#keeper.shutdown = { vector, errorCode, linear };
       });
       const interrupts = parts.platform?.interrupts(index);
-      const board = { memory, stateAt: stateAt[index], workAt: workAt[index], space, bus, interrupts, hooks, index };
+      const [stateAt, workAt] = [layout.stateAt[index], layout.workAt[index]];
+      const board = { memory: layout.memory, stateAt, workAt, space, bus, interrupts, hooks, index };
       parts.cpus.push(factory.create(`cpu${index}`, board));
-      written.push(space.codeWritten);
-      stale.push(space.remapped, hooks.changed);
     });
-    return this.#shareNews(written, stale);
-  }
-
-  /** Each CPU hears what changed in memory and hooks, whichever registered last. */
-  #shareNews(written: readonly AddressSpace["codeWritten"][], stale: readonly (() => void)[]): readonly Cpu[] {
-    const remapped = stale.filter((_, i) => i % 2 === 0);
-    const changed = stale.filter((_, i) => i % 2 === 1);
-    if (written.length > 1) {
-      this.space.codeWritten = (pfn, from, to): void => written.forEach((f) => f(pfn, from, to));
-      this.space.remapped = (): void => remapped.forEach((f) => f());
-      this.hooks.changed = (): void => changed.forEach((f) => f());
-    }
-    return this.#parts.cpus;
+    const { cpus } = parts;
+    space.codeWritten = (pfn, from, to): void => cpus.forEach((c) => c.codeWritten?.(pfn, from, to));
+    space.remapped = (): void => cpus.forEach((c) => c.remapped?.());
+    hooks.changed = (): void => cpus.forEach((c) => c.hooksChanged?.());
+    return cpus;
   }
 
   #connect(): void {

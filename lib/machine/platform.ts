@@ -45,6 +45,10 @@ export interface HypervisorHost {
   kill(call: string, code: string): void;
   /** Leaves a trace entry. */
   trace(kind: string, text: string): void;
+  /** Ends the run as `hook` with this name. */
+  stop(name: string): void;
+  /** Ends the run and throws the error from it, once the CPU stands. */
+  fail(error: Error): void;
 }
 
 /**

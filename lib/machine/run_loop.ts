@@ -164,6 +164,7 @@ export class RunLoop {
     this.#running = cpu;
     this.#last = this.#turn;
     const alone = this.#p.cpus.length === 1;
+    const start = cpu.instructions;
     clock.setProgress({
       elapsed: () => before + cpu.elapsed() + this.#extra,
       shorten: (ticks) => {
@@ -172,10 +173,9 @@ export class RunLoop {
     });
     try {
       const exit = cpu.run(Math.max(1, limit));
-      const ran = cpu.elapsed();
-      return [exit, ran];
+      return [exit, cpu.instructions - start];
     } finally {
-      const ran = cpu.elapsed();
+      const ran = cpu.instructions - start;
       this.#running = undefined;
       this.#executed += ran;
       this.#done += ran + this.#extra;

@@ -11,7 +11,7 @@
  */
 import type { InterruptController } from "../../core/bus.ts";
 import type { Section } from "../../core/component.ts";
-import type { Cpu, CpuExit, RegisterValue } from "../../core/cpu.ts";
+import type { Cpu, CpuExit, CpuStart, GuestContext, RegisterValue } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { HookTable } from "../../core/hooks.ts";
 import type { CpuBoard } from "../../memory/board.ts";
@@ -20,6 +20,7 @@ import type { Context, CpuBus, Op } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
 import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
 import { readEflags } from "./flags.ts";
+import { I386GuestContext } from "./guest_context.ts";
 import { LinearAccess, type MemoryHost } from "./linear.ts";
 import { computeMode } from "./mode.ts";
 import type { Model } from "./model.ts";
@@ -28,6 +29,7 @@ import { peekTranslate } from "./inspect.ts";
 import { readRegister, REGISTER_NAMES, writeRegister } from "./registers.ts";
 import { resetState } from "./reset.ts";
 import { loadState, saveState } from "./save.ts";
+import { startState } from "./start.ts";
 import { CpuState, Layout, Seg } from "./state.ts";
 import { Tlb } from "./tlb.ts";
 
@@ -70,6 +72,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   #running = false;
   #stepAll = false;
   #shutdown = false;
+  #context: GuestContext | undefined;
 
   /** @param name Unique name. @param board Its place. @param model Model. @param engine Makes the engine. */
   constructor(name: string, board: CpuBoard, model: Model, engine: EngineFactory) {
@@ -110,6 +113,25 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     this.modeChanged();
     this.debugChanged();
     this.#engine.forget();
+  }
+
+  /** See {@linkcode Cpu.start}. */
+  start(how: CpuStart): void {
+    startState(this.state, how);
+    this.flushTlb(true);
+    this.modeChanged();
+    for (const [name, value] of Object.entries(how.registers ?? {})) this.set(name, value);
+    this.#engine.stateChanged();
+  }
+
+  /** May a maskable interrupt wake it? */
+  get wakeable(): boolean {
+    return (this.state.get(Layout.eflags) & Flag.if) !== 0;
+  }
+
+  /** See {@linkcode Cpu.remapped}. */
+  remapped(): void {
+    this.flushTlb(true);
   }
 
   /** See {@linkcode Cpu.run}. */
@@ -373,6 +395,11 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   /** Bytes of page `pfn` that held translated code were written. */
   codeWritten(pfn: number, from: number, to: number): void {
     this.#engine.codeWritten(pfn, from, to);
+  }
+
+  /** This CPU as a hypervisor backend sees it. */
+  get context(): GuestContext {
+    return this.#context ??= new I386GuestContext(this);
   }
 
   /** Complete EFLAGS, u32. */

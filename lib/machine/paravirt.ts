@@ -1,0 +1,279 @@
+/**
+ * The paravirtual interface in a machine: maps the option ROM, hands hypercalls to the dispatcher, wires alarms to
+ * interrupt line 0, watches the ROM's plain code through a code hook, and makes calls on behalf of scripts.
+ *
+ * An injected call is made as the guest would make it, at an instruction boundary: general registers, flags and the words
+ * below the stack pointer are saved before and restored after. A trapped slot is answered at once; plain code runs in
+ * the guest with interrupts off and returns to a trap in the ROM. What the call did otherwise (control registers,
+ * memory, the interrupt flag of the interrupt calls) stays. Warm.
+ *
+ * Not emulated: a second CPU in an injected call; injection while the guest is not in ring 0 or has not called Init yet,
+ * for calls that are plain code.
+ */
+import type { Section } from "../core/component.ts";
+import type { Cpu, GuestContext } from "../core/cpu.ts";
+import { ConfigError } from "../core/errors.ts";
+import { rom } from "../memory/region.ts";
+import type { Region } from "../memory/region.ts";
+import { Flag, Reg } from "../spec/i386_regs.ts";
+import type { ParavirtName } from "../spec/paravirt_calls.ts";
+import { ParavirtProbe } from "../spec/paravirt_rom.ts";
+import { type AnyArgs, type CallPlan, placeArgs, readResult } from "../vmi/paravirt/arguments.ts";
+import type { KillCode, ParavirtBackend } from "../vmi/paravirt/backend.ts";
+import { type DispatchHost, Paravirt } from "../vmi/paravirt/dispatch.ts";
+import { known } from "../vmi/paravirt/observers.ts";
+import type { AfterFn, BeforeFn, OverrideFn } from "../vmi/paravirt/observers.ts";
+import type { Recording } from "../vmi/paravirt/record.ts";
+import type { ParavirtRom, ParavirtRomOptions } from "../vmi/paravirt/rom.ts";
+import type { Hypervisor, HypervisorHost } from "./platform.ts";
+
+/** Where the ROM lies unless told otherwise: above the video BIOS. */
+export const PARAVIRT_ROM_AT = 0xc8000;
+
+/** What can be chosen; only the backend must be given. */
+export interface ParavirtOptions extends ParavirtRomOptions {
+  /** Who answers the calls, e.g. `native()`. */
+  readonly backend: ParavirtBackend;
+  /** Physical address of the ROM; page aligned, from 0xC0000 to below 0xE0000. */
+  readonly at?: number;
+}
+
+/** Words below the stack pointer that an injected call may use. */
+const STACK_ROOM = 256;
+/** Instructions an injected call may take. */
+const INJECT_BUDGET = 1_000_000;
+/** Calls whose effect is the interrupt flag. */
+const INTERRUPT_CALLS: readonly ParavirtName[] = ["EnableInterrupts", "DisableInterrupts", "SetInterruptMask"];
+/** Calls that do not come back to whoever injects them. */
+const NEVER_BACK: readonly ParavirtName[] = ["IRET", "SYSEXIT", "Halt", "Reboot", "Shutdown"];
+
+/** The paravirtual interface of one machine. */
+export class ParavirtHypervisor implements Hypervisor {
+  /** Name of the component. */
+  readonly name: string = "paravirt";
+  /** The option ROM. */
+  readonly regions: readonly Region[];
+  /** Physical address of the ROM. */
+  readonly at: number;
+  readonly #dispatch: Paravirt;
+  #host: HypervisorHost | undefined;
+  #current = 0;
+
+  /** @throws {ConfigError} paravirt-place, rom-slot, rom-size */
+  constructor(options: ParavirtOptions) {
+    this.at = options.at ?? PARAVIRT_ROM_AT;
+    if (this.at % 0x1000 !== 0 || this.at < ParavirtProbe.from || this.at >= ParavirtProbe.to) {
+      throw new ConfigError(
+        "paravirt-place",
+        `A guest looks for the ROM at 0xc0000 to 0xdffff, not at 0x${this.at.toString(16)}; give a page in that range`,
+      );
+    }
+    this.#dispatch = new Paravirt(options.backend, () => this.#dispatchHost(), options);
+    this.regions = [rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" })];
+  }
+
+  // --- for scripts
+
+  /** The ROM as built. */
+  get rom(): ParavirtRom {
+    return this.#dispatch.rom;
+  }
+  /** Who answers. */
+  get backend(): ParavirtBackend {
+    return this.#dispatch.backend;
+  }
+  /** Linear address of the ROM as the guest sees it, or -1 before the guest's first trap. */
+  get base(): number {
+    return this.#dispatch.base;
+  }
+  /** See {@linkcode Paravirt.record}. */
+  record(): Recording {
+    return this.#dispatch.record();
+  }
+  /** See {@linkcode Paravirt.before}. */
+  before<N extends ParavirtName>(name: N, fn: BeforeFn<N>): () => void {
+    return this.#dispatch.before(name, fn);
+  }
+  /** See {@linkcode Paravirt.after}. */
+  after<N extends ParavirtName>(name: N, fn: AfterFn<N>): () => void {
+    return this.#dispatch.after(name, fn);
+  }
+  /** See {@linkcode Paravirt.override}. */
+  override<N extends ParavirtName>(name: N, fn: OverrideFn<N>): () => void {
+    return this.#dispatch.override(name, fn);
+  }
+
+  /**
+   * Makes a call as if the guest had made it, at this instruction boundary.
+   * @returns Its result; 0 for a call without one.
+   * @throws {ConfigError} paravirt-call, inject-argument, inject-state, inject-kill
+   */
+  call(name: string, args: AnyArgs = {}): number | bigint {
+    const plan = known(name);
+    for (const given of Object.keys(args)) {
+      if (plan.args.some((a) => a.name === given)) continue;
+      const names = plan.args.map((a) => a.name).join(", ") || "none";
+      throw new ConfigError("inject-argument", `${name} has no argument "${given}"; its arguments: ${names}`);
+    }
+    const { context, cpus } = this.#attached();
+    const guest = context(0);
+    const slot = this.#dispatch.slot(plan.name);
+    const saved = saveRegisters(guest);
+    const halted = guest.halted;
+    try {
+      const answer = slot.trap || this.#dispatch.overrides(plan.no) ? this.#answer(guest, plan, args) : "native";
+      if (answer !== "native") return answer;
+      return this.#runCode(guest, cpus[0] as Cpu, plan, args);
+    } finally {
+      const mask = INTERRUPT_CALLS.includes(plan.name) ? Flag.if : 0;
+      restoreRegisters(guest, saved, mask);
+      guest.halted = halted;
+    }
+  }
+
+  // --- for the machine
+
+  /** See {@linkcode Hypervisor.attach}. */
+  attach(host: HypervisorHost): void {
+    this.#host = host;
+    this.#dispatch.attach();
+  }
+  /** See {@linkcode Hypervisor.hypercall}. */
+  hypercall(cpu: number): boolean {
+    this.#current = cpu;
+    return this.#dispatch.hypercall(this.#attached().context(cpu));
+  }
+  /** Power-on state. */
+  reset(): void {
+    this.#dispatch.reset();
+  }
+  /** Complete state. */
+  save(): Section {
+    return this.#dispatch.save();
+  }
+  /** Restores. @throws {ConfigError} snapshot-version, snapshot-mismatch */
+  load(section: Section): void {
+    this.#dispatch.load(section);
+  }
+
+  #attached(): HypervisorHost {
+    if (this.#host === undefined) {
+      throw new ConfigError(
+        "paravirt-machine",
+        "This paravirtual interface is in no machine yet; give it to machine()",
+      );
+    }
+    return this.#host;
+  }
+
+  #dispatchHost(): DispatchHost {
+    const host = this.#attached();
+    const line = host.irq(0);
+    return {
+      clock: host.clock,
+      raiseTimer: (): void => {
+        line.set(false);
+        line.set(true);
+      },
+      trace: (text: string): void => host.trace("hypercall", text),
+      stop: (name: string): void => host.hooks.stopRequested(name),
+      kill: (call: string, code: KillCode): void => host.kill(call, code),
+      watch: (at, size, fn) =>
+        host.hooks.onCode({ at: at >>> 0, size }, (event) => {
+          fn(host.context(this.#current), event.linear, (name) => event.stop(name));
+        }),
+    };
+  }
+
+  /** A call that is answered outside the guest. */
+  #answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): number | bigint | "native" {
+    const full = Object.fromEntries(plan.args.map((a) => {
+      const value = args[a.name] ?? 0;
+      return [a.name, a.places.length > 1 ? BigInt(value) : Number(BigInt.asUintN(32, BigInt(value)))];
+    }));
+    const answer = this.#dispatch.answer(guest, plan, full);
+    if (typeof answer === "object") {
+      throw new ConfigError("inject-kill", `The injected ${plan.name} would have killed the guest: ${answer.kill}`);
+    }
+    return answer === undefined ? readResult(guest, plan) ?? 0 : answer;
+  }
+
+  /** A call that is code in the ROM: runs it in the guest until it returns to the trap for injected calls. */
+  #runCode(guest: GuestContext, cpu: Cpu, plan: CallPlan, args: AnyArgs): number | bigint {
+    const slot = this.#dispatch.slot(plan.name);
+    const base = this.#dispatch.base;
+    if (NEVER_BACK.includes(plan.name)) throw state(plan, "it does not return to whoever calls it");
+    if (slot.lines.length === 0) throw state(plan, `backend ${this.backend.name} leaves it to the guest's native way`);
+    if (base < 0) throw state(plan, "the guest has not called Init yet, so the ROM has no linear address");
+    if (guest.cpl !== 0) throw state(plan, `the guest is in ring ${guest.cpl}, and its code needs ring 0`);
+    const esp = guest.reg(Reg.esp);
+    const below = new Uint8Array(STACK_ROOM);
+    const bottom = (esp - STACK_ROOM) >>> 0;
+    if (!guest.peek(bottom, below)) throw state(plan, "the guest's stack is not mapped");
+    const host = this.#attached();
+    let back = false;
+    this.#dispatch.onInjectedReturn(() => {
+      back = true;
+      cpu.interruptSlice();
+    });
+    try {
+      this.#enterCode(guest, plan, args, base + slot.at + (slot.trap ? 3 : 0), base + this.rom.returnAt);
+      let ran = 0;
+      while (!back && ran < INJECT_BUDGET) {
+        const exit = cpu.run(1000);
+        ran += cpu.elapsed();
+        if (exit === "halted" || exit === "shutdown") break;
+      }
+      host.clock.advance(ran);
+      if (!back) throw state(plan, "it faulted, halted or did not come back; the guest's state is lost");
+      return readResult(guest, plan) ?? 0;
+    } finally {
+      this.#dispatch.onInjectedReturn(undefined);
+      guest.poke(bottom, below);
+    }
+  }
+
+  /** Registers and stack as a caller in the guest would have them. */
+  #enterCode(guest: GuestContext, plan: CallPlan, args: AnyArgs, entry: number, back: number): void {
+    const placed = placeArgs(plan, args);
+    const frame = new DataView(new ArrayBuffer(12));
+    frame.setUint32(0, back >>> 0, true);
+    for (const [place, value] of placed) {
+      if (place === "stack0") frame.setUint32(4, value, true);
+      else if (place === "stack1") frame.setUint32(8, value, true);
+      else guest.setReg(Reg[place], value);
+    }
+    const esp = ((guest.reg(Reg.esp) & ~3) - 12) >>> 0;
+    guest.poke(esp, new Uint8Array(frame.buffer));
+    guest.setReg(Reg.esp, esp);
+    guest.eip = entry >>> 0;
+    guest.halted = false;
+    guest.eflags = guest.eflags & ~(Flag.if | Flag.tf | Flag.df);
+  }
+}
+
+/** The paravirtual interface for `machine({ paravirt: paravirt({ backend: native() }) })`. */
+export function paravirt(options: ParavirtOptions): ParavirtHypervisor {
+  return new ParavirtHypervisor(options);
+}
+
+interface SavedRegisters {
+  readonly general: readonly number[];
+  readonly eip: number;
+  readonly eflags: number;
+}
+
+function saveRegisters(guest: GuestContext): SavedRegisters {
+  return { general: [0, 1, 2, 3, 4, 5, 6, 7].map((n) => guest.reg(n)), eip: guest.eip, eflags: guest.eflags };
+}
+
+/** `kept`: flags that stay as they are now. */
+function restoreRegisters(guest: GuestContext, saved: SavedRegisters, kept: number): void {
+  saved.general.forEach((value, n) => guest.setReg(n, value));
+  guest.eip = saved.eip;
+  guest.eflags = (saved.eflags & ~kept) | (guest.eflags & kept);
+}
+
+function state(plan: CallPlan, why: string): ConfigError {
+  return new ConfigError("inject-state", `${plan.name} cannot be injected now: ${why}`);
+}

@@ -48,6 +48,8 @@ const COMMAND_LINE = 0x20000;
 /** Offsets in the setup header, which lies alike in the file and in the zero page. */
 const Field = {
   setupSects: 0x1f1,
+  /** Protected-mode part in 16-byte units, from protocol 2.04 on all 32 bits. */
+  sysSize: 0x1f4,
   bootFlag: 0x1fe,
   jump: 0x200,
   magic: 0x202,
@@ -95,6 +97,14 @@ export function parseLinux(kernel: Uint8Array): LinuxHeader {
     throw imageError(
       "image-linux",
       `Kernel has ${kernel.length} bytes, its setup alone ${payloadAt}`,
+      "is the file complete",
+    );
+  }
+  const declared = protocol >= 0x0204 ? r.u32(Field.sysSize) * 16 : 0;
+  if (declared >= kernel.length - payloadAt + 16) {
+    throw imageError(
+      "image-linux",
+      `Kernel says it has ${declared} bytes after its setup, the file has ${kernel.length - payloadAt}`,
       "is the file complete",
     );
   }

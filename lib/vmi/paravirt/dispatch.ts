@@ -12,7 +12,7 @@
  * pages before it, holds the ROM's header.
  *
  * Guest faults that reading guest memory raises pass through as the CPU's own fault object. An Error thrown by a script
- * becomes a ConfigError that the machine throws once the CPU stands; the call then counts as answered with nothing.
+ * becomes a ConfigError that names the call and leaves the run; the guest then stands at the call, which is not answered.
  * Sources: Paravirtualization API 2.0, appendix A. Warm.
  *
  * Not emulated: a guest that calls plain-code slots at a second linear alias before any trap at that alias is not
@@ -44,8 +44,6 @@ export interface DispatchHost extends ParavirtHost {
   stop(name: string): void;
   /** Ends the run with the stop reason `killed`. */
   kill(call: string, code: KillCode, eip: number): void;
-  /** Ends the run and throws this error from it. */
-  fail(error: ConfigError): void;
   /**
    * Calls `fn` before each instruction in a range of linear addresses. @returns Removes the watch.
    */
@@ -76,7 +74,8 @@ export class Paravirt implements Component {
   readonly rom: ParavirtRom;
   /** Who answers. */
   readonly backend: ParavirtBackend;
-  readonly #host: DispatchHost;
+  readonly #makeHost: () => DispatchHost;
+  #made: DispatchHost | undefined;
   readonly #observers: Observers = new Observers(() => this.#rewatch());
   readonly #watches = new Map<number, () => void>();
   readonly #bases = new Set<number>();
@@ -84,13 +83,24 @@ export class Paravirt implements Component {
   #pending: Pending[] = [];
   #injected: (() => void) | undefined;
 
-  /** @throws {ConfigError} rom-slot, rom-size */
-  constructor(backend: ParavirtBackend, host: DispatchHost, options: ParavirtRomOptions = {}) {
+  /**
+   * @param host Asked once, when the machine is there.
+   * @throws {ConfigError} rom-slot, rom-size
+   */
+  constructor(backend: ParavirtBackend, host: () => DispatchHost, options: ParavirtRomOptions = {}) {
     this.backend = backend;
-    this.#host = host;
+    this.#makeHost = host;
     this.rom = buildParavirtRom(backend, options);
     for (const slot of this.rom.slots) for (const at of slot.returns) this.#returns.set(at, slot.no);
-    backend.attach(host);
+  }
+
+  /** The machine is there: gives the backend its clock. */
+  attach(): void {
+    this.backend.attach(this.#host);
+  }
+
+  get #host(): DispatchHost {
+    return this.#made ??= this.#makeHost();
   }
 
   // --- for scripts
@@ -138,9 +148,7 @@ export class Paravirt implements Component {
 
   // --- for the machine
 
-  /**
-   * The CPU stands at a hypercall instruction. @returns False: not ours, the instruction is undefined.
-   */
+  /** The CPU stands at a hypercall instruction. @returns False: not ours, the instruction is undefined. */
   hypercall(guest: GuestContext): boolean {
     const eip = guest.eip >>> 0;
     const base = this.#findBase(guest, eip);
@@ -159,6 +167,11 @@ export class Paravirt implements Component {
     }
     this.#answerTrap(guest, plan, slot, base);
     return true;
+  }
+
+  /** Is this call overridden? */
+  overrides(no: number): boolean {
+    return this.#observers.override(no) !== undefined;
   }
 
   /** Answers a call that has no guest code, as if the guest had made it: for injection. */
@@ -347,11 +360,11 @@ export class Paravirt implements Component {
     return { no: plan.no, name: plan.name, args, eip, from, time: guest.now(), guest, stop, kill: refuse };
   }
 
-  #scriptFailed(plan: CallPlan, error: unknown): void {
+  #scriptFailed(plan: CallPlan, error: unknown): never {
     if (!(error instanceof Error)) throw error; // a guest fault on its way to the guest
     const failure = new ConfigError("paravirt-script", `A function for ${plan.name} failed: ${error.message}`);
     failure.cause = error;
-    this.#host.fail(failure);
+    throw failure;
   }
 
   /** Linear address of the ROM around `eip`, or -1. */

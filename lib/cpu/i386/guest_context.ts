@@ -1,0 +1,145 @@
+/**
+ * An i386 CPU as a hypervisor backend sees it: registers by number, guest memory with the guest's own faults, control
+ * registers with their native effects. Valid while the CPU stands at an instruction boundary or at a hypercall. Warm.
+ *
+ * Not emulated: `execute`; a backend that needs native code has it in its ROM.
+ */
+import type { GuestContext, GuestFault } from "../../core/cpu.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { Vector } from "../../spec/i386_regs.ts";
+import type { I386Cpu } from "./cpu.ts";
+import { writeEflags } from "./flags.ts";
+import { peekTranslate } from "./inspect.ts";
+import { Layout } from "./state.ts";
+
+/** The guest of one CPU. */
+export class I386GuestContext implements GuestContext {
+  readonly #cpu: I386Cpu;
+
+  /** @param cpu The CPU. */
+  constructor(cpu: I386Cpu) {
+    this.#cpu = cpu;
+  }
+
+  /** See {@linkcode GuestContext.reg}. */
+  reg(n: number): number {
+    return this.#cpu.state.reg32(n) >>> 0;
+  }
+
+  /** See {@linkcode GuestContext.setReg}. */
+  setReg(n: number, value: number): void {
+    this.#cpu.state.setReg32(n, value | 0);
+  }
+
+  /** See {@linkcode GuestContext.eip}. */
+  get eip(): number {
+    return this.#cpu.state.get(Layout.eip) >>> 0;
+  }
+  set eip(value: number) {
+    this.#cpu.state.set(Layout.eip, value | 0);
+  }
+
+  /** See {@linkcode GuestContext.eflags}. */
+  get eflags(): number {
+    return this.#cpu.eflags >>> 0;
+  }
+  set eflags(value: number) {
+    writeEflags(this.#cpu.state, value | 0);
+    this.#cpu.modeChanged();
+    this.#cpu.attention();
+  }
+
+  /** See {@linkcode GuestContext.halted}. */
+  get halted(): boolean {
+    return this.#cpu.state.get(Layout.halted) !== 0;
+  }
+  set halted(value: boolean) {
+    this.#cpu.state.set(Layout.halted, value ? 1 : 0);
+    this.#cpu.attention();
+  }
+
+  /** See {@linkcode GuestContext.cpl}. */
+  get cpl(): number {
+    return this.#cpu.state.get(Layout.cpl);
+  }
+
+  /** See {@linkcode GuestContext.now}. */
+  now(): number {
+    return this.#cpu.bus.now();
+  }
+
+  /** See {@linkcode GuestContext.read}. */
+  read(linear: number, width: 8 | 16 | 32): number {
+    const mem = this.#cpu.mem;
+    if (width === 8) return mem.sysRead8(linear | 0);
+    return (width === 16 ? mem.sysRead16(linear | 0) : mem.sysRead32(linear | 0)) >>> 0;
+  }
+
+  /** See {@linkcode GuestContext.write}. */
+  write(linear: number, value: number, width: 8 | 16 | 32): void {
+    const mem = this.#cpu.mem;
+    if (width === 8) mem.sysWrite8(linear | 0, value);
+    else if (width === 16) mem.sysWrite16(linear | 0, value);
+    else mem.sysWrite32(linear | 0, value | 0);
+  }
+
+  /** See {@linkcode GuestContext.peek}. */
+  peek(linear: number, into: Uint8Array): boolean {
+    return this.#copy(linear, into, (phys, part) => this.#cpu.board.space.readPhysical(phys, part));
+  }
+
+  /** See {@linkcode GuestContext.poke}. */
+  poke(linear: number, from: Uint8Array): boolean {
+    return this.#copy(linear, from, (phys, part) => this.#cpu.board.space.writePhysical(phys, part));
+  }
+
+  /** See {@linkcode GuestContext.control}. */
+  control(name: string): number {
+    return Number(this.#cpu.get(name));
+  }
+
+  /** See {@linkcode GuestContext.setControl}. */
+  setControl(name: string, value: number): void {
+    this.#cpu.set(name, value);
+  }
+
+  /** Not emulated. @throws {ConfigError} guest-context */
+  execute(_code: Uint8Array): void {
+    throw new ConfigError(
+      "guest-context",
+      "The i386 CPU runs no code for a backend; put the code into a slot of the ROM",
+    );
+  }
+
+  /** See {@linkcode GuestContext.halt}. */
+  halt(): void {
+    this.halted = true;
+  }
+
+  /** See {@linkcode GuestContext.flush}. */
+  flush(linear: number | "all" | "all-global"): void {
+    if (typeof linear === "number") this.#cpu.flushPage(linear | 0);
+    else this.#cpu.flushTlb(linear === "all-global");
+  }
+
+  /** See {@linkcode GuestContext.raise}. */
+  raise(fault: GuestFault): never {
+    if (fault.vector === Vector.pf) this.#cpu.state.set(Layout.faultLinear, fault.linear | 0);
+    return this.#cpu.raise(fault.vector, fault.errorCode);
+  }
+
+  /** Page by page; nothing is copied unless all is mapped. */
+  #copy(linear: number, bytes: Uint8Array, part: (phys: number, bytes: Uint8Array) => void): boolean {
+    const pieces: [phys: number, from: number, to: number][] = [];
+    for (let at = 0; at < bytes.length;) {
+      const here = (linear + at) >>> 0;
+      const phys = peekTranslate(this.#cpu, here);
+      if (phys < 0) return false;
+      const size = Math.min(bytes.length - at, 0x1000 - (here & 0xfff));
+      pieces.push([phys, at, at + size]);
+      at += size;
+    }
+    for (const [phys, from, to] of pieces) part(phys, bytes.subarray(from, to));
+    return true;
+  }
+}

@@ -51,6 +51,9 @@ export function roundInt(w: Int32Array, d: number, a: number, fcw: number): numb
   return flags | rounded | roundBig(w, d, sign, n, 0, false, fcw);
 }
 
+/** Set by {@linkcode remainder} with the status flags: C0, C1 and C3 tell the quotient. */
+export const HAS_QUOTIENT = 0x10000;
+
 /** Quotient bits of FPREM in the status word: C0, C3, C1 are bits 2, 1, 0. */
 function quotientBits(q: number): number {
   return ((q & 4) !== 0 ? Fsw.c0 : 0) | ((q & 2) !== 0 ? Fsw.c3 : 0) | ((q & 1) !== 0 ? Fsw.c1 : 0);
@@ -66,8 +69,9 @@ export function remainder(w: Int32Array, d: number, a: number, b: number, fcw: n
     return nan2(w, d, a, b, fcw);
   }
   if (ca === Class.infinity || cb === Class.zero) return invalid(w, d, fcw);
-  const flags = ca === Class.denormal || cb === Class.denormal ? Fsw.de : 0;
+  let flags = ca === Class.denormal || cb === Class.denormal ? Fsw.de : 0;
   if ((flags & ~fcw) !== 0) return flags;
+  flags |= HAS_QUOTIENT;
   unpack(A, w, a);
   if (ca === Class.zero) {
     copy(w, d, a);

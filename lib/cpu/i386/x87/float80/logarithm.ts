@@ -2,7 +2,7 @@
  * FYL2X and FYL2XP1: y * log2(x) and y * log2(x + 1), computed far beyond 64 bits and rounded by the rounding control.
  * Exact results (x a power of two) are exact. Sources: SDM-2A FYL2X, FYL2XP1; SDM-1 8.3.9. Warm.
  */
-import { mantissaOf, roundBig, scaleOf, shiftBy } from "./big.ts";
+import { bitLength, mantissaOf, roundBig, scaleOf, shiftBy } from "./big.ts";
 import { BIAS, Class, classify, Fsw, invalid, nan2, setInfinity, setZero } from "./format.ts";
 import { F, FB, inverseTangent, ln2Fixed, ONE } from "./series.ts";
 import { A, B, unpack } from "./unpack.ts";
@@ -96,12 +96,15 @@ function yLog2p1Finite(w: Int32Array, d: number, fcw: number): number {
     const n = ((sign * mantissaOf(A)) << FB << 64n) / ln2Fixed();
     return roundProduct(w, d, n, 64 - scaleOf(A), fcw);
   }
-  // log2(1 + x) = 2 atanh(x / (2 + x)) / ln 2; t is small enough for the series while x < 3.
   const x = sign * shiftBy(mantissaOf(A), F + scaleOf(A));
-  let t = (x << FB) / (2n * ONE + x), doubled = 2n;
-  if (A.exp > BIAS) {
-    t = 0n;
-    doubled = 0n;
+  if (A.exp >= BIAS - 2) {
+    // Beyond the range the instruction is defined for the series would not end; split off the power of two.
+    const power = bitLength(ONE + x) - 1 - F;
+    const m = shiftBy(ONE + x, -power);
+    const t = ((m - ONE) << FB) / (m + ONE);
+    return roundProduct(w, d, ((2n * inverseTangent(t, 1n)) << FB) / ln2Fixed() + (BigInt(power) << FB), F, fcw);
   }
-  return roundProduct(w, d, ((doubled * inverseTangent(t, 1n)) << FB) / ln2Fixed(), F, fcw);
+  // log2(1 + x) = 2 atanh(x / (2 + x)) / ln 2
+  const t = (x << FB) / (2n * ONE + x);
+  return roundProduct(w, d, ((2n * inverseTangent(t, 1n)) << FB) / ln2Fixed(), F, fcw);
 }

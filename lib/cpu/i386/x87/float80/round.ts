@@ -203,7 +203,7 @@ function overflow(sign: number, exp: number, flags: number, fcw: number, pc: num
     ROUNDED[2] = maxExp;
     return Fsw.oe | Fsw.pe | Fsw.c1;
   }
-  ROUNDED[0] = pc === Pc.extended ? -1 : pc === Pc.double ? ~0x7ff : 0;
+  ROUNDED[0] = pc === Pc.single ? 0 : pc === Pc.double ? ~0x7ff : -1;
   ROUNDED[1] = pc === Pc.single ? ~0xff : -1;
   ROUNDED[2] = maxExp - 1;
   return Fsw.oe | Fsw.pe;

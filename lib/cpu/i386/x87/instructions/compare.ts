@@ -57,12 +57,11 @@ function compareFlags(c: Context, op: Op, quiet: boolean, pops: boolean): void {
   const all = isEmpty(w, 0) || isEmpty(w, i) ? Cond.unordered | Fsw.ie | Fsw.sf : compare(w, st(w, 0), st(w, i), quiet);
   const flags = all & (0x3f | Fsw.sf);
   setFlags(w, flags);
-  if (isBlocked(w, flags)) return;
   setArithmetic(
     c.state,
     ((all & Fsw.c0) !== 0 ? Flag.cf : 0) | ((all & Fsw.c2) !== 0 ? Flag.pf : 0) | ((all & Fsw.c3) !== 0 ? Flag.zf : 0),
   );
-  if (pops) pop(w);
+  if (pops && !isBlocked(w, flags)) pop(w);
 }
 
 function memoryForm(load: (c: Context, op: Op) => number, pops: number): SystemFn {
@@ -98,7 +97,6 @@ function conditionalMove(mask: number, inverted: boolean): SystemFn {
       fill(w, 0);
       return;
     }
-    setFlags(w, 0);
     if (((arithmetic(c.state) & mask) !== 0) !== inverted) copy(w, st(w, 0), st(w, op.rm));
   };
 }

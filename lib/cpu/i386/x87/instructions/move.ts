@@ -45,7 +45,8 @@ function pushOperand(c: Context, op: Op, flags: number): void {
     return;
   }
   setFlags(w, flags);
-  if (isBlocked(w, flags)) return;
+  // A denormal is pushed even if its exception is not masked: the hardware reports it afterwards.
+  if (isBlocked(w, flags & ~Fsw.de)) return;
   copy(w, push(w), OPERAND);
 }
 
@@ -109,7 +110,7 @@ function fbld(c: Context, op: Op): void {
 function fldSt(c: Context, op: Op): void {
   if (!ready(c)) return;
   const w = c.state.i32;
-  if (isEmpty(w, op.rm) && isEmpty(w, 7)) {
+  if (isEmpty(w, op.rm)) {
     note(c, op);
     if (underflow(w)) setIndefinite(w, push(w));
     return;
@@ -151,6 +152,7 @@ function store(c: Context, op: Op, size: number, convert: Store, pops: boolean):
   } else flags = convert(w, st(w, 0), w[FCW]);
   const stops = (flags & ~w[FCW] & STOPS) !== 0;
   if (!stops) write(c, at, size);
+  else flags &= ~(Fsw.pe | Fsw.c1);
   note(c, op);
   setFlags(w, flags);
   if (pops && !stops) pop(w);
@@ -221,12 +223,14 @@ function rotate(by: number): SystemFn {
 function ffree(c: Context, op: Op): void {
   if (!ready(c)) return;
   note(c, op);
+  setFlags(c.state.i32, 0);
   free(c.state.i32, op.rm);
 }
 
 function ffreep(c: Context, op: Op): void {
   if (!ready(c)) return;
   note(c, op);
+  setFlags(c.state.i32, 0);
   free(c.state.i32, op.rm);
   pop(c.state.i32);
 }

@@ -3,7 +3,7 @@
  * the transcendental functions. Sources: SDM-2A; SDM-1 8.3.7-9. Warm.
  */
 import type { Context, Op, SystemFn } from "../../context.ts";
-import { extract, remainder, roundInt, scale, sqrt } from "../float80/arith_rare.ts";
+import { extract, HAS_QUOTIENT, remainder, roundInt, scale, sqrt } from "../float80/arith_rare.ts";
 import { copy, Fsw, setIndefinite, setPower } from "../float80/format.ts";
 import { arcTangent, cosine, exp2m1, sine, tangent } from "../float80/trigonometric.ts";
 import { yLog2, yLog2p1 } from "../float80/logarithm.ts";
@@ -84,11 +84,21 @@ function binary(kernel: Binary, pops: boolean): SystemFn {
 }
 
 function partialRemainder(nearest: boolean): SystemFn {
-  const fn = binary((w, d, a, b, fcw) => remainder(w, d, a, b, fcw, nearest), false);
   return (c, op) => {
     if (!ready(c)) return;
-    c.state.i32[FSW] &= ~(Fsw.c0 | Fsw.c2 | Fsw.c3);
-    fn(c, op);
+    note(c, op);
+    const w = c.state.i32;
+    w[FSW] &= ~Fsw.c2;
+    if (isEmpty(w, 0) || isEmpty(w, 1)) {
+      if (!underflow(w)) return;
+      setIndefinite(w, st(w, 0));
+      fill(w, 0);
+      return;
+    }
+    const flags = remainder(w, RESULT, st(w, 0), st(w, 1), w[FCW], nearest);
+    if ((flags & HAS_QUOTIENT) !== 0) w[FSW] &= ~(Fsw.c0 | Fsw.c3);
+    setFlags(w, flags & ~HAS_QUOTIENT);
+    if (!isBlocked(w, flags)) copy(w, st(w, 0), RESULT);
   };
 }
 
@@ -111,7 +121,7 @@ function angle(first: Unary, second: Unary | "one" | "none"): SystemFn {
     if (second === "one") {
       if ((flags & Fsw.ie) === 0 && (w[RESULT + 2] & 0x7fff) !== 0x7fff) setPower(w, RESULT2, 0, 0x3fff);
       else copy(w, RESULT2, RESULT);
-    } else if (second !== "none") flags = (flags & ~Fsw.c1) | second(w, RESULT2, top, w[FCW]);
+    } else if (second !== "none") flags |= second(w, RESULT2, top, w[FCW]) & ~Fsw.c1;
     setFlags(w, flags);
     if (isBlocked(w, flags)) return;
     copy(w, top, RESULT);

@@ -3,6 +3,8 @@
  * address space. Both sides, the host CPU and ours, start from a {@linkcode Case} and end with an {@linkcode Outcome}.
  */
 
+import type { Step } from "./encode.ts";
+
 /** Linear address of the only data page. */
 export const PAGE_AT = 0x10000000;
 /** Bytes of the memory window, the end of that page. */
@@ -34,8 +36,8 @@ export interface Case {
   readonly undef: number;
   /** Mnemonics, for messages and statistics. */
   readonly name: string;
-  /** XMM registers are compared only to the precision the manual promises (RCPPS, RSQRTPS). */
-  readonly approximate: boolean;
+  /** The instructions. */
+  readonly steps: readonly Step[];
 }
 
 /** End of a run. */

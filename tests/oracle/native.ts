@@ -68,7 +68,9 @@ export class Native implements AsyncDisposable {
     for (let at = 0; at < size;) {
       if (this.#rest.length === 0) {
         const { value, done } = await this.#reader.read();
-        if (done) throw new Error(`The native runner ended after ${Math.floor(at / RESULT_SIZE)} results of this batch`);
+        if (done) {
+          throw new Error(`The native runner ended after ${Math.floor(at / RESULT_SIZE)} results of this batch`);
+        }
         this.#rest = value;
       }
       const n = Math.min(size - at, this.#rest.length);

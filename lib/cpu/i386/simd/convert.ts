@@ -180,12 +180,11 @@ function scalarToRegister(isDouble: boolean, truncate: boolean): SystemFn {
   };
 }
 
-/** CVTPI2PS, CVTPI2PD: only a register operand is an MMX instruction for the x87 state, as far as PD goes. */
+/** CVTPI2PS, CVTPI2PD: with a memory operand they leave the x87 state alone (the manual says so of PD, processors do both). */
 function mmToFloats(isDouble: boolean): SystemFn {
   return (c, o) => {
     enterSse(c);
-    const touches = !isDouble || !o.isMem;
-    if (touches) enterMmx(c);
+    if (!o.isMem) enterMmx(c);
     const s = sourceMm(c, o), w = c.state.i32;
     begin(c);
     if (isDouble) {
@@ -196,7 +195,7 @@ function mmToFloats(isDouble: boolean): SystemFn {
       out[1] = integerToSingle(w[s + 1]);
     }
     finish(c);
-    if (touches) touchMmx(c);
+    if (!o.isMem) touchMmx(c);
     commit(c, o, isDouble ? 4 : 2);
   };
 }

@@ -199,15 +199,22 @@ export function roundPack(e: Env, f: Format, sign: bigint, mant: bigint, exp: nu
         e.post |= Exc.ue | Exc.pe;
         return sign;
       }
-      if (inexact || !masked) e.post |= Exc.ue;
+      if (!masked) {
+        // Unmasked, inexact tells of the result before it was made to fit.
+        e.post |= Exc.ue;
+        const by = top - f.mantBits - exp;
+        if (sticky || (by > 0 && (free << BigInt(by)) !== mant)) e.post |= Exc.pe;
+        return sign | m;
+      }
+      if (inexact) e.post |= Exc.ue;
     }
     if (inexact) e.post |= Exc.pe;
     return sign | m; // a carry into the hidden bit makes the smallest normal number by itself
   }
-  if (inexact) e.post |= Exc.pe;
   const bits = (BigInt(lsb + f.bias + f.mantBits - 1) << BigInt(f.mantBits)) + m;
+  if (inexact) e.post |= Exc.pe;
   if (bits < f.inf) return sign | bits;
-  e.post |= Exc.oe | Exc.pe;
+  e.post |= (e.mxcsr & (Exc.oe << 7)) !== 0 ? Exc.oe | Exc.pe : Exc.oe;
   const rc = e.mxcsr & RC;
   const infinite = rc === 0 || (rc === 0x2000 && negative) || (rc === 0x4000 && !negative);
   return sign | (infinite ? f.inf : f.inf - 1n);

@@ -1,0 +1,82 @@
+/**
+ * Compares two outcomes of a case: everything the manual defines, and nothing else.
+ *
+ * Where the manual leaves open what a faulting instruction has done to the x87 state (MASKMOVQ with #PF, conversions to
+ * MMX with #XM), that state is not compared; nor is which byte of a masked store CR2 names.
+ *
+ * Left out: flags undefined at the end; last instruction and operand pointers of the x87 (processors differ in when
+ * they keep them); the mask field of MXCSR; bits of MXCSR that are newer than the Pentium 4; flags after a fault of DIV.
+ */
+import { type Case, FLAGS_MASK, type Outcome } from "./case.ts";
+
+/** MXCSR bits of the Pentium 4. */
+const MXCSR_BITS = 0xffff;
+/** Relative error that RCPPS and RSQRTPS may have on either side. */
+const APPROXIMATION = 1.5 * 2 ** -12;
+
+function hex(v: number): string {
+  return (v >>> 0).toString(16).padStart(8, "0");
+}
+
+function words(a: Uint8Array, at: number, bytes: number): string {
+  return Array.from(a.subarray(at, at + bytes)).reverse().map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
+
+/** Differences as lines `what: ours, host`; empty: equal. */
+export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
+  const lines: string[] = [];
+  const note = (what: string, a: string, b: string): void => {
+    if (a !== b) lines.push(`${what}: ours ${a}, host ${b}`);
+  };
+  const masked = one.steps.some((s) => s.row.sem.startsWith("maskmov"));
+  if (masked && host.vector >= 12 && ours.vector >= 12) return lines;
+  note("vector", String(ours.vector), String(host.vector));
+  if (lines.length !== 0) return lines;
+  if (host.vector === 19 && one.steps.some((s) => /^cvt(t?p[sd]2pi|pi2ps)$/.test(s.row.sem))) {
+    note("mxcsr", hex(mxcsr(ours)), hex(mxcsr(host)));
+    return lines;
+  }
+  if (host.vector === 14) {
+    note("cr2", hex(ours.cr2), hex(host.cr2));
+    note("error code", hex(ours.error), hex(host.error));
+  }
+  note("eip", hex(ours.eip), hex(host.eip));
+  for (let i = 0; i < 8; i++) note(NAMES[i], hex(ours.regs[i]), hex(host.regs[i]));
+  const mask = FLAGS_MASK &
+    ~(host.vector < 0 ? one.undef : host.vector === 0 ? 0x8d5 : one.steps.length > 1 ? 0x8d5 : 0);
+  note("eflags", hex(ours.eflags & mask), hex(host.eflags & mask));
+  note("fcw", words(ours.fx, 0, 2), words(host.fx, 0, 2));
+  note("fsw", words(ours.fx, 2, 2), words(host.fx, 2, 2));
+  note("ftw", words(ours.fx, 4, 1), words(host.fx, 4, 1));
+  note("mxcsr", hex(mxcsr(ours)), hex(mxcsr(host)));
+  for (let i = 0; i < 8; i++) note(`st${i}`, words(ours.fx, 32 + 16 * i, 10), words(host.fx, 32 + 16 * i, 10));
+  const near = one.steps.some((s) => /^r(cp|sqrt)[sp]s$/.test(s.row.sem));
+  for (let i = 0; i < 8; i++) {
+    if (near && isNear(ours.fx, host.fx, 160 + 16 * i)) continue;
+    note(`xmm${i}`, words(ours.fx, 160 + 16 * i, 16), words(host.fx, 160 + 16 * i, 16));
+  }
+  if (!one.steps.some((s) => s.row.sem === "fxsave")) {
+    for (let i = 0; i < ours.memory.length; i += 8) {
+      note(`window+${hex(i)}`, words(ours.memory, i, 8), words(host.memory, i, 8));
+    }
+    note("page before the window", hex(ours.hash), hex(host.hash));
+  }
+  return lines;
+}
+
+function mxcsr(o: Outcome): number {
+  return (o.fx[24] | (o.fx[25] << 8)) & MXCSR_BITS;
+}
+
+/** Lanes equal or within the two allowed errors of one another. */
+function isNear(a: Uint8Array, b: Uint8Array, at: number): boolean {
+  const va = new DataView(a.buffer, a.byteOffset + at, 16), vb = new DataView(b.buffer, b.byteOffset + at, 16);
+  for (let i = 0; i < 16; i += 4) {
+    if (va.getUint32(i, true) === vb.getUint32(i, true)) continue;
+    const x = va.getFloat32(i, true), y = vb.getFloat32(i, true);
+    if (!(Math.abs(x - y) <= 2 * APPROXIMATION * Math.abs(y))) return false;
+  }
+  return true;
+}

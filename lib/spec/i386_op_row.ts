@@ -6,6 +6,7 @@
 /** What a CPU model must have for a row to exist; otherwise the encoding is #UD. */
 export type CpuFeature =
   | "386"
+  | "tr" // test registers, 386 and 486 only
   | "486"
   | "586"
   | "x87"

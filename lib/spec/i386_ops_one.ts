@@ -191,7 +191,7 @@ export const ONE_BYTE_ROWS: readonly OpRow[] = [
   ...sized(0x98, "cbw", "cwde", "cbw"),
   ...sized(0x99, "cwd", "cdq", "cwd"),
   row(0x9a, "call", "Ap", "v", { sem: "callFar", ...ENDS }),
-  row(0x9b, "wait", "", 0),
+  row(0x9b, "wait", "", 0, { sem: "fwait" }),
   ...sized(0x9c, "pushfw", "pushfd", "pushf"),
   ...sized(0x9d, "popfw", "popfd", "popf", { sets: ALL, ends: true }),
   row(0x9e, "sahf", "", 8, { sets: ALL & ~Flag.of }),

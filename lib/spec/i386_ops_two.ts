@@ -34,12 +34,17 @@ const DOUBLE = { sets: Flag.cf | Flag.sf | Flag.zf | Flag.pf, undef: Flag.af | F
 
 const BIT_TESTS = ["bt", "bts", "btr", "btc"] as const;
 
-/** Hint opcodes that do nothing: prefetches and reserved. */
+/** Reserved hint opcodes 18 to 1F, which do nothing since the P6 family; nasm calls them hint_nop0 to hint_nop63. */
 function hints(): OpRow[] {
   const names = ["prefetchnta", "prefetcht0", "prefetcht1", "prefetcht2"];
+  const nops: OpRow[] = [];
+  for (let n = 0; n < 64; n++) {
+    const name = n === 56 ? "nop" : `hint_nop${n}`;
+    nops.push(row(0x18 + (n >>> 3), name, "Ev", "v", { sem: "nop", digit: n & 7, feature: "cmov" }));
+  }
   return [
     ...names.map((name, digit) => row(0x18, name, "Mb", 0, { sem: "nop", digit, mod: "mem" as const, feature: "sse" })),
-    row(0x1f, "nop", "Ev", 0, { sem: "nop", feature: "sse2" }),
+    ...nops,
   ];
 }
 
@@ -71,6 +76,8 @@ export const TWO_BYTE_ROWS: readonly OpRow[] = [
   row(0x21, "mov", "Rd Dd", 32, { sem: "movFromDr", hasModrm: true }),
   row(0x22, "mov", "Cd Rd", 32, { sem: "movToCr", hasModrm: true, ...ENDS }),
   row(0x23, "mov", "Dd Rd", 32, { sem: "movToDr", hasModrm: true, ...ENDS }),
+  row(0x24, "mov", "Rd Td", 32, { sem: "movFromTr", hasModrm: true, feature: "tr" }),
+  row(0x26, "mov", "Td Rd", 32, { sem: "movToTr", hasModrm: true, feature: "tr" }),
   row(0x30, "wrmsr", "", 0, { feature: "msr", ...ENDS }),
   row(0x31, "rdtsc", "", 0, { feature: "tsc" }),
   row(0x32, "rdmsr", "", 0, { feature: "msr" }),

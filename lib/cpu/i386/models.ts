@@ -27,8 +27,8 @@ const Edx = {
 const VENDOR = "GenuineIntel";
 // VMCALL is the hypercall instruction of the board; without a listener it raises #UD as it should.
 const BASIC: readonly CpuFeature[] = ["386", "x87", "vmx"];
-const I486: readonly CpuFeature[] = [...BASIC, "486", "cpuid"];
-const PENTIUM: readonly CpuFeature[] = [...I486, "586", "tsc", "msr", "cx8"];
+const TO_486: readonly CpuFeature[] = [...BASIC, "486", "cpuid"];
+const PENTIUM: readonly CpuFeature[] = [...TO_486, "586", "tsc", "msr", "cx8"];
 const PENTIUM3: readonly CpuFeature[] = [...PENTIUM, "sep", "cmov", "mmx", "fxsr", "sse"];
 const PENTIUM4: readonly CpuFeature[] = [...PENTIUM3, "sse2", "clflush"];
 
@@ -58,8 +58,8 @@ const EDX_P3 = EDX_586 | Edx.pae | Edx.sep | Edx.pge | Edx.cmov | Edx.mmx | Edx.
 
 /** Models by name. */
 export const MODELS: Readonly<Record<ModelName, Model>> = {
-  "386": model("386", BASIC, 0x308, 0),
-  "486": model("486", I486, 0x480, EDX_486),
+  "386": model("386", [...BASIC, "tr"], 0x308, 0),
+  "486": model("486", [...TO_486, "tr"], 0x480, EDX_486),
   "pentium": model("pentium", PENTIUM, 0x52c, EDX_586),
   "pentium3": model("pentium3", PENTIUM3, 0x683, EDX_P3),
   "pentium4": model("pentium4", PENTIUM4, 0xf29, EDX_P3 | Edx.clflush | Edx.sse2, {

@@ -66,6 +66,8 @@ const WHOLE = 2 ** 32;
 export class HookTable {
   /** Called after the set of hooks changed: predecoded and translated code, and TLBs, are to be made anew. */
   changed: () => void = () => {};
+  /** Called after the set of hypercall hooks changed; a hypervisor interface installs it. */
+  hypercallsChanged: () => void = () => {};
   /** Called when a hook asks to stop; the machine installs it. */
   stopRequested: (name: string) => void = () => {};
   readonly #code = new HookRanges<(linear: number) => void>(WHOLE, "Linear address");
@@ -172,8 +174,10 @@ export class HookTable {
   onHypercall(name: string | undefined, fn: (event: HypercallEvent) => void): () => void {
     const hook = { name, fn };
     this.#hypercalls = [...this.#hypercalls, hook];
+    this.hypercallsChanged();
     return () => {
       this.#hypercalls = this.#hypercalls.filter((h) => h !== hook);
+      this.hypercallsChanged();
     };
   }
 
@@ -237,6 +241,11 @@ export class HookTable {
   /** Is there a fault hook? */
   get hasFault(): boolean {
     return this.#faults.length !== 0;
+  }
+
+  /** Is there any hypercall hook? */
+  get hasHypercall(): boolean {
+    return this.#hypercalls.length !== 0;
   }
 
   /** Is there a hook for this hypercall? */

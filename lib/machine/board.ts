@@ -86,7 +86,7 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     hooks: p.hooks,
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
     charge: p.charge,
-    kill: (call, code) => p.request({ kind: "killed", call, code }),
+    kill: (call, code, eip = -1) => p.request({ kind: "killed", call, code, eip }),
     trace: p.note,
     stop: (name) => p.request({ kind: "hook", name }),
     fail: p.fail,

@@ -18,9 +18,10 @@ import type { Region } from "../memory/region.ts";
 import { Flag, Reg } from "../spec/i386_regs.ts";
 import type { ParavirtName } from "../spec/paravirt_calls.ts";
 import { ParavirtProbe } from "../spec/paravirt_rom.ts";
-import { type AnyArgs, type CallPlan, placeArgs, readResult } from "../vmi/paravirt/arguments.ts";
+import { type AnyArgs, type CallPlan, placeArgs, readResult, writeResult } from "../vmi/paravirt/arguments.ts";
 import type { KillCode, ParavirtBackend } from "../vmi/paravirt/backend.ts";
-import { type DispatchHost, Paravirt } from "../vmi/paravirt/dispatch.ts";
+import { Paravirt } from "../vmi/paravirt/dispatch.ts";
+import type { DispatchHost } from "../vmi/paravirt/dispatch_host.ts";
 import { known } from "../vmi/paravirt/observers.ts";
 import type { AfterFn, BeforeFn, OverrideFn } from "../vmi/paravirt/observers.ts";
 import type { Recording } from "../vmi/paravirt/record.ts";
@@ -105,10 +106,10 @@ export class ParavirtHypervisor implements Hypervisor {
 
   /**
    * Makes a call as if the guest had made it, at this instruction boundary.
-   * @returns Its result; 0 for a call without one.
+   * @returns Its result as its kind: a bigint for 64 bits, u32, or `undefined` for a call without one.
    * @throws {ConfigError} paravirt-call, inject-argument, inject-state, inject-kill
    */
-  call(name: string, args: AnyArgs = {}): number | bigint {
+  call(name: string, args: AnyArgs = {}): number | bigint | undefined {
     const plan = known(name);
     for (const given of Object.keys(args)) {
       if (plan.args.some((a) => a.name === given)) continue;
@@ -137,6 +138,7 @@ export class ParavirtHypervisor implements Hypervisor {
   attach(host: HypervisorHost): void {
     this.#host = host;
     this.#dispatch.attach();
+    host.hooks.hypercallsChanged = (): void => this.#dispatch.hooksChanged();
   }
   /** See {@linkcode Hypervisor.hypercall}. */
   hypercall(cpu: number): boolean {
@@ -171,13 +173,14 @@ export class ParavirtHypervisor implements Hypervisor {
     const line = host.irq(0);
     return {
       clock: host.clock,
+      hooks: host.hooks,
       raiseTimer: (): void => {
         line.set(false);
         line.set(true);
       },
       trace: (text: string): void => host.trace("hypercall", text),
       stop: (name: string): void => host.hooks.stopRequested(name),
-      kill: (call: string, code: KillCode): void => host.kill(call, code),
+      kill: (call: string, code: KillCode, eip: number): void => host.kill(call, code, eip),
       watch: (at, size, fn) =>
         host.hooks.onCode({ at: at >>> 0, size }, (event) => {
           fn(host.context(this.#current), event.linear, (name) => event.stop(name));
@@ -186,7 +189,7 @@ export class ParavirtHypervisor implements Hypervisor {
   }
 
   /** A call that is answered outside the guest. */
-  #answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): number | bigint | "native" {
+  #answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): number | bigint | undefined | "native" {
     const full = Object.fromEntries(plan.args.map((a) => {
       const value = args[a.name] ?? 0;
       return [a.name, a.places.length > 1 ? BigInt(value) : Number(BigInt.asUintN(32, BigInt(value)))];
@@ -195,11 +198,13 @@ export class ParavirtHypervisor implements Hypervisor {
     if (typeof answer === "object") {
       throw new ConfigError("inject-kill", `The injected ${plan.name} would have killed the guest: ${answer.kill}`);
     }
-    return answer === undefined ? readResult(guest, plan) ?? 0 : answer;
+    if (answer === "native" || answer === undefined) return answer;
+    writeResult(guest, plan, answer); // registers hold it as its kind; they are restored later
+    return readResult(guest, plan);
   }
 
   /** A call that is code in the ROM: runs it in the guest until it returns to the trap for injected calls. */
-  #runCode(guest: GuestContext, cpu: Cpu, plan: CallPlan, args: AnyArgs): number | bigint {
+  #runCode(guest: GuestContext, cpu: Cpu, plan: CallPlan, args: AnyArgs): number | bigint | undefined {
     const slot = this.#dispatch.slot(plan.name);
     const base = this.#dispatch.base;
     if (NEVER_BACK.includes(plan.name)) throw state(plan, "it does not return to whoever calls it");
@@ -226,7 +231,7 @@ export class ParavirtHypervisor implements Hypervisor {
       }
       host.clock.advance(ran);
       if (!back) throw state(plan, "it faulted, halted or did not come back; the guest's state is lost");
-      return readResult(guest, plan) ?? 0;
+      return readResult(guest, plan);
     } finally {
       this.#dispatch.onInjectedReturn(undefined);
       guest.poke(bottom, below);

@@ -41,8 +41,8 @@ export interface HypervisorHost {
   irq(n: number): IrqLine;
   /** Adds virtual cycles of the cost model at the current instruction. */
   charge(ticks: number): void;
-  /** Ends the run as `killed`; the first cause wins. */
-  kill(call: string, code: string): void;
+  /** Ends the run as `killed`, with the program counter of the call; the first cause wins. */
+  kill(call: string, code: string, eip?: number): void;
   /** Leaves a trace entry. */
   trace(kind: string, text: string): void;
   /** Ends the run as `hook` with this name. */
@@ -63,7 +63,7 @@ export interface Hypervisor extends Component {
   /** See `CpuBus.hypercall`. */
   hypercall(cpu: number): boolean;
   /** A call made by a script, as if the guest had called at this boundary. Arguments by name or in order. */
-  call?(name: string, args: { readonly [name: string]: number | bigint }): number | bigint;
+  call?(name: string, args: { readonly [name: string]: number | bigint }): number | bigint | undefined;
 }
 
 /** A CPU that a hypervisor can look into. */

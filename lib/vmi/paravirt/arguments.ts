@@ -25,6 +25,11 @@ export type ParavirtArgs<N extends ParavirtName> = {
   readonly [S in RowOf<N>["args"][number] as ArgName<S>]: ArgValue<S>;
 };
 
+/** Result of the call `N`: a bigint for 64 bits, u32 for EAX, otherwise nothing. */
+export type ParavirtResultOf<N extends ParavirtName> = RowOf<N>["result"] extends "edx:eax" ? bigint
+  : RowOf<N>["result"] extends "eax" | "eax:ebx:ecx:edx" ? number
+  : undefined;
+
 /** Arguments of whatever call. */
 export type AnyArgs = Readonly<Record<string, number | bigint>>;
 

@@ -26,42 +26,18 @@ import { PARAVIRT_CALL_COUNT, type ParavirtName } from "../../spec/paravirt_call
 import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
 import { checkAnswer, isKill } from "./answer.ts";
 import { type AnyArgs, type CallPlan, PLANS, readArgs, readResult, writeResult } from "./arguments.ts";
-import {
-  type CallAnswer,
-  type KillCode,
-  type ParavirtBackend,
-  type ParavirtCall,
-  type ParavirtHost,
-  sectionValue,
-} from "./backend.ts";
-import { type AfterFn, type BeforeFn, known, Observers, type OverrideFn } from "./observers.ts";
-import type { RecordEntry, Recording } from "./record.ts";
+import { type CallAnswer, type KillCode, type ParavirtBackend, type ParavirtCall, sectionValue } from "./backend.ts";
+import { type AfterFn, type BeforeFn, type Entered, known, Observers, type OverrideFn } from "./observers.ts";
+import type { DispatchHost } from "./dispatch_host.ts";
+import type { Recording } from "./record.ts";
 import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
-
-/** What the machine does for the dispatcher, beside what it does for the backend. */
-export interface DispatchHost extends ParavirtHost {
-  /** Ends the run with the stop reason `hook`. */
-  stop(name: string): void;
-  /** Ends the run with the stop reason `killed`. */
-  kill(call: string, code: KillCode, eip: number): void;
-  /**
-   * Calls `fn` before each instruction in a range of linear addresses. @returns Removes the watch.
-   */
-  watch(
-    at: number,
-    size: number,
-    fn: (guest: GuestContext, linear: number, stop: (name: string) => void) => void,
-  ): () => void;
-}
 
 interface Pending {
   readonly no: number;
   readonly esp: number;
   readonly call: ParavirtCall;
-  readonly entries: readonly MutableEntry[];
+  readonly entered: Entered;
 }
-
-type MutableEntry = { -readonly [K in keyof RecordEntry]: RecordEntry[K] };
 
 /** More open calls than this are forgotten, oldest first: their guest threads never came back. */
 const MOST_PENDING = 256;
@@ -76,7 +52,7 @@ export class Paravirt implements Component {
   readonly backend: ParavirtBackend;
   readonly #makeHost: () => DispatchHost;
   #made: DispatchHost | undefined;
-  readonly #observers: Observers = new Observers(() => this.#rewatch());
+  readonly #observers: Observers = new Observers(() => this.#rewatch(), () => this.#made?.hooks);
   readonly #watches = new Map<number, () => void>();
   readonly #bases = new Set<number>();
   readonly #returns = new Map<number, number>();
@@ -169,6 +145,11 @@ export class Paravirt implements Component {
     return true;
   }
 
+  /** The machine's hypercall hooks have changed. */
+  hooksChanged(): void {
+    this.#rewatch();
+  }
+
   /** Is this call overridden? */
   overrides(no: number): boolean {
     return this.#observers.override(no) !== undefined;
@@ -177,11 +158,10 @@ export class Paravirt implements Component {
   /** Answers a call that has no guest code, as if the guest had made it: for injection. */
   answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): CallAnswer {
     const call = this.#makeCall(guest, plan, args, guest.eip >>> 0, (name) => this.#host.stop(name));
-    const entries = this.#enter(call);
-    let answer = this.#observers.override(plan.no)?.(call);
-    if (answer === "native" || !this.#observers.override(plan.no)) answer = this.backend.call(call);
-    this.#leave(call, entries, typeof answer === "object" || answer === "native" ? undefined : answer);
-    return answer;
+    const entered = this.#observers.enter(call);
+    const answer = this.#ask(call, entered);
+    if (typeof answer === "object" || answer === "native") return answer;
+    return this.#observers.leave(call, entered, answer);
   }
 
   /** Sets what happens when an injected call reaches its return place; `undefined`: nothing is injected. */
@@ -242,16 +222,12 @@ export class Paravirt implements Component {
     let refused: KillCode | undefined;
     const call = this.#makeCall(guest, plan, args, eip, (name) => this.#host.stop(name), (code) => refused ??= code);
     try {
-      const entries = this.#enter(call);
-      if (refused !== undefined) return this.#host.kill(plan.name, refused, eip);
-      let answer = this.#observers.override(plan.no)?.(call);
-      if (answer === "native" || this.#observers.override(plan.no) === undefined) answer = this.backend.call(call);
-      if (refused !== undefined) return this.#host.kill(plan.name, refused, eip);
-      if (isKill(answer)) return this.#host.kill(plan.name, answer.kill, eip);
-      if (answer === "native") return this.#await(call, entries, plan, guest);
-      checkAnswer(plan, answer);
-      if (answer !== undefined) writeResult(guest, plan, answer);
-      this.#leave(call, entries, answer ?? readResult(guest, plan));
+      const entered = this.#observers.enter(call);
+      const answer = refused === undefined ? this.#ask(call, entered) : undefined;
+      const kill = refused ?? (isKill(answer) ? answer.kill : undefined);
+      if (kill !== undefined || isKill(answer)) return this.#host.kill(plan.name, kill ?? "refused", eip);
+      if (answer === "native") return this.#await(call, entered, plan, guest);
+      this.#finish(guest, plan, call, entered, answer);
     } catch (error) {
       this.#scriptFailed(plan, error);
     }
@@ -280,24 +256,23 @@ export class Paravirt implements Component {
     let refused: KillCode | undefined;
     const call = this.#makeCall(guest, plan, args, eip, stop, (code) => refused ??= code);
     try {
-      const entries = this.#enter(call);
-      const answer = refused === undefined ? this.#observers.override(plan.no)?.(call) : undefined;
+      const entered = this.#observers.enter(call);
+      const override = this.#observers.override(plan.no);
+      const answer = refused === undefined ? entered.early ?? override?.(call) : undefined;
       const kill = refused ?? (isKill(answer) ? answer.kill : undefined);
-      if (kill !== undefined) {
-        this.#host.kill(plan.name, kill, eip);
+      if (kill !== undefined || isKill(answer)) {
+        this.#host.kill(plan.name, kill ?? "refused", eip);
         return false;
       }
-      if (this.#observers.override(plan.no) === undefined || answer === "native" || isKill(answer)) {
-        this.#await(call, entries, plan, guest);
+      if (answer === "native" || (override === undefined && entered.early === undefined)) {
+        this.#await(call, entered, plan, guest);
         return false;
       }
-      checkAnswer(plan, answer);
-      if (answer !== undefined) writeResult(guest, plan, answer);
+      this.#finish(guest, plan, call, entered, answer);
       if (guest.eip >>> 0 === eip) {
         guest.setReg(Reg.esp, (guest.reg(Reg.esp) + 4) >>> 0);
         guest.eip = call.from;
       }
-      this.#leave(call, entries, answer ?? readResult(guest, plan));
       return true;
     } catch (error) {
       this.#scriptFailed(plan, error);
@@ -313,7 +288,9 @@ export class Paravirt implements Component {
     if (pending === undefined || plan === undefined) return;
     this.#pending.splice(at, 1);
     try {
-      this.#leave(pending.call, pending.entries, readResult(guest, plan));
+      const result = readResult(guest, plan);
+      const final = this.#observers.leave(pending.call, pending.entered, result);
+      if (final !== undefined && final !== result) writeResult(guest, plan, final);
     } catch (error) {
       this.#scriptFailed(plan, error);
     }
@@ -321,27 +298,33 @@ export class Paravirt implements Component {
 
   // --- both
 
-  #enter(call: ParavirtCall): MutableEntry[] {
-    const { no, name, args, eip, from, time } = call;
-    const entries = this.#observers.recordings.map((recording) => {
-      const entry: MutableEntry = { no, name, args, result: undefined, eip, from, time };
-      recording.add(entry);
-      return entry;
-    });
-    for (const fn of this.#observers.before(no)) fn(call);
-    return entries;
+  /** Hook, override, backend, in this order. */
+  #ask(call: ParavirtCall, entered: Entered): CallAnswer {
+    if (entered.early !== undefined) return entered.early;
+    const override = this.#observers.override(call.no);
+    const answer = override?.(call);
+    return override === undefined || answer === "native" ? this.backend.call(call) : answer;
   }
 
-  #leave(call: ParavirtCall, entries: readonly MutableEntry[], result: number | bigint | undefined): void {
-    for (const entry of entries) entry.result = result;
-    for (const fn of this.#observers.after(call.no)) fn(call, result);
+  /** Writes the result where the guest expects it. */
+  #finish(
+    guest: GuestContext,
+    plan: CallPlan,
+    call: ParavirtCall,
+    entered: Entered,
+    answer: number | bigint | undefined,
+  ): void {
+    checkAnswer(plan, answer);
+    if (answer !== undefined) writeResult(guest, plan, answer);
+    const final = this.#observers.leave(call, entered, answer ?? readResult(guest, plan));
+    if (final !== undefined && final !== answer) writeResult(guest, plan, final);
   }
 
   /** The call goes on in guest code; its result is read at the slot's RET, if anybody wants to know. */
-  #await(call: ParavirtCall, entries: readonly MutableEntry[], plan: CallPlan, guest: GuestContext): void {
+  #await(call: ParavirtCall, entered: Entered, plan: CallPlan, guest: GuestContext): void {
     if (plan.result === "no-return") return;
-    if (entries.length === 0 && this.#observers.after(plan.no).length === 0) return;
-    this.#pending.push({ no: plan.no, esp: guest.reg(Reg.esp) >>> 0, call, entries });
+    if (!this.#observers.wantsResult(plan.no, entered.entries)) return;
+    this.#pending.push({ no: plan.no, esp: guest.reg(Reg.esp) >>> 0, call, entered });
     if (this.#pending.length > MOST_PENDING) this.#pending.shift();
   }
 

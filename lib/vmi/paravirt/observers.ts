@@ -2,10 +2,11 @@
  * What a script has asked of the calls: records, functions before and after, overrides. Cold to change, warm to ask.
  */
 import { ConfigError } from "../../core/errors.ts";
+import type { HookTable } from "../../core/hooks.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { type CallPlan, planOf, PLANS } from "./arguments.ts";
 import type { CallAnswer, ParavirtCall } from "./backend.ts";
-import { Recording } from "./record.ts";
+import { type RecordEntry, Recording } from "./record.ts";
 
 /** Called at the entry of a call. */
 export type BeforeFn<N extends ParavirtName = ParavirtName> = (call: ParavirtCall<N>) => void;
@@ -17,6 +18,20 @@ export type AfterFn<N extends ParavirtName = ParavirtName> = (
 /** Answers a call in place of the backend; `"native"`: let the backend do it after all. */
 export type OverrideFn<N extends ParavirtName = ParavirtName> = (call: ParavirtCall<N>) => CallAnswer;
 
+/** What is asked of the machine's hook table. */
+export type HypercallHooks = Pick<HookTable, "hasHypercall" | "hypercallHooked" | "fireHypercall">;
+
+/** An entry whose result is still to come. */
+export type MutableEntry = { -readonly [K in keyof RecordEntry]: RecordEntry[K] };
+
+/** A call that has begun. */
+export interface Entered {
+  /** Its entries in the records. */
+  readonly entries: readonly MutableEntry[];
+  /** The result that a hypercall hook has given already. */
+  readonly early: number | bigint | undefined;
+}
+
 /** Observers of one machine's calls. Each method that adds returns what removes. */
 export class Observers {
   readonly #before = new Map<number, BeforeFn[]>();
@@ -24,30 +39,53 @@ export class Observers {
   readonly #override = new Map<number, OverrideFn>();
   #recordings: readonly Recording[] = [];
   readonly #changed: () => void;
+  readonly #hooks: () => HypercallHooks | undefined;
 
-  /** @param changed Called when there are more or fewer observers. */
-  constructor(changed: () => void) {
+  /**
+   * @param changed Called when there are more or fewer observers.
+   * @param hooks The machine's hypercall hooks, when there is a machine.
+   */
+  constructor(changed: () => void, hooks: () => HypercallHooks | undefined) {
     this.#changed = changed;
+    this.#hooks = hooks;
   }
 
   /** Is anything observed at all? */
   get any(): boolean {
-    return this.#recordings.length + this.#before.size + this.#after.size + this.#override.size > 0;
+    return this.#recordings.length + this.#before.size + this.#after.size + this.#override.size > 0 ||
+      (this.#hooks()?.hasHypercall ?? false);
   }
 
-  /** Recordings that go on. */
-  get recordings(): readonly Recording[] {
-    return this.#recordings;
+  /** Does anybody want the result of this call? */
+  wantsResult(no: number, entries: readonly MutableEntry[]): boolean {
+    return entries.length > 0 || this.#after.has(no) || this.#hooked(no);
   }
 
-  /** Functions before this call. */
-  before(no: number): readonly BeforeFn[] {
-    return this.#before.get(no) ?? [];
+  /** A call begins: records it, asks the before-functions, then the machine's hooks, which may answer it. */
+  enter(call: ParavirtCall): Entered {
+    const { no, name, args, eip, from, time } = call;
+    const entries = this.#recordings.map((recording) => {
+      const entry: MutableEntry = { no, name, args, result: undefined, eip, from, time };
+      recording.add(entry);
+      return entry;
+    });
+    for (const fn of this.#before.get(no) ?? []) fn(call);
+    const early = this.#hooked(no) ? this.#hooks()?.fireHypercall("before", name, args, undefined) : undefined;
+    return { entries, early };
   }
 
-  /** Functions after this call. */
-  after(no: number): readonly AfterFn[] {
-    return this.#after.get(no) ?? [];
+  /** A call has its result. @returns The result that the guest is to get. */
+  leave(call: ParavirtCall, entered: Entered, result: number | bigint | undefined): number | bigint | undefined {
+    const { no, name, args } = call;
+    const final = this.#hooked(no) ? this.#hooks()?.fireHypercall("after", name, args, result) : result;
+    for (const entry of entered.entries) entry.result = final;
+    for (const fn of this.#after.get(no) ?? []) fn(call, final);
+    return final;
+  }
+
+  #hooked(no: number): boolean {
+    const hooks = this.#hooks();
+    return hooks !== undefined && hooks.hasHypercall && hooks.hypercallHooked(PLANS[no]?.name ?? "");
   }
 
   /** Who answers this call in place of the backend. */
@@ -57,7 +95,8 @@ export class Observers {
 
   /** Is this call observed? */
   wants(no: number): boolean {
-    return this.#recordings.length > 0 || this.#before.has(no) || this.#after.has(no) || this.#override.has(no);
+    return this.#recordings.length > 0 || this.#before.has(no) || this.#after.has(no) || this.#override.has(no) ||
+      this.#hooked(no);
   }
 
   /** Starts a record of every call. */

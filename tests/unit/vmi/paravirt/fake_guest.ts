@@ -3,7 +3,8 @@ import { Clock } from "../../../../lib/core/clock.ts";
 import type { GuestContext, GuestFault } from "../../../../lib/core/cpu.ts";
 import { Reg } from "../../../../lib/spec/i386_regs.ts";
 import type { ParavirtBackend } from "../../../../lib/vmi/paravirt/backend.ts";
-import { type DispatchHost, Paravirt } from "../../../../lib/vmi/paravirt/dispatch.ts";
+import { Paravirt } from "../../../../lib/vmi/paravirt/dispatch.ts";
+import type { DispatchHost } from "../../../../lib/vmi/paravirt/dispatch_host.ts";
 
 /** Where the fake guest sees the ROM. */
 export const ROM_LINEAR = 0xc00c8000;

@@ -14,8 +14,13 @@ export const OPERAND_AT = 0x200;
 
 /** Thrown by {@linkcode X87Machine} for a guest fault. */
 export class GuestFault {
+  /** Exception vector. */
+  readonly vector: number;
+
   /** @param vector Exception vector. */
-  constructor(readonly vector: number) {}
+  constructor(vector: number) {
+    this.vector = vector;
+  }
 }
 
 /** One x87 over a small linear memory. */
@@ -35,7 +40,7 @@ export class X87Machine {
   private readonly view: DataView = new DataView(this.bytes.buffer);
 
   constructor() {
-    const self = this;
+    const answer = () => this.ferr === undefined || this.ferr();
     const raise = (vector: number): never => {
       throw new GuestFault(vector);
     };
@@ -51,9 +56,7 @@ export class X87Machine {
       state: this.state,
       mem: mem as LinearMemory,
       bus: {
-        ferr() {
-          return self.ferr === undefined ? true : self.ferr();
-        },
+        ferr: answer,
       },
       model: {} as Model,
       nextEip: 0,

@@ -5,7 +5,7 @@
  * those of the hardware; everything else is rounded correctly, where the hardware promises less than one unit in the
  * last place. Sources: SDM-1 8.3.8 (pi), 8.3.10 (accuracy); SDM-2A FSIN, FCOS, FPTAN, FPATAN, F2XM1. Warm.
  */
-import { bitLength, mantissaOf, roundBig, scaleOf, shiftBy, squareRoot } from "./big.ts";
+import { mantissaOf, roundBig, scaleOf, shiftBy, squareRoot } from "./big.ts";
 import { BIAS, Class, classify, copy, Fsw, invalid, nan1, nan2, setPower, setZero } from "./format.ts";
 import { expm1, F, FB, inverseTangent, ln2Fixed, ONE, piFixed, sinCos } from "./series.ts";
 import { A, B, unpack } from "./unpack.ts";
@@ -179,12 +179,10 @@ export function exp2m1(w: Int32Array, d: number, a: number, fcw: number): number
     return flags | roundBig(w, d, A.sign, n, scaleOf(A) - F, true, fcw);
   }
   if (A.exp >= BIAS) {
-    // One is exact; beyond it the instruction is not defined and the operand stays.
-    copy(w, d, a);
-    if (A.sign !== 0 && A.exp === BIAS && bitLength(mantissaOf(A) & 0x7fffffffffffffffn) === 0) {
-      setPower(w, d, 1, BIAS - 1);
-    }
-    return flags;
+    // From 1 on the instruction is not defined, the operand stays; all is reported as inexact, as the hardware does.
+    if (A.sign !== 0 && A.exp === BIAS && A.hi === (0x80000000 | 0) && A.lo === 0) setPower(w, d, 1, BIAS - 1);
+    else copy(w, d, a);
+    return flags | Fsw.pe;
   }
   const x = shiftBy(mantissaOf(A), F + scaleOf(A));
   const value = expm1((x * ln2Fixed()) >> FB);

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- keys are the `sem` names of the opcode table
 /**
  * FCOM, FUCOM, FICOM, FCOMI, FUCOMI, FTST, FXAM, FCMOVcc. Sources: SDM-2A; SDM-1 8.3.6. Hot.
  */

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- keys are the `sem` names of the opcode table
 /**
  * Control instructions: control and status word, environment, whole state. None of them touches the last instruction
  * pointer, and those without a leading FWAIT in their name do not look at pending errors.

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file camelcase -- keys are the `sem` names of the opcode table
 /**
  * Loads, stores, constants and exchange. A store checks all its bytes before it writes the first and pops only after
  * the last, so a page fault leaves everything as it was.

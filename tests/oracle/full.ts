@@ -1,0 +1,67 @@
+/**
+ * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
+ * `--only PATTERN` (of mnemonics), `--most N` failures. Exit code 1 with the shortest failing case of each mnemonic.
+ */
+import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
+import { reference } from "../../lib/cpu/i386/engines/reference.ts";
+import { campaign, type Failure } from "./campaign.ts";
+import { CODE_AT } from "./case.ts";
+import type { Group } from "./generate.ts";
+import { Native, whyNoNative } from "./native.ts";
+import { Ours } from "./ours.ts";
+import { reportCase } from "./report.ts";
+
+const ENGINES = { interpreter, reference };
+
+function option(name: string, otherwise: string): string {
+  const at = Deno.args.indexOf(`--${name}`);
+  return at < 0 ? otherwise : Deno.args[at + 1] ?? otherwise;
+}
+
+function disassembly(ours: Ours, failure: Failure): string[] {
+  try {
+    ours.run(failure.one);
+    return ours.cpu.disassemble(CODE_AT, failure.one.starts.length - 1);
+  } catch (error) {
+    return [`(no disassembly: ${error})`];
+  }
+}
+
+async function main(): Promise<number> {
+  const reason = whyNoNative();
+  if (reason !== undefined) {
+    console.log(`not run: native oracle: ${reason}`);
+    return 0;
+  }
+  const engine = option("engine", "interpreter") as keyof typeof ENGINES;
+  const seed = Number(option("seed", "1")), cases = Number(option("cases", "200000"));
+  const group = option("group", ""), only = option("only", "");
+  const ours = new Ours(ENGINES[engine]);
+  await using native = await Native.start();
+  let shown = 0;
+  const result = await campaign(native, ours, {
+    cases,
+    seed,
+    most: Number(option("most", "50")),
+    ...(group === "" ? {} : { groups: [group as Group] }),
+    ...(only === "" ? {} : { only: new RegExp(only) }),
+    progress: (done, failures) => {
+      if (done - shown < 10_000 && done < cases) return;
+      shown = done;
+      console.log(`${done} cases, ${failures} failures`);
+    },
+  });
+  const seen = new Set<string>();
+  for (const failure of result.failures) {
+    if (seen.has(failure.one.name)) continue;
+    seen.add(failure.one.name);
+    const { one, lines, ours: mine, host } = failure;
+    console.log(reportCase(one, lines.slice(0, 6), mine, host, disassembly(ours, failure)));
+  }
+  console.log(`${result.cases} cases, ${result.coverage.size} mnemonics alone, ${result.failures.length} failures`);
+  if (result.failures.length === 0) return 0;
+  console.log(`again: deno task fuzz --engine ${engine} --seed ${seed} --cases ${cases}`);
+  return 1;
+}
+
+Deno.exit(await main());

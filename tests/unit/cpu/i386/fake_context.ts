@@ -13,7 +13,7 @@ import type { CpuFeature } from "../../../../lib/spec/i386_ops.ts";
 import { Cr0, Vector } from "../../../../lib/spec/i386_regs.ts";
 
 /** Bytes of memory. */
-export const FAKE_MEMORY = 1 << 20;
+export const FAKE_MEMORY = 0x100000;
 
 const FEATURES: readonly CpuFeature[] = [
   "386",

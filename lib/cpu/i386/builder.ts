@@ -199,9 +199,31 @@ export class Builder {
     return { k: "temp", id, t: "i32" };
   }
 
+  /** Loads into a variable from a place that is proved writable; {@linkcode Builder.storeBack} writes it. */
+  loadForWriteInto(v: Expr & { readonly k: "temp" }, w: AccessWidth, addr: Expr): void {
+    this.#out.push({ s: "loadForWrite", id: v.id, w, addr });
+  }
+
+  /** Writes to the place of the last load for writing. */
+  storeBack(w: AccessWidth, e: Expr): void {
+    this.#out.push({ s: "storeBack", w, e });
+  }
+
   /** Stores to a linear address. */
   store(w: AccessWidth, addr: Expr, e: Expr): void {
     this.#out.push({ s: "store", w, addr, e });
+  }
+
+  /** Loads from a linear address that will be written; see {@linkcode Builder.storeBack}. */
+  loadForWrite(w: AccessWidth, addr: Expr): Expr {
+    const id = this.#temp("i32");
+    this.#out.push({ s: "loadForWrite", id, w, addr });
+    return { k: "temp", id, t: "i32" };
+  }
+
+  /** Writes to the place of the last {@linkcode Builder.loadForWrite}. */
+  storeBack(w: AccessWidth, e: Expr): void {
+    this.#out.push({ s: "storeBack", w, e });
   }
 
   /** ESP or SP (zero-extended) moved by `delta` bytes, wrapped to the stack's size. */

@@ -10,7 +10,7 @@ import type { I386Cpu } from "../../cpu.ts";
 import { Decoded, DecodeStatus } from "../../decode.ts";
 import { evaluate } from "../../evaluate.ts";
 import { FNS } from "../../functions.ts";
-import { Operation } from "../../operation.ts";
+import { effectiveDisplacement, Operation } from "../../operation.ts";
 import { SegReg } from "../../segment.ts";
 import { TREES } from "../../semantics/index.ts";
 import { Layout, ModeBit, SEG_BYTES } from "../../state.ts";
@@ -134,7 +134,7 @@ export class Lowerer {
     v.setUint8(r + Rec.scale, d.scale);
     v.setUint16(r + Rec.base, s + (d.base === 8 ? Layout.zero : d.base * 4), true);
     v.setUint16(r + Rec.index, s + (d.index === 8 ? Layout.zero : d.index * 4), true);
-    v.setInt32(r + Rec.disp, d.disp, true);
+    v.setInt32(r + Rec.disp, effectiveDisplacement(d), true);
   }
 
   #lowerAddress(size: number, write: boolean, offset: number): void {

@@ -35,6 +35,8 @@ export interface MachineParts {
   readonly request: (draft: StopDraft) => void;
   /** Adds virtual cycles. */
   readonly charge: (ticks: number) => void;
+  /** Program counter of the CPU that runs. */
+  readonly pc: () => number;
   /** Ends the run and throws the error from it. */
   readonly fail: (error: Error) => void;
 }

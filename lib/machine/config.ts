@@ -6,6 +6,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Device } from "../core/device.ts";
 import type { CpuFactory } from "../memory/board.ts";
 import type { Region } from "../memory/region.ts";
+import type { SerialConsole } from "./console.ts";
 import type { Hypervisor, Platform } from "./platform.ts";
 
 /** A machine, as values; all keys but `cpu` may be left out. */
@@ -22,6 +23,8 @@ export interface MachineConfig {
   readonly platform?: Platform;
   /** Hypervisor interface; default none: hypercall instructions are undefined. */
   readonly paravirt?: Hypervisor;
+  /** Far end of a serial port that one of the devices feeds, for `machine.serial`; default none. */
+  readonly serial?: SerialConsole;
   /** Ticks (instructions) per virtual second; default 100 000 000. */
   readonly hz?: number;
   /** Seed of all pseudo-randomness in the machine; default 1. */
@@ -44,6 +47,8 @@ export interface CheckedConfig {
   readonly memory: readonly Region[];
   /** Devices. */
   readonly devices: readonly Device[];
+  /** Far end of the first serial port. */
+  readonly serial: SerialConsole | undefined;
   /** Ticks per virtual second. */
   readonly hz: number;
   /** Seed. */
@@ -65,6 +70,7 @@ const KEYS = [
   "devices",
   "platform",
   "paravirt",
+  "serial",
   "hz",
   "seed",
   "quantum",
@@ -100,6 +106,7 @@ export function checkConfig(config: MachineConfig): CheckedConfig {
     cpus,
     memory,
     devices,
+    serial: config.serial,
     hz: integer("hz", config.hz, 100_000_000, 1000, 1e12),
     seed: integer("seed", config.seed, 1, -(2 ** 31), 2 ** 32 - 1),
     quantum: integer("quantum", config.quantum, 1000, 1, 1e8),

@@ -13,13 +13,18 @@ import { AddressSpace } from "../memory/address_space.ts";
 import type { CpuFactory } from "../memory/board.ts";
 import { PortSpace } from "../memory/port_space.ts";
 import type { Region } from "../memory/region.ts";
-import { cpuBus, deviceHost, hypervisorHost, type MachineParts } from "./board.ts";
+import { cpuBus, type MachineParts } from "./board.ts";
+import { connect } from "./connect.ts";
 import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
+import type { SerialConsole } from "./console.ts";
 import { CpuView } from "./cpu_view.ts";
+import type { Hypervisor } from "./platform.ts";
 import { Images } from "./images.ts";
+import { noteRun } from "./last_run.ts";
 import { makeMemory, type MemoryLayout } from "./layout.ts";
 import { MemoryView } from "./memory_view.ts";
 import type { Bootable, LoadTarget, Program } from "./program.ts";
+import { Driver } from "./driver.ts";
 import { RunLoop, type StopDraft } from "./run_loop.ts";
 import { runAsync, type RunAsyncOptions } from "./run_async.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -66,9 +71,7 @@ export class Machine implements LoadTarget {
   readonly #loop: RunLoop;
   readonly #keeper: StateKeeper;
   readonly #images: Images = new Images();
-  #request: StopReason | undefined;
-  #failure: Error | undefined;
-  #off = false;
+  readonly #driver: Driver;
   #entered = false;
 
   /** @param config Description. @throws {ConfigError} For everything that is wrong with it. */
@@ -94,10 +97,8 @@ export class Machine implements LoadTarget {
       note: (kind, text) => this.note(kind, text),
       request: (draft) => this.requestStop(draft),
       charge: (ticks) => this.#loop.charge(ticks),
-      fail: (error) => {
-        this.#failure ??= error;
-        this.requestStop({ kind: "stopped", name: "error" });
-      },
+      pc: () => this.#current.pc,
+      fail: (error) => this.#driver.fail(error),
     };
     const cpus = this.#makeCpus(c.cpus, layout);
     this.cpus = cpus.map((cpu) => new CpuView(cpu));
@@ -111,10 +112,18 @@ export class Machine implements LoadTarget {
       controllers,
       clock: this.clock,
       quantum: c.quantum,
-      requested: () => this.#request !== undefined,
+      requested: () => this.#driver.requested,
     });
     this.#keeper = new StateKeeper(this.#parts, c, this.#loop, config.paravirt);
-    this.#connect();
+    this.#driver = new Driver({
+      loop: this.#loop,
+      parts: this.#parts,
+      reboot: c.onReset === "reboot",
+      reset: () => this.reset(),
+      shutdown: () => this.#keeper.shutdown,
+    });
+    connect(this.#parts, c, () => this.#loop.attention());
+    for (const component of this.#keeper.components) component.reset();
   }
 
   /** Regions of the physical address space, by address. */
@@ -125,6 +134,25 @@ export class Machine implements LoadTarget {
   /** Virtual time in ticks since power-on. */
   get now(): number {
     return this.clock.now;
+  }
+
+  /** The hypervisor interface, if the description gave one. */
+  get hypervisor(): Hypervisor | undefined {
+    return this.#parts.hypervisor;
+  }
+
+  /** The first serial port's far end. @throws {ConfigError} no-serial */
+  get serial(): SerialConsole {
+    if (this.#config.serial !== undefined) return this.#config.serial;
+    throw new ConfigError(
+      "no-serial",
+      "This machine has no serial port; use pc(), or give serial and a device that feeds it",
+    );
+  }
+
+  /** The end of the serial output, empty without a serial port. */
+  serialTail(size = 400): string {
+    return this.#config.serial?.tail(size) ?? "";
   }
 
   // --- loading
@@ -204,21 +232,21 @@ export class Machine implements LoadTarget {
     if (budget !== Infinity) integer("instructions", budget, 0, 0, Number.MAX_SAFE_INTEGER);
     if (!((options.ticks ?? 0) >= 0)) throw new ConfigError("config-value", `ticks must not be ${options.ticks}`);
     this.#entered = false;
-    if (this.#off) return { kind: "power-off", eip: this.#cpu0.pc };
+    if (this.#driver.off) return { kind: "power-off", eip: this.#cpu0.pc };
     const until = options.until === undefined ? undefined : toCondition(options.until);
     if (until?.test() === true) return { kind: "until", name: until.name, eip: this.#cpu0.pc };
     const quit = until?.listen?.(this, () => this.requestStop({ kind: "until", name: until.name }));
     try {
-      return this.#drive(
+      return this.#driver.run({
         budget,
-        this.clock.now + (options.ticks ?? Infinity),
-        until === undefined || quit !== undefined ? undefined : until.test.bind(until),
-        until?.name ?? "",
-        until?.every ?? POLL_EVERY,
-      );
+        deadline: this.clock.now + (options.ticks ?? Infinity),
+        poll: until === undefined || quit !== undefined ? undefined : (): boolean => until.test(),
+        name: until?.name ?? "",
+        every: until?.every ?? POLL_EVERY,
+      });
     } finally {
       quit?.();
-      lastRun = this;
+      noteRun(this);
     }
   }
 
@@ -239,20 +267,12 @@ export class Machine implements LoadTarget {
 
   /** Asks for any stop reason; the first cause wins, later ones go to the trace. For components and backends. */
   requestStop(draft: StopDraft): void {
-    this.hooks.noteStop();
-    if (this.#request !== undefined) {
-      this.note("stop", `also ${draft.kind}`);
-      return;
-    }
-    // The program counter of a draft without one is read when the run has come to its boundary.
-    this.#request = { eip: -1, ...draft } as StopReason;
-    this.#loop.attention();
+    this.#driver.request(draft);
   }
 
   /** Power-on state of CPUs and devices; memory stays, loaded images and the entry are put in place again. */
   reset(): void {
-    this.#request = undefined;
-    this.#off = false;
+    this.#driver.clear(false);
     this.#keeper.shutdown = undefined;
     this.#loop.reset();
     this.space.setA20(true);
@@ -267,7 +287,7 @@ export class Machine implements LoadTarget {
   /** Complete state at this instruction boundary; pages are shared with earlier snapshots. */
   snapshot(): Snapshot {
     this.#betweenRuns("snapshot");
-    return this.#keeper.snapshot(this.#off);
+    return this.#keeper.snapshot(this.#driver.off);
   }
 
   /**
@@ -276,9 +296,7 @@ export class Machine implements LoadTarget {
    */
   restore(snapshot: Snapshot): void {
     this.#betweenRuns("restore");
-    this.#request = undefined;
-    this.hooks.stoppedBefore = -1;
-    this.#off = this.#keeper.restore(snapshot);
+    this.#driver.clear(this.#keeper.restore(snapshot));
   }
 
   /** Sixteen hex digits over the complete state. */
@@ -344,51 +362,7 @@ export class Machine implements LoadTarget {
   }
 
   get #current(): Cpu {
-    return this.#parts.cpus[this.#loop.current] ?? this.#cpu0;
-  }
-
-  #drive(budget: number, deadline: number, poll: (() => boolean) | undefined, name: string, every: number): StopReason {
-    let executed = 0;
-    let skip = this.hooks.stoppedBefore >= 0 && this.hooks.stoppedBefore === this.#current.pcLinear;
-    this.hooks.stoppedBefore = -1;
-    while (true) {
-      if (skip) this.hooks.skipOnce(this.#current.pcLinear);
-      const left = budget - executed;
-      const end = this.#loop.run({ instructions: skip ? Math.min(1, left) : left, deadline, poll, every });
-      executed += this.#loop.executed;
-      if (skip) {
-        this.hooks.endSkip();
-        skip = false;
-        if (end === "budget" && executed < budget && this.clock.now < deadline) continue;
-      }
-      const failure = this.#failure;
-      if (failure !== undefined) {
-        this.#failure = this.#request = undefined;
-        throw failure;
-      }
-      const eip = this.#current.pc;
-      if (end === "shutdown") {
-        if (this.#request === undefined) this.#request = this.#shutdownReason();
-        if (this.#config.onReset === "reboot" && this.#request.kind === "fault") this.#request = { kind: "reset", eip };
-      }
-      const request = this.#request;
-      if (request === undefined) {
-        if (end === "polled") return { kind: "until", name, eip };
-        return end === "halt" ? { kind: "halt", eip } : { kind: "budget", instructions: executed, eip };
-      }
-      this.#request = undefined;
-      if (request.kind === "reset" && this.#config.onReset === "reboot") {
-        this.reset();
-        continue;
-      }
-      if (request.kind === "power-off") this.#off = true;
-      return request.eip === -1 ? { ...request, eip } : request;
-    }
-  }
-
-  #shutdownReason(): StopReason {
-    const s = this.#keeper.shutdown ?? { vector: 8, errorCode: 0, linear: 0 };
-    return { kind: "fault", ...s, eip: this.#current.pc };
+    return this.#driver.current;
   }
 
   #makeCpus(factories: readonly CpuFactory[], layout: MemoryLayout): readonly Cpu[] {
@@ -410,41 +384,11 @@ export class Machine implements LoadTarget {
     return cpus;
   }
 
-  #connect(): void {
-    const parts = this.#parts;
-    parts.platform?.listen(() => this.#loop.attention());
-    parts.platform?.connect?.(parts.cpus);
-    this.hooks.stopRequested = (name): void => this.requestStop({ kind: "hook", name });
-    this.space.strayWrite = onceEach(
-      (page) => this.note("memory", `write to no RAM at page 0x${page.toString(16)}`),
-      4096,
-    );
-    this.ports.unclaimed = onceEach((port) => this.note("port", `nobody answers port 0x${port.toString(16)}`), 1);
-    const host = deviceHost(parts);
-    for (const device of this.#config.devices) device.attach(host);
-    parts.hypervisor?.attach(hypervisorHost(parts));
-    const faults = this.#config.stopOnFault;
-    if (faults !== false) {
-      this.hooks.onFault(undefined, ({ vector, errorCode, linear }) => {
-        if (faults !== true && !faults.includes(vector)) return;
-        this.requestStop({ kind: "fault", vector, errorCode, linear, eip: this.#current.pc });
-      });
-    }
-    for (const c of this.#keeper.components) c.reset();
-  }
-
   #betweenRuns(what: string): void {
     if (this.#loop.isRunning) {
       throw new ConfigError("run-nested", `${what}() is not possible while an instruction executes`);
     }
   }
-}
-
-let lastRun: Machine | undefined;
-
-/** The machine that ran last in this process, for failure messages; undefined before the first run. */
-export function lastMachine(): Machine | undefined {
-  return lastRun;
 }
 
 /**
@@ -453,15 +397,4 @@ export function lastMachine(): Machine | undefined {
  */
 export function machine(config: MachineConfig): Machine {
   return new Machine(config);
-}
-
-/** Calls `fn` once for each different group of addresses. */
-function onceEach(fn: (address: number) => void, group: number): (address: number) => void {
-  const seen = new Set<number>();
-  return (address) => {
-    const key = Math.floor(address / group);
-    if (seen.has(key) || seen.size > 4096) return;
-    seen.add(key);
-    fn(key);
-  };
 }

@@ -225,8 +225,9 @@ export class ParavirtHypervisor implements Hypervisor {
       this.#enterCode(guest, plan, args, base + slot.at + (slot.trap ? 3 : 0), base + this.rom.returnAt);
       let ran = 0;
       while (!back && ran < INJECT_BUDGET) {
+        const before = cpu.instructions;
         const exit = cpu.run(1000);
-        ran += cpu.elapsed();
+        ran += cpu.instructions - before;
         if (exit === "halted" || exit === "shutdown") break;
       }
       host.clock.advance(ran);

@@ -1,7 +1,9 @@
 /**
- * Hypercalls made by a script: as if the guest had made the call at the instruction boundary where it stands. The guest's
- * registers are restored afterwards; what the call did otherwise stays. Cold.
+ * Things done to a guest from outside, at the instruction boundary where it stands: hypercalls as if the guest had made
+ * them (its registers are restored afterwards; what the call did otherwise stays), interrupts, NMI. Cold.
  */
+import { ConfigError } from "../core/errors.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { ParavirtName } from "../spec/paravirt_calls.ts";
 import type { ParavirtArgs, ParavirtResultOf } from "../vmi/paravirt/arguments.ts";
 
@@ -14,6 +16,13 @@ export interface Injectable {
   };
 }
 
+/** What else can be injected. */
+export type Injection =
+  /** A pulse on interrupt line `irq` of the board. */
+  | { readonly irq: number }
+  /** A non-maskable interrupt. */
+  | { readonly nmi: true };
+
 /**
  * Makes a call by name. Arguments that are left out are 0.
  *
@@ -24,7 +33,27 @@ export interface Injectable {
 export function inject<N extends ParavirtName>(
   m: Injectable,
   name: N,
-  args: Partial<ParavirtArgs<N>> = {},
-): ParavirtResultOf<N> {
-  return m.paravirt.call(name, args as Readonly<Record<string, number | bigint>>) as ParavirtResultOf<N>;
+  args?: Partial<ParavirtArgs<N>>,
+): ParavirtResultOf<N>;
+/**
+ * Pulses an interrupt line of the board, or the NMI; the guest takes it when it may.
+ *
+ * @throws {ConfigError} no-platform: the board has no interrupt controller.
+ */
+export function inject(m: Machine, what: Injection): void;
+/** See the overloads. */
+export function inject(
+  m: Injectable | Machine,
+  what: string | Injection,
+  args: Readonly<Record<string, number | bigint>> = {},
+): number | bigint | undefined | void {
+  if (typeof what === "string") {
+    const paravirt = (m as Partial<Injectable>).paravirt;
+    if (paravirt !== undefined) return paravirt.call(what, args);
+    throw new ConfigError("no-hypervisor", `Nobody can answer ${what}: this machine has no paravirt; use vmiPc()`);
+  }
+  const machine = m as Machine;
+  if ("nmi" in what) return machine.cpu.cpu.nmi();
+  machine.irq(what.irq, true);
+  machine.irq(what.irq, false);
 }

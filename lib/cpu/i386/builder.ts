@@ -204,11 +204,6 @@ export class Builder {
     this.#out.push({ s: "loadForWrite", id: v.id, w, addr });
   }
 
-  /** Writes to the place of the last load for writing. */
-  storeBack(w: AccessWidth, e: Expr): void {
-    this.#out.push({ s: "storeBack", w, e });
-  }
-
   /** Stores to a linear address. */
   store(w: AccessWidth, addr: Expr, e: Expr): void {
     this.#out.push({ s: "store", w, addr, e });

@@ -24,8 +24,7 @@ import { I386GuestContext } from "./guest_context.ts";
 import { LinearAccess, type MemoryHost } from "./linear.ts";
 import { computeMode } from "./mode.ts";
 import type { Model } from "./model.ts";
-import { disassembleAt } from "./inspect.ts";
-import { peekTranslate } from "./inspect.ts";
+import { disassembleAt, peekTranslate } from "./inspect.ts";
 import { readRegister, REGISTER_NAMES, writeRegister } from "./registers.ts";
 import { resetState } from "./reset.ts";
 import { loadState, saveState } from "./save.ts";
@@ -439,6 +438,10 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     const { retired, shutdown } = loadState(this.state, section);
     this.#retired = retired;
     this.#shutdown = shutdown;
+    this.#stateReplaced();
+  }
+
+  #stateReplaced(): void {
     this.flushTlb(true);
     this.modeChanged();
     this.debugChanged();

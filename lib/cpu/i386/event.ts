@@ -23,7 +23,7 @@ import {
 } from "./descriptor.ts";
 import { inCode, inCodeOf, isReachableCode, SegReg, setCache, setCode, setNull, setReal } from "./segment.ts";
 import { Frame } from "./stack_frame.ts";
-import { innerStack, type InnerStack } from "./tss.ts";
+import { type InnerStack, innerStack } from "./tss.ts";
 import { pushTaskError, TaskSource, taskSwitch } from "./task_switch.ts";
 import { fetchTss } from "./tss.ts";
 
@@ -158,7 +158,7 @@ function enterGate(
   touch(c, code);
   if (level < cpl) touch(c, inner.ss);
 
-  if (v86) for (const n of V86_PUSHED) frame.push(c, size, s.seg(n, Seg.selector));
+  if (v86) { for (const n of V86_PUSHED) frame.push(c, size, s.seg(n, Seg.selector)); }
   if (level < cpl) {
     frame.push(c, size, s.seg(SegReg.ss, Seg.selector));
     frame.push(c, size, s.reg32(4));
@@ -168,7 +168,7 @@ function enterGate(
   frame.push(c, size, returnEip);
   if (errorCode >= 0) frame.push(c, size, errorCode);
 
-  if (v86) for (const n of V86_PUSHED) setNull(s, n, 0);
+  if (v86) { for (const n of V86_PUSHED) setNull(s, n, 0); }
   if (level < cpl) setCache(s, SegReg.ss, inner.selector, inner.ss.low, inner.ss.high);
   s.setReg32(4, frame.esp);
   setCode(s, selector, code, level);

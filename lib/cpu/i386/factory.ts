@@ -8,7 +8,8 @@ import { I386Cpu } from "./cpu.ts";
 import type { EngineFactory } from "./engine.ts";
 import { interpreter } from "./engines/interpreter/engine.ts";
 import { reference } from "./engines/reference.ts";
-import { type Model, type ModelName, MODELS } from "./models.ts";
+import type { Model, ModelName } from "./model.ts";
+import { MODELS } from "./models.ts";
 import { TLB_BYTES } from "./tlb.ts";
 
 /** Engines by name. */

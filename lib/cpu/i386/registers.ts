@@ -131,5 +131,8 @@ function writeWide(c: Context, name: string, value: Uint8Array): void {
 }
 
 function unknown(name: string): ConfigError {
-  return new ConfigError("register-name", `No register "${name}"; there are ${REGISTER_NAMES.slice(0, 28).join(" ")} ...`);
+  return new ConfigError(
+    "register-name",
+    `No register "${name}"; there are ${REGISTER_NAMES.slice(0, 28).join(" ")} ...`,
+  );
 }

@@ -10,9 +10,40 @@ const VERSION = 1;
 
 /** Scalar fields saved by name. */
 const SCALARS = [
-  "eip", "cpl", "shadow", "noDebug", "halted", "cr0", "cr2", "cr3", "cr4", "dr6", "dr7", "gdtBase", "gdtLimit",
-  "idtBase", "idtLimit", "efer", "sysenterCs", "sysenterEsp", "sysenterEip", "pendingDebug", "nmiBlocked", "nmiPending",
-  "fcw", "fsw", "ftop", "fempty", "fop", "fip", "fcs", "fdp", "fds", "mxcsr", "tscLow", "tscHigh",
+  "eip",
+  "cpl",
+  "shadow",
+  "noDebug",
+  "halted",
+  "cr0",
+  "cr2",
+  "cr3",
+  "cr4",
+  "dr6",
+  "dr7",
+  "gdtBase",
+  "gdtLimit",
+  "idtBase",
+  "idtLimit",
+  "efer",
+  "sysenterCs",
+  "sysenterEsp",
+  "sysenterEip",
+  "pendingDebug",
+  "nmiBlocked",
+  "nmiPending",
+  "fcw",
+  "fsw",
+  "ftop",
+  "fempty",
+  "fop",
+  "fip",
+  "fcs",
+  "fdp",
+  "fds",
+  "mxcsr",
+  "tscLow",
+  "tscHigh",
 ] as const satisfies readonly (keyof typeof Layout)[]; // deno-fmt-ignore
 
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;
@@ -43,7 +74,10 @@ export function saveState(s: CpuState, retired: number, shutdown: boolean): Sect
 /** Restores what {@linkcode saveState} gave. @throws {ConfigError} snapshot-version */
 export function loadState(s: CpuState, section: Section): { retired: number; shutdown: boolean } {
   if (section.version !== VERSION) {
-    throw new ConfigError("snapshot-version", `CPU section has version ${section.version}, this library reads ${VERSION}`);
+    throw new ConfigError(
+      "snapshot-version",
+      `CPU section has version ${section.version}, this library reads ${VERSION}`,
+    );
   }
   const f = section.fields;
   s.i32.fill(0);

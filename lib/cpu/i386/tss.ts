@@ -5,7 +5,16 @@
 import { Vector } from "../../spec/i386_regs.ts";
 import type { Context } from "./context.ts";
 import { Seg } from "./state.ts";
-import { Desc, Descriptor, fetchDescriptor, isNull, isWritableData, privilege, SystemType, systemType } from "./descriptor.ts";
+import {
+  Desc,
+  Descriptor,
+  fetchDescriptor,
+  isNull,
+  isWritableData,
+  privilege,
+  SystemType,
+  systemType,
+} from "./descriptor.ts";
 import { SegReg } from "./segment.ts";
 
 /** SS:ESP of an inner privilege level. */

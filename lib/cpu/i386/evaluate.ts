@@ -211,7 +211,7 @@ function unary(op: string, a: Value): Value {
     case "ctz":
       return a === 0 ? 32 : 31 - Math.clz32((a as number) & -(a as number));
     case "popcnt":
-      return a.toString(2).replaceAll("0", "").length;
+      return (BigInt.asUintN(typeof a === "bigint" ? 64 : 32, BigInt(a))).toString(2).replaceAll("0", "").length;
     case "extend8":
       return ((a as number) << 24) >> 24;
     case "extend16":

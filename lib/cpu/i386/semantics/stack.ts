@@ -26,21 +26,19 @@ export function topOfStack(b: Builder): Expr {
 /** PUSH; PUSH ESP stores the value before the decrement. */
 export const push: Semantic = (b) => pushValue(b, b.read(0));
 
-/** POP. A memory operand's address sees the incremented stack pointer, yet that is restored should it fault. */
+/**
+ * POP. The address of a memory operand with ESP as its base counts ESP as moved: the displacement of the decoded
+ * operation is adjusted for it. POP ESP keeps the value popped.
+ */
 export const pop: Semantic = (b) => {
-  const bytes = b.shape.opSize >>> 3;
-  const v = topOfStack(b);
-  if (!b.isMemory(0)) {
-    b.setStackPointer(b.stackPointer(bytes));
+  const v = topOfStack(b), after = b.stackPointer(b.shape.opSize >>> 3);
+  if (b.isMemory(0)) {
     b.write(0, v);
-    return;
+    b.setStackPointer(after);
+  } else {
+    b.setStackPointer(after);
+    b.write(0, v);
   }
-  const old = b.let(b.reg(ESP));
-  b.setStackPointer(b.stackPointer(bytes));
-  const offset = b.let(b.offset());
-  b.setReg(ESP, 32, old);
-  b.store(b.shape.opSize, b.segment("operand", offset, bytes, true), v);
-  b.setStackPointer(b.stackPointer(bytes));
 };
 
 /** PUSHA, PUSHAD: both ends are checked for writing first, so nothing is half pushed. */

@@ -146,7 +146,7 @@ function doublesToDwords(truncate: boolean): SystemFn {
 function singlesToMm(truncate: boolean): SystemFn {
   return (c, o) => {
     enterSse(c);
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const s = source64(c, o), w = c.state.i32;
     begin(c);
     for (let i = 0; i < 2; i++) out[i] = singleToInteger(w[s + i], rounding(truncate));
@@ -158,7 +158,7 @@ function singlesToMm(truncate: boolean): SystemFn {
 function doublesToMm(truncate: boolean): SystemFn {
   return (c, o) => {
     enterSse(c);
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const s = source128(c, o), w = c.state.i32;
     begin(c);
     out[0] = doubleToInteger(w[s], w[s + 1], rounding(truncate));
@@ -184,7 +184,7 @@ function scalarToRegister(isDouble: boolean, truncate: boolean): SystemFn {
 function mmToFloats(isDouble: boolean): SystemFn {
   return (c, o) => {
     enterSse(c);
-    if (!o.isMem) enterMmx(c);
+    if (!o.isMem && !enterMmx(c)) return;
     const s = sourceMm(c, o), w = c.state.i32;
     begin(c);
     if (isDouble) {

@@ -13,7 +13,7 @@ import { enterMmx, enterSse, fetch, mm, source128, sourceMm, touchMmx, wroteMm, 
 /** MMX form of a kernel; `bytes` read from memory. */
 function mmxLanes(kernel: LaneKernel, bytes: 4 | 8): SystemFn {
   return (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const s = o.isMem ? fetch(c, o.linear(bytes, false), bytes >> 2) : mm(o.rm);
     kernel(c.state.i32, mm(o.reg), s, 2);
     wroteMm(c, o.reg);
@@ -32,7 +32,7 @@ function xmmLanes(kernel: LaneKernel): SystemFn {
 
 function mmxShift(kernel: shift.ShiftKernel): SystemFn {
   return (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const s = sourceMm(c, o), w = c.state.i32;
     kernel(w, mm(o.reg), shift.clampCount(w[s], w[s + 1]), 2);
     wroteMm(c, o.reg);
@@ -50,7 +50,7 @@ function xmmShift(kernel: shift.ShiftKernel): SystemFn {
 
 function mmxShiftBy(kernel: shift.ShiftKernel): SystemFn {
   return (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     kernel(c.state.i32, mm(o.rm), o.imm & 0xff, 2);
     wroteMm(c, o.rm);
     touchMmx(c);
@@ -177,7 +177,7 @@ export const INTEGER_FNS: Readonly<Record<string, SystemFn>> = {
   "pshufhw": xmmShuffle(shuffle.pshufhw),
   "pshuflw": xmmShuffle(shuffle.pshuflw),
   "pshufw.mmx": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const s = sourceMm(c, o);
     shuffle.pshufw(c.state.i32, mm(o.reg), s, o.imm);
     wroteMm(c, o.reg);

@@ -18,7 +18,7 @@ function setMm(c: Context, n: number, low: number, high: number): void {
 }
 
 function storeMm(c: Context, o: Op): void {
-  enterMmx(c);
+  if (!enterMmx(c)) return;
   const w = c.state.i32, s = mm(o.reg);
   if (o.isMem) {
     store(c, o.linear(8, true), s, 2);
@@ -69,23 +69,23 @@ function storeMasked(c: Context, o: Op, from: number, mask: number, words: numbe
 /** Instructions of this file by `sem`. */
 export const MMX_MOVE_FNS: Readonly<Record<string, SystemFn>> = {
   "movd.mmx.load": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     setMm(c, o.reg, o.readRm(32), 0);
   },
   "movd.mmx.store": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     o.writeRm(32, c.state.i32[mm(o.reg)]);
     touchMmx(c);
   },
   "movq.mmx.load": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const s = sourceMm(c, o), w = c.state.i32;
     setMm(c, o.reg, w[s], w[s + 1]);
   },
   "movq.mmx.store": storeMm,
   "movq2dq": (c, o) => {
     enterSse(c);
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const w = c.state.i32, d = xmm(o.reg), s = mm(o.rm);
     w[d] = w[s];
     w[d + 1] = w[s + 1];
@@ -95,12 +95,12 @@ export const MMX_MOVE_FNS: Readonly<Record<string, SystemFn>> = {
   },
   "movdq2q": (c, o) => {
     enterSse(c);
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const w = c.state.i32, s = xmm(o.rm);
     setMm(c, o.reg, w[s], w[s + 1]);
   },
   "pinsrw.mmx": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     const v = o.readRm(16);
     insertWord(c.state.i32, mm(o.reg), o.imm & 3, v);
     wroteMm(c, o.reg);
@@ -112,7 +112,7 @@ export const MMX_MOVE_FNS: Readonly<Record<string, SystemFn>> = {
     insertWord(c.state.i32, xmm(o.reg), o.imm & 7, v);
   },
   "pextrw.mmx": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     c.state.setReg32(o.reg, extractWord(c.state.i32, mm(o.rm), o.imm & 3));
     touchMmx(c);
   },
@@ -121,7 +121,7 @@ export const MMX_MOVE_FNS: Readonly<Record<string, SystemFn>> = {
     c.state.setReg32(o.reg, extractWord(c.state.i32, xmm(o.rm), o.imm & 7));
   },
   "pmovmskb.mmx": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     c.state.setReg32(o.reg, byteSigns(c.state.i32, mm(o.rm), 2));
     touchMmx(c);
   },
@@ -130,7 +130,7 @@ export const MMX_MOVE_FNS: Readonly<Record<string, SystemFn>> = {
     c.state.setReg32(o.reg, byteSigns(c.state.i32, xmm(o.rm), 4));
   },
   "maskmovq": (c, o) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     storeMasked(c, o, mm(o.reg), mm(o.rm), 2);
     touchMmx(c);
   },
@@ -139,7 +139,7 @@ export const MMX_MOVE_FNS: Readonly<Record<string, SystemFn>> = {
     storeMasked(c, o, xmm(o.reg), xmm(o.rm), 4);
   },
   "emms": (c) => {
-    enterMmx(c);
+    if (!enterMmx(c)) return;
     c.state.set(Layout.ftop, 0);
     c.state.set(Layout.fempty, 0xff);
   },

@@ -9,6 +9,7 @@
 import { Cr0, Cr4, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op } from "../context.ts";
 import { Layout } from "../state.ts";
+import { answerError } from "../x87/stack.ts";
 
 /** Index of the scratch words that take memory operands. */
 export const SCRATCH: number = Layout.fpScratch >>> 2;
@@ -37,19 +38,15 @@ export function enterSse(c: Context): void {
   if ((cr0 & Cr0.ts) !== 0) c.raise(Vector.nm);
 }
 
-/** Raises #UD, #NM or #MF unless MMX instructions may run. */
-export function enterMmx(c: Context): void {
+/**
+ * Raises #UD, #NM or #MF unless MMX instructions may run. False: an x87 error waits with CR0.NE clear and the board has
+ * not answered FERR# yet; the instruction must do nothing, it is repeated.
+ */
+export function enterMmx(c: Context): boolean {
   const cr0 = c.state.get(Layout.cr0);
   if ((cr0 & Cr0.em) !== 0) c.raise(Vector.ud);
   if ((cr0 & Cr0.ts) !== 0) c.raise(Vector.nm);
-  pendingX87(c);
-}
-
-/** Raises #MF if an x87 error waits; with CR0.NE clear the board hears of it instead. */
-export function pendingX87(c: Context): void {
-  if ((c.state.get(Layout.fsw) & FSW_ES) === 0) return;
-  if ((c.state.get(Layout.cr0) & Cr0.ne) !== 0) c.raise(Vector.mf);
-  c.bus.ferr?.();
+  return (c.state.get(Layout.fsw) & FSW_ES) === 0 || answerError(c);
 }
 
 /** An MMX instruction completes: TOP becomes 0 and all registers are valid. */

@@ -1,11 +1,8 @@
 /** A sample of the oracle's cases in the ordinary test run; the long run is `deno task fuzz`. */
-import { SIMD_FNS } from "../../lib/cpu/i386/simd/index.ts";
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { reference } from "../../lib/cpu/i386/engines/reference.ts";
 import { assertEquals, assertGreater } from "../../scripts/deps/std.ts";
 import { campaign, type CampaignOptions, type Runner } from "./campaign.ts";
-import { Direct } from "./direct.ts";
-import { oracleRows } from "./generate.ts";
 import { Native, whyNoNative } from "./native.ts";
 import { Ours } from "./ours.ts";
 import { reportCase } from "./report.ts";
@@ -30,21 +27,3 @@ for (const engine of [interpreter, reference]) {
     fn: () => judge(new Ours(engine), { cases: 5_000, seed: 20_240, groups: ["integer", "simd"] }),
   });
 }
-
-Deno.test({
-  name: `oracle: SIMD functions agree with the host CPU instruction by instruction${because}`,
-  ignore: reason !== undefined,
-  fn: async () => {
-    await using native = await Native.start();
-    const direct = new Direct(SIMD_FNS);
-    // Sequences need a decoder; here only the first instruction of each case is run, so cases are single.
-    const result = await campaign(native, direct, { cases: 5_000, seed: 7, groups: ["simd"], single: true });
-    const first = result.failures[0];
-    assertEquals(first === undefined ? "" : reportCase(first.one, first.lines, first.ours, first.host, []), "");
-  },
-});
-
-Deno.test("oracle: every SIMD row but FXRSTOR is judged", () => {
-  const judged = new Set(oracleRows("simd").map((row) => row.sem));
-  assertEquals(Object.keys(SIMD_FNS).filter((sem) => !judged.has(sem)), ["fxrstor"]);
-});

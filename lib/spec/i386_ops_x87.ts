@@ -141,7 +141,7 @@ const DB: readonly OpRow[] = [
   only(0xdb, 0xe1, "fndisi", "fndisi"),
   only(0xdb, 0xe2, "fnclex", "fnclex"),
   only(0xdb, 0xe3, "fninit", "fninit"),
-  only(0xdb, 0xe4, "fnsetpm", "fnsetpm"),
+  only(0xdb, 0xe4, "fsetpm", "fsetpm"),
   reg(0xdb, 5, "fucomi", ["st0", "sti"], "fucomi", "cmov", COMPARE),
   reg(0xdb, 6, "fcomi", ["st0", "sti"], "fcomi", "cmov", COMPARE),
 ];

@@ -45,10 +45,21 @@ export function roundInt(w: Int32Array, d: number, a: number, fcw: number): numb
     setZero(w, d, sign);
     return flags | rounded;
   }
-  A.hi = SHIFTED[2];
-  A.lo = SHIFTED[1];
-  const n = mantissaOf(A);
-  return flags | rounded | roundBig(w, d, sign, n, 0, false, fcw);
+  let hi = SHIFTED[2], lo = SHIFTED[1], exp = BIAS + 63;
+  if (hi === 0) {
+    hi = lo;
+    lo = 0;
+    exp -= 32;
+  }
+  const n = Math.clz32(hi);
+  if (n !== 0) {
+    hi = (hi << n) | (lo >>> (32 - n));
+    lo <<= n;
+  }
+  w[d] = lo;
+  w[d + 1] = hi;
+  w[d + 2] = (sign << 15) | (exp - n);
+  return flags | rounded;
 }
 
 /** Set by {@linkcode remainder} with the status flags: C0, C1 and C3 tell the quotient. */

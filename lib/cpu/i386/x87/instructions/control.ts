@@ -196,7 +196,7 @@ export const CONTROL_FNS: Readonly<Record<string, SystemFn>> = {
   fninit,
   fneni: nop,
   fndisi: nop,
-  fnsetpm: nop,
+  fsetpm: nop,
   fnop,
   fnstenv,
   fldenv,

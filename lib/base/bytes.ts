@@ -10,7 +10,7 @@ export class ByteReader {
   readonly #view: DataView;
   readonly #what: string;
 
-  /** @param bytes Not copied. @param what Named in errors, e.g. `ELF header`. */
+  /** Begins at the first byte. @param bytes Not copied. @param what Named in errors, e.g. `ELF header`. */
   constructor(bytes: Uint8Array, what: string) {
     this.bytes = bytes;
     this.#what = what;
@@ -72,7 +72,7 @@ export class ByteWriter {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
 
-  /** @param size Bytes. */
+  /** Begins at the first byte. @param size Bytes. */
   constructor(size: number) {
     this.bytes = new Uint8Array(size);
     this.#view = new DataView(this.bytes.buffer);

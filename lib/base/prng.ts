@@ -7,7 +7,7 @@
 export class Prng {
   #state: number;
 
-  /** @param seed Any integer; 0 is replaced by a constant. */
+  /** Makes one. @param seed Any integer; 0 is replaced by a constant. */
   constructor(seed: number) {
     this.#state = Math.imul(seed | 0, 0x9e3779b1) ^ 0x5bd1e995;
     if (this.#state === 0) this.#state = 0x2545f491;

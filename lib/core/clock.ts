@@ -42,7 +42,7 @@ export class Clock {
   #next: number = Infinity;
   #progress: Progress | undefined = undefined;
 
-  /** @param hz Nominal frequency, ticks per virtual second; at least 1000. */
+  /** Makes one. @param hz Nominal frequency, ticks per virtual second; at least 1000. */
   constructor(hz: number) {
     if (!Number.isInteger(hz) || hz < 1000) {
       throw new ConfigError("clock-frequency", `Clock frequency must be an integer of at least 1000 Hz, not ${hz}`);

@@ -11,6 +11,8 @@ export class ConfigError extends Error {
   readonly code: string;
 
   /**
+   * Makes the error.
+   *
    * @param code Stable kebab-case code.
    * @param message Sentence case, no full stop; says what, where and how to mend it.
    */
@@ -23,7 +25,7 @@ export class ConfigError extends Error {
 
 /** A broken invariant inside vmikit. */
 export class InternalError extends Error {
-  /** @param message What was found broken. */
+  /** Makes the error. @param message What was found broken. */
   constructor(message: string) {
     super(message);
     this.name = "InternalError";

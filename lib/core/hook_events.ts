@@ -20,6 +20,7 @@ export interface HookEvent {
 
 /** An instruction or a block begins. */
 export interface CodeEvent extends HookEvent {
+  /** Tells the kinds apart. */
   readonly kind: "code" | "instruction" | "block";
   /** Linear address of the instruction, u32. */
   readonly linear: number;
@@ -29,6 +30,7 @@ export interface CodeEvent extends HookEvent {
 
 /** Memory is touched. */
 export interface MemoryEvent extends HookEvent {
+  /** Tells the kinds apart. */
   readonly kind: "memory";
   /** How. */
   readonly access: MemoryAccess;
@@ -42,6 +44,7 @@ export interface MemoryEvent extends HookEvent {
 
 /** A port is read or written. */
 export interface PortEvent extends HookEvent {
+  /** Tells the kinds apart. */
   readonly kind: "port";
   /** Direction as the CPU sees it. */
   readonly access: "read" | "write";
@@ -58,6 +61,7 @@ export type InterruptSource = "external" | "software" | "nmi";
 
 /** An interrupt is about to be delivered. */
 export interface InterruptEvent extends HookEvent {
+  /** Tells the kinds apart. */
   readonly kind: "interrupt";
   /** Vector, 0-255. */
   readonly vector: number;
@@ -67,6 +71,7 @@ export interface InterruptEvent extends HookEvent {
 
 /** A fault is about to be delivered. */
 export interface FaultEvent extends HookEvent {
+  /** Tells the kinds apart. */
   readonly kind: "fault";
   /** Vector, 0-31. */
   readonly vector: number;
@@ -78,6 +83,7 @@ export interface FaultEvent extends HookEvent {
 
 /** A hypercall is about to be answered, or has been. */
 export interface HypercallEvent extends HookEvent {
+  /** Tells the kinds apart. */
   readonly kind: "hypercall";
   /** Before the backend answers, or after. */
   readonly phase: "before" | "after";

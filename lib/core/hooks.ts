@@ -349,7 +349,7 @@ export class HookTable {
   }
 
   /** Linear address before whose instruction a hook last stopped the run, or -1. For the machine. */
-  stoppedBefore = -1;
+  stoppedBefore: number = -1;
 
   /** A stop was asked for by other means while a hook runs: leave where the hook's own `stop` would. */
   noteStop(): void {

@@ -23,7 +23,7 @@ export class Trace {
   #next = 0;
   #total = 0;
 
-  /** @param capacity Entries kept, at least 1. */
+  /** Makes one. @param capacity Entries kept, at least 1. */
   constructor(capacity: number) {
     this.capacity = Math.max(1, capacity | 0);
   }

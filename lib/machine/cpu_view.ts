@@ -9,7 +9,7 @@ export class CpuView {
   /** The CPU itself. */
   readonly cpu: Cpu;
 
-  /** @param cpu The CPU itself. */
+  /** Makes one. @param cpu The CPU itself. */
   constructor(cpu: Cpu) {
     this.cpu = cpu;
   }

@@ -74,7 +74,7 @@ export class Machine implements LoadTarget {
   readonly #driver: Driver;
   #entered = false;
 
-  /** @param config Description. @throws {ConfigError} For everything that is wrong with it. */
+  /** Builds the machine. @param config Description. @throws {ConfigError} For everything that is wrong with it. */
   constructor(config: MachineConfig) {
     const c = checkConfig(config);
     this.#config = c;

@@ -13,6 +13,8 @@ export class MemoryView {
   readonly #translate: (address: number) => number;
 
   /**
+   * Makes one.
+   *
    * @param space Physical memory.
    * @param translate Address to physical address, u32; -1: nothing is mapped there.
    */

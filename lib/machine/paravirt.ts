@@ -60,7 +60,7 @@ export class ParavirtHypervisor implements Hypervisor {
   #host: HypervisorHost | undefined;
   #current = 0;
 
-  /** @throws {ConfigError} paravirt-place, rom-slot, rom-size */
+  /** Builds the ROM. @throws {ConfigError} paravirt-place, rom-slot, rom-size */
   constructor(options: ParavirtOptions) {
     this.at = options.at ?? PARAVIRT_ROM_AT;
     if (this.at % 0x1000 !== 0 || this.at < ParavirtProbe.from || this.at >= ParavirtProbe.to) {

@@ -29,7 +29,7 @@ export class Snapshot {
   readonly parent: Snapshot | undefined;
   #flat: ReadonlyMap<number, Uint8Array> | undefined;
 
-  /** @param shape Text. @param sections State. @param own Pages, kept. @param parent Chain. */
+  /** Puts one together. @param shape Text. @param sections State. @param own Pages, kept. @param parent Chain. */
   constructor(
     shape: string,
     sections: ReadonlyMap<string, Section>,

@@ -37,6 +37,8 @@ export class AddressSpace implements GuestMemory, MmioMap {
   #end: number;
 
   /**
+   * Makes one.
+   *
    * @param memory The machine's memory, with room for all RAM and ROM from `start`.
    * @param start First byte of the memory that Regions may use, page aligned.
    */

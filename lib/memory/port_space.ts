@@ -28,7 +28,7 @@ export class PortSpace implements PortMap {
   readonly #map: Uint16Array = new Uint16Array(PORTS);
   readonly #owners: (Owner | undefined)[] = [undefined];
 
-  /** @param hooks The machine's hooks; port hooks fire here. */
+  /** Makes one. @param hooks The machine's hooks; port hooks fire here. */
   constructor(hooks: HookTable) {
     this.#hooks = hooks;
   }

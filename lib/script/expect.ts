@@ -14,7 +14,7 @@ export class ExpectationError extends Error {
   /** What was wanted. */
   readonly expected: unknown;
 
-  /** @param message Text. @param actual Found. @param expected Wanted. */
+  /** Makes the error. @param message Text. @param actual Found. @param expected Wanted. */
   constructor(message: string, actual: unknown, expected: unknown) {
     super(message);
     this.name = "ExpectationError";

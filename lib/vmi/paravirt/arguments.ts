@@ -14,11 +14,11 @@ import {
 import { Reg } from "../../spec/i386_regs.ts";
 
 /** Name of an argument as written in the table. */
-type ArgName<S> = S extends `${infer N}@${string}` ? N : never;
+export type ArgName<S> = S extends `${infer N}@${string}` ? N : never;
 /** Its value: a 64-bit argument is a bigint, any other a u32 number. */
-type ArgValue<S> = S extends `${string},${string}` ? bigint : number;
+export type ArgValue<S> = S extends `${string},${string}` ? bigint : number;
 /** Row of a call by name. */
-type RowOf<N extends ParavirtName> = Extract<ParavirtRow, { readonly name: N }>;
+export type RowOf<N extends ParavirtName> = Extract<ParavirtRow, { readonly name: N }>;
 
 /** Arguments of the call `N` by name: u32 numbers, bigint for 64 bits. */
 export type ParavirtArgs<N extends ParavirtName> = {

@@ -37,7 +37,7 @@ export class Recording {
   readonly #entries: RecordEntry[] = [];
   readonly #stop: () => void;
 
-  /** @param stop Called once, when recording is to end. */
+  /** Begins a record. @param stop Called once, when recording is to end. */
   constructor(stop: () => void = () => {}) {
     this.#stop = stop;
   }

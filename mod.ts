@@ -1,0 +1,136 @@
+/**
+ * vmikit: scriptable i386 machines. Compose one, load a program, run it within a budget, look at everything, assert.
+ * Importing this file and running a guest needs no permission.
+ *
+ * @example The first script
+ * ```ts
+ * import { asm, expect, i386, machine, MiB, ram } from "./mod.ts";
+ *
+ * const m = machine({ cpu: i386(), memory: [ram({ at: 0, size: 1 * MiB })] });
+ * m.load(0x7c00, asm`
+ *   mov eax, 40
+ *   add eax, 2
+ *   hlt
+ * `);
+ * const stop = m.run({ instructions: 1_000 });
+ * expect(stop.kind).toBe("halt");
+ * expect(m.cpu.eax).toBe(42);
+ * ```
+ *
+ * @module
+ */
+
+// Machines
+export { DEFAULT_BUDGET, Machine, machine, type RunOptions } from "./lib/machine/machine.ts";
+export { type CheckedConfig, type MachineConfig, MAX_CPUS } from "./lib/machine/config.ts";
+export { CpuView } from "./lib/machine/cpu_view.ts";
+export { MemoryView } from "./lib/machine/memory_view.ts";
+export { SerialConsole } from "./lib/machine/console.ts";
+export type { ByteSink } from "./lib/machine/console.ts";
+export { any, type Condition, reached, type Until } from "./lib/machine/until.ts";
+export type { RunAsyncOptions, RunProgress } from "./lib/machine/run_async.ts";
+export type { StopDraft } from "./lib/machine/run_loop.ts";
+export { Snapshot, SNAPSHOT_FORMAT } from "./lib/machine/snapshot.ts";
+export type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./lib/machine/platform.ts";
+export type { Bootable, LoadTarget, Program } from "./lib/machine/program.ts";
+
+// Images
+export { biosRegions, bootSector, firmware, raw, type RawImage } from "./lib/machine/loader/raw.ts";
+export { elf } from "./lib/machine/loader/elf.ts";
+export { multiboot, type MultibootModule, type MultibootOptions } from "./lib/machine/loader/multiboot.ts";
+export { linux, type LinuxHeader, type LinuxOptions, parseLinux } from "./lib/machine/loader/linux.ts";
+export {
+  type CpioDevice,
+  type CpioDirectory,
+  type CpioEntry,
+  type CpioFile,
+  type CpioSymlink,
+  writeCpio,
+} from "./lib/base/cpio.ts";
+
+// CPU
+export { type EngineName, i386, type I386Options } from "./lib/cpu/i386/factory.ts";
+export type { Model, ModelName } from "./lib/cpu/i386/model.ts";
+export type { CpuFeature } from "./lib/spec/i386_op_row.ts";
+export { MODELS } from "./lib/cpu/i386/models.ts";
+export type { CpuBoard, CpuFactory } from "./lib/memory/board.ts";
+export type { Cpu, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
+
+// Memory, ports, devices
+export { mmio, PAGE, type Place, ram, type Region, rom } from "./lib/memory/region.ts";
+export { AddressSpace } from "./lib/memory/address_space.ts";
+export { PORTS, PortSpace } from "./lib/memory/port_space.ts";
+export type {
+  CpuBus,
+  GuestMemory,
+  InterruptController,
+  InterruptListener,
+  IrqLine,
+  MmioHandler,
+  MmioMap,
+  PortHandler,
+  PortMap,
+  Width,
+} from "./lib/core/bus.ts";
+export type { Device, DeviceHost, PlatformRequest } from "./lib/core/device.ts";
+export type { Component, FieldValue, Section } from "./lib/core/component.ts";
+export { Clock, type Progress, type Timer } from "./lib/core/clock.ts";
+export { Trace, type TraceEntry } from "./lib/core/trace.ts";
+export type { StopReason } from "./lib/core/stop.ts";
+export { ConfigError, InternalError } from "./lib/core/errors.ts";
+
+// Hooks
+export { HookTable } from "./lib/core/hooks.ts";
+export type { AddressRange } from "./lib/core/hook_ranges.ts";
+export type {
+  CodeEvent,
+  FaultEvent,
+  HookEvent,
+  HookKind,
+  HypercallEvent,
+  InstructionMatch,
+  InterruptEvent,
+  InterruptSource,
+  MemoryAccess,
+  MemoryEvent,
+  MemoryWatch,
+  PortEvent,
+} from "./lib/core/hook_events.ts";
+
+// Paravirtual interface
+export { paravirt, PARAVIRT_ROM_AT, ParavirtHypervisor, type ParavirtOptions } from "./lib/machine/paravirt.ts";
+export { native, type NativeOptions } from "./lib/vmi/paravirt/backends/native.ts";
+export { scripted, type ScriptedAnswers, type ScriptedOptions } from "./lib/vmi/paravirt/backends/scripted.ts";
+export type {
+  CallAnswer,
+  Kill,
+  KillCode,
+  ParavirtBackend,
+  ParavirtCall,
+  ParavirtHost,
+  SlotPlan,
+} from "./lib/vmi/paravirt/backend.ts";
+export type {
+  AnyArgs,
+  ArgName,
+  ArgValue,
+  ParavirtArgs,
+  ParavirtResultOf,
+  RowOf,
+} from "./lib/vmi/paravirt/arguments.ts";
+export type { AfterFn, BeforeFn, OverrideFn } from "./lib/vmi/paravirt/observers.ts";
+export { type RecordEntry, type RecordFilter, Recording, type RecordJson } from "./lib/vmi/paravirt/record.ts";
+export type { ParavirtRom, ParavirtRomOptions, RomLine, RomSlot } from "./lib/vmi/paravirt/rom.ts";
+export { PARAVIRT_CALLS, PARAVIRT_ENTRIES, type ParavirtName, type ParavirtRow } from "./lib/spec/paravirt_calls.ts";
+
+// Script kit
+export { type ErrorClass, expect, type Expectation, ExpectationError } from "./lib/script/expect.ts";
+export { inject, type Injectable, type Injection } from "./lib/script/inject.ts";
+export { scenario, type ScenarioResult, type ScenarioStep } from "./lib/script/scenario.ts";
+export { describe, show } from "./lib/script/format.ts";
+
+// Small helpers
+export { alignDown, alignUp, GiB, isEvenParity, KiB, MiB, signExtend, truncate } from "./lib/base/bits.ts";
+export { hex, hex16, hex32, hex8, hexBytes, hexdump } from "./lib/base/hex.ts";
+export { ByteReader, ByteWriter, latin1 } from "./lib/base/bytes.ts";
+export { Prng } from "./lib/base/prng.ts";

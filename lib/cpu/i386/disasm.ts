@@ -96,7 +96,7 @@ function operand(d: Decoded, code: Operand, i: number, address: number, is32: bo
       if (code === "st0" || code === "ss") return code;
       return code === "sti" ? `st${d.rm}` : immediate(d, code, i);
     case "J":
-      return jump(d, code, address);
+      return jump(d, code, address, is32);
     case "A":
       return `${d.opSize === (is32 ? 32 : 16) ? "" : `${SIZE_WORDS[d.opSize]} `}${number(d.imm2)}:${number(d.imm)}`;
     case "O":
@@ -163,11 +163,12 @@ function immediate(d: Decoded, code: Operand, i: number): string {
   return d.row.mnemonic === "push" ? `${SIZE_WORDS[d.opSize]} ${text}` : text;
 }
 
-function jump(d: Decoded, code: Operand, address: number): string {
+function jump(d: Decoded, code: Operand, address: number, is32: boolean): string {
   const target = address + d.length + d.imm;
   const text = number(d.opSize === 16 ? target & 0xffff : target >>> 0);
-  if (d.row.sem !== "jcc" && d.row.sem !== "jmpRel") return text;
-  return `${code === "Jb" ? "short" : "near"} ${text}`;
+  const size = code === "Jz" && d.opSize !== (is32 ? 32 : 16) ? `${SIZE_WORDS[d.opSize]} ` : "";
+  if (d.row.sem !== "jcc" && d.row.sem !== "jmpRel") return size + text;
+  return `${code === "Jb" ? "short" : "near"} ${size}${text}`;
 }
 
 /** Size keyword of a memory operand, with the blank; empty if another operand tells it or there is none. */
@@ -177,7 +178,7 @@ function sizeWord(d: Decoded, code: Operand, i: number, is32: boolean): string {
     return d.row.sem === "loadFar" ? "" : `${size}far `;
   }
   const bits = operandBits(code, d.opSize);
-  if (code === "EwRv" || code === "Mb" || bits === 0 || bits === 128) return "";
+  if (code === "EwRv" || code === "Mb" || code === "Qd" || bits === 0 || bits === 128) return "";
   const told = d.row.operands.some((o, k) => k !== i && o !== "cl" && o !== "dx" && registerBits(o, d.opSize) === bits);
   return told ? "" : `${SIZE_WORDS[bits]} `;
 }

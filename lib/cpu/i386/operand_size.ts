@@ -43,7 +43,8 @@ export function registerBits(code: Operand, opSize: 16 | 32): number {
 
 /** True if the text of this operand tells the operand size of the instruction. */
 export function tellsSize(code: Operand, isMem: boolean): boolean {
-  return code === "rAX" || code === "Mp" || code === "Ap" || /^[EGZRM]v$/.test(code) || (code === "EwRv" && !isMem);
+  return code === "rAX" || code === "Mp" || code === "Ap" || code === "Jz" || /^[EGZRM]v$/.test(code) ||
+    (code === "EwRv" && !isMem);
 }
 
 /** Size keywords by bits. */

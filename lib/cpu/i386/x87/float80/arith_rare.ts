@@ -25,9 +25,9 @@ export function sqrt(w: Int32Array, d: number, a: number, fcw: number): number {
   if ((flags & ~fcw) !== 0) return flags;
   unpack(A, w, a);
   const scale = scaleOf(A), odd = scale & 1;
-  const n = mantissaOf(A) << BigInt(130 + odd);
+  const n = mantissaOf(A) << BigInt(72 + odd);
   const root = squareRoot(n);
-  return flags | roundBig(w, d, 0, root, (scale - odd - 130) / 2, root * root !== n, fcw, (fcw >>> 8) & 3);
+  return flags | roundBig(w, d, 0, root, (scale - odd - 72) / 2, root * root !== n, fcw, (fcw >>> 8) & 3);
 }
 
 /** d := a rounded to an integer. */

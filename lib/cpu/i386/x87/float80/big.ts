@@ -16,8 +16,17 @@ export function scaleOf(u: Unpacked): number {
   return u.exp - BIAS - 63;
 }
 
+const DOUBLE = new Float64Array(1);
+const DOUBLE_WORDS = new Int32Array(DOUBLE.buffer);
+
 /** Number of bits of a positive integer. */
 export function bitLength(n: bigint): number {
+  DOUBLE[0] = Number(n);
+  if (DOUBLE[0] < Infinity) {
+    // The conversion may have rounded up to the next power of two.
+    const bits = (DOUBLE_WORDS[1] >>> 20) - 1022;
+    return n >> BigInt(bits - 1) === 0n ? bits - 1 : bits;
+  }
   const text = n.toString(16);
   return text.length * 4 - (Math.clz32(parseInt(text[0], 16)) - 28);
 }
@@ -50,10 +59,12 @@ export function roundBig(
   return roundPack(w, d, sign, exp + bits - 1 + BIAS, hi, lo, ext, fcw, pc);
 }
 
-/** Integer square root, rounded down. */
+/** Integer square root of a number below 2^1000, rounded down. */
 export function squareRoot(n: bigint): bigint {
   if (n < 2n) return n;
-  let x = 1n << BigInt((bitLength(n) + 1) >> 1);
+  const near = BigInt(Math.floor(Math.sqrt(Number(n))));
+  // From any start the first step of Newton's method lands at or above the root; from there it falls.
+  let x = ((near + n / near) >> 1n) + 1n;
   for (;;) {
     const y = (x + n / x) >> 1n;
     if (y >= x) return x;

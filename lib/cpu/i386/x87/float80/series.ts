@@ -10,18 +10,24 @@ export const FB: bigint = BigInt(F);
 /** One. */
 export const ONE: bigint = 1n << FB;
 
-/** Sine and cosine of |r| < 1. */
-export function sinCos(r: bigint): readonly [bigint, bigint] {
-  const square = (r * r) >> FB;
-  let s = r, c = ONE, term = r, even = ONE;
-  for (let k = 1n; term !== 0n && term !== -1n; k++) {
-    even = -((even * square) >> FB) / ((2n * k - 1n) * (2n * k));
-    term = -((term * square) >> FB) / (2n * k * (2n * k + 1n));
-    c += even;
-    s += term;
-    if (even === 0n && term === 0n) break;
+/** Sine of |r| < 1. */
+export function sineOf(r: bigint): bigint {
+  return alternating(r, (r * r) >> FB, 2);
+}
+
+/** Cosine of |r| < 1. */
+export function cosineOf(r: bigint): bigint {
+  return alternating(ONE, (r * r) >> FB, 1);
+}
+
+/** first * (1 - square / (k (k + 1)) + ...), k rising by two from `k`. */
+function alternating(first: bigint, square: bigint, k: number): bigint {
+  let sum = first, term = first;
+  for (let n = k; term !== 0n && term !== -1n; n += 2) {
+    term = -((term * square) >> FB) / BigInt(n * (n + 1));
+    sum += term;
   }
-  return [s, c];
+  return sum;
 }
 
 /** e^t - 1 for |t| < 1. */

@@ -7,7 +7,7 @@
  */
 import { mantissaOf, roundBig, scaleOf, shiftBy, squareRoot } from "./big.ts";
 import { BIAS, Class, classify, copy, Fsw, invalid, nan1, nan2, setPower, setZero } from "./format.ts";
-import { expm1, F, FB, inverseTangent, ln2Fixed, ONE, piFixed, sinCos } from "./series.ts";
+import { cosineOf, expm1, F, FB, inverseTangent, ln2Fixed, ONE, piFixed, sineOf } from "./series.ts";
 import { A, B, unpack } from "./unpack.ts";
 
 /** Pi as the hardware has it: 66 significant bits, in units of 2^-66. */
@@ -76,8 +76,7 @@ export function sine(w: Int32Array, d: number, a: number, fcw: number): number {
   if (special !== -1) return special === -2 ? 0 : special;
   if (A.exp < TINY) return before | nearby(w, d, fcw, false);
   reduce();
-  const pair = sinCos(reduced);
-  const value = (quadrant & 1) !== 0 ? pair[1] : pair[0];
+  const value = (quadrant & 1) !== 0 ? cosineOf(reduced) : sineOf(reduced);
   return before | roundFixed(w, d, (quadrant & 2) !== 0 ? -value : value, fcw);
 }
 
@@ -88,8 +87,7 @@ export function cosine(w: Int32Array, d: number, a: number, fcw: number): number
   if (special !== -1) return special === -2 ? 0 : special;
   if (A.exp < TINY) return before | roundBig(w, d, 0, ONE - 1n, -F, true, fcw);
   reduce();
-  const pair = sinCos(reduced);
-  const value = (quadrant & 1) !== 0 ? pair[0] : pair[1];
+  const value = (quadrant & 1) !== 0 ? sineOf(reduced) : cosineOf(reduced);
   const negative = quadrant === 1 || quadrant === 2;
   return before | roundFixed(w, d, negative ? -value : value, fcw);
 }
@@ -101,8 +99,8 @@ export function tangent(w: Int32Array, d: number, a: number, fcw: number): numbe
   if (special !== -1) return special === -2 ? 0 : special;
   if (A.exp < TINY) return before | nearby(w, d, fcw, true);
   reduce();
-  const pair = sinCos(reduced);
-  const value = (quadrant & 1) !== 0 ? -(pair[1] << FB) / pair[0] : (pair[0] << FB) / pair[1];
+  const s = sineOf(reduced), c = cosineOf(reduced);
+  const value = (quadrant & 1) !== 0 ? -(c << FB) / s : (s << FB) / c;
   return before | roundFixed(w, d, value, fcw);
 }
 

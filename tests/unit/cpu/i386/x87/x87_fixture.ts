@@ -3,7 +3,7 @@ import { X87_FNS } from "../../../../../lib/cpu/i386/x87/index.ts";
 import { push, st } from "../../../../../lib/cpu/i386/x87/stack.ts";
 import type { Op } from "../../../../../lib/cpu/i386/context.ts";
 import { X87_ROWS } from "../../../../../lib/spec/i386_ops_x87.ts";
-import { FakeContext } from "../fake_context.ts";
+import type { FakeContext } from "../fake_context.ts";
 
 /** Options of one instruction. */
 export interface Form {

@@ -124,13 +124,16 @@ function address(r: Prng, at: number, reg: number, limits: Limits): number[] {
   return [0x04 | (reg << 3), (scale << 6) | (index << 3) | 5, ...little((at - scaled) | 0, 4)];
 }
 
+/** A count above the operand size leaves them undefined. */
+const DOUBLE_SHIFTS = new Set(["shld", "shrd"]);
 const BIT_STRING = new Set(["bt", "bts", "btr", "btc"]);
 
 /** Immediate bytes of the row's operands. `skip` is the distance of a relative jump. */
 function immediates(r: Prng, row: OpRow, opSize: number, addrSize: number, skip: number): number[] {
   const bytes: number[] = [];
   for (const o of row.operands) {
-    if (o === "Ib" || o === "sIb") {
+    if (o === "Ib" && opSize === 16 && DOUBLE_SHIFTS.has(row.sem)) bytes.push(r.below(16));
+    else if (o === "Ib" || o === "sIb") {
       bytes.push(row.sem === "enter" ? r.below(4) : r.below(3) === 0 ? r.below(36) : r.below(256));
     } else if (o === "Iw") bytes.push(...little(row.sem === "enter" ? r.below(64) : 4 * r.below(8), 2));
     else if (o === "Iz") bytes.push(...little(integer(r), opSize >> 3));
@@ -145,13 +148,16 @@ function immediates(r: Prng, row: OpRow, opSize: number, addrSize: number, skip:
 export function encode(r: Prng, row: OpRow, limits: Limits, skip: number): Step {
   const prefixes: number[] = [];
   const relative = row.operands.includes("Jz");
-  const sized = row.prefix === undefined && row.width === "v" && !relative && row.ends === false;
+  const narrows = !DOUBLE_SHIFTS.has(row.sem) || limits.adjustable || row.operands.includes("Ib");
+  const sized = row.prefix === undefined && row.width === "v" && !relative && row.ends === false && narrows;
   const opSize = row.opSize ?? (sized && r.below(4) === 0 ? 16 : 32);
   const addrSize = row.addrSize ?? (row.sem === "lea" && r.below(6) === 0 ? 16 : 32);
   if (r.below(30) === 0) prefixes.push(r.pick([0x26, 0x36, 0x3e, 0x2e]));
   if (opSize === 16 && row.prefix === undefined) prefixes.push(0x66);
   if (addrSize === 16) prefixes.push(0x67);
   if (row.rep !== undefined && r.below(2) === 0) prefixes.push(row.rep === "rep" ? 0xf3 : r.pick([0xf2, 0xf3]));
+  if (opSize === 16 && DOUBLE_SHIFTS.has(row.sem) && limits.adjustable) limits.regs[1] &= ~0x10;
+  const general = row.ends ? limits.general.filter((n) => n !== 4) : limits.general; // no code on the stack
   const form = forms(row);
   const isMem = form.mem && (!form.reg || r.below(2) === 0);
   if (row.lock && isMem && r.below(8) === 0) prefixes.push(0xf0);
@@ -167,8 +173,8 @@ export function encode(r: Prng, row: OpRow, limits: Limits, skip: number): Step 
       simd
         ? r.below(8)
         : byteRegs
-        ? r.pick(limits.general) | (r.below(2) << 2 & (limits.adjustable ? 4 : 0))
-        : r.pick(limits.general);
+        ? r.pick(general) | (r.below(2) << 2 & (limits.adjustable ? 4 : 0))
+        : r.pick(general);
     const reg = row.digit ?? choose(simdReg);
     if (isMem) {
       const o = rmOperand(row);

@@ -37,8 +37,8 @@ const CONDITIONAL = new Set(["rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "s
 const READERS = new Set(
   "adc sbb rcl rcr jcc setcc cmovcc lahf daa das aaa aas loope loopne cmc salc pushf fcmovb fcmove fcmovbe".split(" "),
 );
-/** Need the stack or a register to hold a code address, so only alone. */
-const ALONE = new Set(["ret", "jmpInd", "callInd", "leave", "enter", "popa"]);
+/** Only alone: they need a code address on the stack or in a register, or their result is not defined to the bit. */
+const ALONE = new Set("ret jmpInd callInd leave enter popa rcpps rcpss rsqrtps rsqrtss".split(" "));
 
 const ANY_REGISTER = [0, 1, 2, 3, 5, 6, 7];
 /** In sequences these hold addresses and are not written. */

@@ -120,8 +120,10 @@ export class Ours {
   }
 
   #outcome(one: Case): Outcome {
-    const s = this.cpu.state, eip = s.get(Layout.eip) >>> 0;
-    const ended = this.#shutdown === 13 && eip === CODE_AT + one.code.length;
+    const s = this.cpu.state, end = CODE_AT + one.code.length;
+    const halted = s.get(Layout.halted) !== 0 && this.#shutdown < 0;
+    const eip = (s.get(Layout.eip) >>> 0) - (halted ? 1 : 0);
+    const ended = eip === end && (halted || this.#shutdown === 13);
     return {
       regs: Uint32Array.from({ length: 8 }, (_, i) => s.reg32(i)),
       eflags: (s.get(Layout.eflags) & 0x400) | arithmetic(s),

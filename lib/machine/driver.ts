@@ -126,7 +126,7 @@ export class Driver {
       if (request.kind === "power-off") this.#off = true;
       return request.eip === -1 ? { ...request, eip } : request;
     }
-    if (end === "shutdown") {
+    if (end === "shutdown" || this.#d.shutdown() !== undefined) {
       if (this.#d.reboot) return { kind: "reset", eip };
       return { kind: "fault", ...(this.#d.shutdown() ?? { vector: 8, errorCode: 0, linear: 0 }), eip };
     }

@@ -112,7 +112,7 @@ export class Machine implements LoadTarget {
       controllers,
       clock: this.clock,
       quantum: c.quantum,
-      requested: () => this.#driver.requested,
+      requested: () => this.#driver.requested || this.#keeper.shutdown !== undefined,
     });
     this.#keeper = new StateKeeper(this.#parts, c, this.#loop, config.paravirt);
     this.#driver = new Driver({
@@ -355,8 +355,6 @@ export class Machine implements LoadTarget {
   /** Hook shortcut; see {@linkcode HookTable.onHypercall}. */
   onHypercall: HookTable["onHypercall"] = (name, fn) => this.hooks.onHypercall(name, fn);
 
-  // --- inside
-
   get #cpu0(): Cpu {
     return this.#parts.cpus[0];
   }
@@ -370,7 +368,8 @@ export class Machine implements LoadTarget {
     const parts = this.#parts;
     factories.forEach((factory, index) => {
       const bus = cpuBus(parts, index, (vector, errorCode, linear) => {
-        this.#keeper.shutdown = { vector, errorCode, linear };
+        this.#keeper.shutdown ??= { vector, errorCode, linear };
+        this.#loop.attention();
       });
       const interrupts = parts.platform?.interrupts(index);
       const [stateAt, workAt] = [layout.stateAt[index], layout.workAt[index]];

@@ -103,7 +103,7 @@ function compareOne(c: X87Case, machine: X87Machine, ours: DataView, host: DataV
     const at = 28 + 10 * r, h = number80(host, at), o = number80(ours, at);
     if (h === o) continue;
     found.push(`st${r} host ${h} ours ${o}`);
-    units += BigInt.asIntN(64, host.getBigUint64(at, true) - ours.getBigUint64(at, true)) ** 2n === 1n ? 1 : MORE;
+    units += (ordinal(host, at) - ordinal(ours, at)) ** 2n === 1n ? 1 : MORE;
   }
   const hostFlags = host.getUint32(108, true) & 0x8d5, ourFlags = machine.eflags & 0x8d5;
   if (hostFlags !== ourFlags) found.push(`eflags host ${hex(hostFlags, 3)} ours ${hex(ourFlags, 3)}`);
@@ -115,6 +115,12 @@ function compareOne(c: X87Case, machine: X87Machine, ours: DataView, host: DataV
     units += MORE;
   }
   return units;
+}
+
+/** Extended numbers with normal exponents as consecutive integers by magnitude; the sign is a bit far above. */
+function ordinal(v: DataView, at: number): bigint {
+  const mantissa = v.getBigUint64(at, true) & 0x7fffffffffffffffn;
+  return (BigInt(v.getUint16(at + 8, true)) << 63n) | mantissa;
 }
 
 function describe(c: X87Case): string {

@@ -3,8 +3,12 @@
  *
  * `float80/` is the arithmetic on words and knows no instruction; `instructions/` is stack, tags, exceptions and memory;
  * `stack.ts` is what both engines and FXSAVE share. Cold.
- * Not emulated: the pointer and opcode registers as some processors keep them only for unmasked exceptions; here every
- * non-control instruction updates them.
+ * Where processors differ: C1 after FCOMI and its relatives is cleared as the manual says (AMD leaves it); environment
+ * images always hold the last pointers (AMD clears them unless an error is pending); C0 to C3 where the manual leaves
+ * them undefined, and condition codes or EFLAGS after an unmasked invalid comparison, are as measured on hardware.
+ * Transcendental functions are rounded correctly; processors miss that in the last place now and then.
+ * Not emulated: pointer and opcode registers that are only kept for unmasked exceptions (newer processors); the aliases
+ * of FCOM, FCOMP, FSTP and FXCH in reserved encodings.
  */
 import type { SystemFn } from "../context.ts";
 import { ARITH_FNS } from "./instructions/arith.ts";

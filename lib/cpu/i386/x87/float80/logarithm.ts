@@ -38,7 +38,6 @@ function yLog2Zero(w: Int32Array, d: number, cy: number, sign: number, fcw: numb
     setInfinity(w, d, sign ^ 1);
     return 0;
   }
-  if (cy === Class.denormal && (fcw & Fsw.ze) !== 0 && (fcw & Fsw.de) === 0) return Fsw.de;
   if ((fcw & Fsw.ze) !== 0) setInfinity(w, d, sign ^ 1);
   return Fsw.ze;
 }

@@ -205,7 +205,7 @@ class Evaluation {
 function unary(op: string, a: Value): Value {
   switch (op) {
     case "eqz":
-      return a == 0 ? 1 : 0;
+      return a === 0 || a === 0n ? 1 : 0;
     case "clz":
       return Math.clz32(a as number);
     case "ctz":

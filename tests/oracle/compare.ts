@@ -8,7 +8,8 @@
  * Left out: flags undefined at the end; last instruction and operand pointers of the x87 (processors differ in when
  * they keep them); the mask field of MXCSR; bits of MXCSR that are newer than the Pentium 4; flags after a fault of DIV.
  */
-import { type Case, FLAGS_MASK, type Outcome } from "./case.ts";
+import { type Case, FLAGS_MASK, type Outcome, WINDOW_AT } from "./case.ts";
+import type { Step } from "./encode.ts";
 
 /** MXCSR bits of the Pentium 4. */
 const MXCSR_BITS = 0xffff;
@@ -23,6 +24,12 @@ function words(a: Uint8Array, at: number, bytes: number): string {
   return Array.from(a.subarray(at, at + bytes)).reverse().map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
+/** Condition bit C1 of the x87 status word, which some processors clear and some keep in FCOMI and its kin. */
+const C1 = 0x200;
+const KEEPS_C1 = /^fu?comip?/;
+/** Instructions with long memory operands. */
+const LONG = /^(f(n?save|rstor|ldenv|n?stenv)|fx(save|rstor)|enter|pusha|popa)/;
+
 const NAMES = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
 
 /** Differences as lines `what: ours, host`; empty: equal. */
@@ -33,7 +40,7 @@ export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
   };
   const masked = one.steps.some((s) => s.row.sem.startsWith("maskmov"));
   if (masked && host.vector >= 12) return lines;
-  if (wraps(ours, host)) return lines;
+  if (wraps(ours, host) || loadsNewerBits(one, ours, host)) return lines;
   note("vector", String(ours.vector), String(host.vector));
   if (lines.length !== 0) return lines;
   if (host.vector === 19 && one.steps.some((s) => /^cvt(t?p[sd]2pi|pi2ps)$/.test(s.row.sem))) {
@@ -41,7 +48,9 @@ export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
     return lines;
   }
   if (host.vector === 14) {
-    note("cr2", hex(ours.cr2), hex(host.cr2));
+    // A long operand's first byte to fault depends on the order of the accesses.
+    const page = one.steps.some((s) => LONG.test(s.row.sem)) ? ~0xfff : -1;
+    note("cr2", hex(ours.cr2 & page), hex(host.cr2 & page));
     note("error code", hex(ours.error), hex(host.error));
   }
   note("eip", hex(ours.eip), hex(host.eip));
@@ -50,7 +59,8 @@ export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
     ~(host.vector < 0 ? one.undef : host.vector === 0 ? 0x8d5 : one.steps.length > 1 ? 0x8d5 : 0);
   note("eflags", hex(ours.eflags & mask), hex(host.eflags & mask));
   note("fcw", words(ours.fx, 0, 2), words(host.fx, 0, 2));
-  note("fsw", words(ours.fx, 2, 2), words(host.fx, 2, 2));
+  const status = one.steps.some((s) => KEEPS_C1.test(s.row.sem)) ? ~C1 : -1;
+  note("fsw", hex(fsw(ours) & status), hex(fsw(host) & status));
   note("ftw", words(ours.fx, 4, 1), words(host.fx, 4, 1));
   note("mxcsr", hex(mxcsr(ours)), hex(mxcsr(host)));
   for (let i = 0; i < 8; i++) note(`st${i}`, words(ours.fx, 32 + 16 * i, 10), words(host.fx, 32 + 16 * i, 10));
@@ -59,13 +69,11 @@ export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
     if (near && isNear(ours.fx, host.fx, 160 + 16 * i)) continue;
     note(`xmm${i}`, words(ours.fx, 160 + 16 * i, 16), words(host.fx, 160 + 16 * i, 16));
   }
-  const partial = host.vector >= 0 && one.steps.some((s) => s.row.sem === "enter");
-  if (!partial && !one.steps.some((s) => s.row.sem === "fxsave")) {
-    for (let i = 0; i < ours.memory.length; i += 8) {
-      note(`window+${hex(i)}`, words(ours.memory, i, 8), words(host.memory, i, 8));
-    }
-    note("page before the window", hex(ours.hash), hex(host.hash));
-  }
+  if (host.vector >= 0 && one.steps.some((s) => s.row.sem === "enter")) return lines;
+  const saved = one.steps.find((s) => s.row.sem === "fxsave");
+  const mine = withoutPointers(ours, saved), theirs = withoutPointers(host, saved);
+  for (let i = 0; i < mine.length; i += 8) note(`window+${hex(i)}`, words(mine, i, 8), words(theirs, i, 8));
+  note("page before the window", hex(ours.hash), hex(host.hash));
   return lines;
 }
 
@@ -76,6 +84,24 @@ export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
 function wraps(ours: Outcome, host: Outcome): boolean {
   const near = ours.cr2 >>> 0 >= 0xffffff00 || ours.cr2 >>> 0 < 0x100;
   return ours.vector === 14 && (host.vector === 12 || host.vector === 13) && near;
+}
+
+/** LDMXCSR took the misaligned-operand bit, which is newer than the Pentium 4. */
+function loadsNewerBits(one: Case, ours: Outcome, host: Outcome): boolean {
+  return ours.vector === 13 && (host.fx[26] & 2) !== 0 && one.steps.some((s) => s.row.sem === "ldmxcsr");
+}
+
+/** The window; in an image that FXSAVE wrote there, what is not compared is cleared. */
+function withoutPointers(o: Outcome, saved: Step | undefined): Uint8Array {
+  if (saved === undefined || o.vector >= 0) return o.memory;
+  const memory = o.memory.slice(), at = saved.address - WINDOW_AT;
+  memory.fill(0, at + 6, at + 24);
+  memory.fill(0, at + 26, at + 32);
+  return memory;
+}
+
+function fsw(o: Outcome): number {
+  return o.fx[2] | (o.fx[3] << 8);
 }
 
 function mxcsr(o: Outcome): number {

@@ -145,7 +145,8 @@ const STOPS = Fsw.ie | Fsw.oe | Fsw.ue;
 function store(c: Context, op: Op, size: number, convert: Store, pops: boolean): void {
   if (!ready(c)) return;
   const w = c.state.i32, at = op.linear(size, true);
-  if (size > 4) c.mem.probeWrite(at, size, w[Layout.cpl >>> 2] === 3);
+  // Also if an exception may keep the store from happening: the fault of the memory comes first.
+  if (size > 4 || (w[FCW] & STOPS) !== STOPS) c.mem.probeWrite(at, size, w[Layout.cpl >>> 2] === 3);
   let flags: number = Fsw.ie | Fsw.sf;
   if (isEmpty(w, 0)) {
     setIndefinite(w, OPERAND);

@@ -86,9 +86,9 @@ export function compareAll(cases: readonly X87Case[], native: Uint8Array): Diffe
 }
 
 /** Weight of a difference that is more than one unit in the last place of one register. */
-const MORE = 2;
+const MORE = 100;
 
-/** Names what differs in one case; returns units in the last place, or {@linkcode MORE} and above. */
+/** Names what differs in one case; returns units in the last place, or at least {@linkcode MORE}. */
 function compareOne(c: X87Case, machine: X87Machine, ours: DataView, host: DataView, found: string[]): number {
   let units = 0;
   if (host.getUint32(228, true) !== 0) found.push(`signal ${host.getUint32(228, true)}`);

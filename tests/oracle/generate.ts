@@ -37,8 +37,12 @@ export function oracleRows(group: Group): OpRow[] {
 const CONDITIONAL = new Set(["rol", "ror", "rcl", "rcr", "shl", "shr", "sar", "shld", "shrd"]);
 /** Read flags. */
 const READERS = new Set(
-  "adc sbb rcl rcr jcc setcc cmovcc lahf daa das aaa aas loope loopne cmc salc pushf fcmovb fcmove fcmovbe".split(" "),
+  "adc sbb rcl rcr jcc setcc cmovcc lahf daa das aaa aas loope loopne cmc salc pushf".split(" "),
 );
+function readsFlags(sem: string): boolean {
+  return READERS.has(sem) || sem.startsWith("fcmov");
+}
+
 /** Only alone: they need a code address on the stack or in a register, or their result is not defined to the bit. */
 const ALONE = new Set(
   "ret jmpInd callInd leave enter popa fxsave fcomi fcomip fucomi fucomip rcpps rcpss rsqrtps rsqrtss".split(" "),
@@ -110,7 +114,7 @@ export class Generator {
     for (;;) {
       const row = this.#r.pick(this.#rows);
       if (length === 1) return row;
-      if (ALONE.has(row.sem) || (undef !== 0 && READERS.has(row.sem))) continue;
+      if (ALONE.has(row.sem) || (undef !== 0 && readsFlags(row.sem))) continue;
       return row;
     }
   }

@@ -1,4 +1,5 @@
 /** The minikernel and the native ROM on hardware that is not ours: QEMU finds the ROM as any BIOS would. */
+import { minikernelImage } from "../../../lib/guests/minikernel/minikernel.ts";
 import { minikernelSource } from "../../../lib/guests/minikernel/source.ts";
 import { native } from "../../../lib/vmi/paravirt/backends/native.ts";
 import { buildParavirtRom, type ParavirtRomOptions } from "../../../lib/vmi/paravirt/rom.ts";
@@ -32,6 +33,10 @@ Deno.test("minikernel under QEMU", async (t) => {
     return bootUnderQemu(folder, nasm.path, qemu.path, options);
   };
   try {
+    await step("its image is what its source assembles to", () => {
+      if (nasm.available) assertEquals(minikernelImage(), assembled(folder, nasm.path));
+      return Promise.resolve();
+    });
     await step("finds the ROM, patches its sites and runs through it", async () => {
       const lines = await boot({ product: "ROM", version: [4, 2] });
       assertEquals(lines[0], "minikernel");
@@ -62,6 +67,15 @@ Deno.test("minikernel under QEMU", async (t) => {
   }
 });
 
+/** The kernel as nasm assembles it. */
+function assembled(folder: string, nasm: string): Uint8Array {
+  Deno.writeTextFileSync(`${folder}/k.asm`, `bits 32\norg 0xC0100000\n${minikernelSource()}`);
+  const built = new Deno.Command(nasm, { args: ["-f", "bin", "-o", `${folder}/k.bin`, `${folder}/k.asm`] })
+    .outputSync();
+  assertEquals(new TextDecoder().decode(built.stderr), "");
+  return Deno.readFileSync(`${folder}/k.bin`);
+}
+
 /** Lines on the serial port up to `ready`. */
 async function bootUnderQemu(
   folder: string,
@@ -69,9 +83,7 @@ async function bootUnderQemu(
   qemu: string,
   rom: ParavirtRomOptions | undefined,
 ): Promise<string[]> {
-  Deno.writeTextFileSync(`${folder}/k.asm`, `bits 32\norg 0xC0100000\n${minikernelSource()}`);
-  const built = new Deno.Command(nasm, { args: ["-f", "bin", "-o", `${folder}/k`, `${folder}/k.asm`] }).outputSync();
-  assertEquals(new TextDecoder().decode(built.stderr), "");
+  Deno.writeFileSync(`${folder}/k`, assembled(folder, nasm));
   const args = ["-kernel", `${folder}/k`, "-m", "16", "-display", "none", "-serial", "stdio", "-monitor", "none"];
   if (rom !== undefined) {
     Deno.writeFileSync(`${folder}/rom`, buildParavirtRom(native({ hypercalls: false }), rom).bytes);

@@ -5,40 +5,16 @@
  * calls its methods; {@linkcode buildTree} returns what it said. Reading an operand of memory emits the load at that
  * point. Cold: trees are built once per shape.
  */
-import type { Operand, OpRow } from "../../spec/i386_op_row.ts";
-import { InternalError } from "../../core/errors.ts";
 import { FlagsKind } from "./flags.ts";
-import type { AccessWidth, BinaryOp, Expr, Slot, Stmt, Tree, UnaryOp, ValueType } from "./tree.ts";
+import { typeOf } from "./expr_type.ts";
+import { FIXED, isImmediate, type Shape, slotOf, widthOf } from "./operand.ts";
+import type { AccessWidth, BinaryOp, Expr, Stmt, Tree, UnaryOp, ValueType } from "./tree.ts";
 
-/** What a tree is built for. */
-export interface Shape {
-  /** Row of the opcode table. */
-  readonly row: OpRow;
-  /** True if the r/m operand is memory. */
-  readonly isMem: boolean;
-  /** Operand size attribute. */
-  readonly opSize: 16 | 32;
-  /** Address size attribute. */
-  readonly addrSize: 16 | 32;
-  /** 0, 0xf2 or 0xf3; only for rows with `rep`. */
-  readonly rep: number;
-  /** Size of the stack pointer, from SS.B. */
-  readonly stackSize: 16 | 32;
-}
+export { isComparison, typeOf } from "./expr_type.ts";
+export type { Shape } from "./operand.ts";
 
 /** What an instruction does, said to a builder. */
 export type Semantic = (b: Builder) => void;
-
-/** Fixed-register operands: number and width; width 0 is the operand size. */
-const FIXED: Partial<Record<Operand, readonly [number, AccessWidth | 0]>> = {
-  al: [0, 8],
-  cl: [1, 8],
-  ah: [4, 8],
-  ax: [0, 16],
-  dx: [2, 16],
-  eax: [0, 32],
-  rAX: [0, 0],
-};
 
 /** Builds one tree. */
 export class Builder {
@@ -66,35 +42,7 @@ export class Builder {
 
   /** Width in bits of operand `i`, from its code. */
   operandWidth(i: number): AccessWidth {
-    const code = this.shape.row.operands[i];
-    const fixed = FIXED[code];
-    if (fixed !== undefined) return fixed[1] === 0 ? this.shape.opSize : fixed[1];
-    switch (code) {
-      case "Eb":
-      case "Gb":
-      case "Zb":
-      case "Mb":
-      case "Ob":
-        return 8;
-      case "Ew":
-      case "Gw":
-      case "Mw":
-        return 16;
-      case "Ed":
-      case "Gd":
-      case "Rd":
-      case "Md":
-        return 32;
-      case "Ev":
-      case "Gv":
-      case "Zv":
-      case "Mv":
-      case "Ov":
-      case "Rv":
-        return this.shape.opSize;
-      default:
-        return this.w;
-    }
+    return widthOf(this.shape, this.w, this.shape.row.operands[i]);
   }
 
   /** Value of operand `i`, zero-extended; memory is loaded here. Immediates are as the row extends them. */
@@ -197,11 +145,6 @@ export class Builder {
     const id = this.#temp("i32");
     this.#out.push({ s: "load", id, w, addr });
     return { k: "temp", id, t: "i32" };
-  }
-
-  /** Loads into a variable from a place that is proved writable; {@linkcode Builder.storeBack} writes it. */
-  loadForWriteInto(v: Expr & { readonly k: "temp" }, w: AccessWidth, addr: Expr): void {
-    this.#out.push({ s: "loadForWrite", id: v.id, w, addr });
   }
 
   /** Stores to a linear address. */
@@ -452,43 +395,4 @@ export function buildTree(shape: Shape, semantic: Semantic): Tree {
   const b = new Builder(shape);
   semantic(b);
   return b.finish();
-}
-
-/** Type of an expression. */
-export function typeOf(e: Expr): ValueType {
-  switch (e.k) {
-    case "const":
-    case "temp":
-    case "select":
-      return e.t;
-    case "binary":
-      return isComparison(e.op) ? "i32" : e.t;
-    case "unary":
-      if (e.op === "eqz" || e.op === "wrap") return "i32";
-      return e.op === "extend64S" || e.op === "extend64U" ? "i64" : e.t;
-    default:
-      return "i32";
-  }
-}
-
-/** True for operators that give 0 or 1. */
-export function isComparison(op: BinaryOp): boolean {
-  return op === "eq" || op === "ne" || /^[lg][te][SU]$/.test(op);
-}
-
-function isImmediate(code: Operand): boolean {
-  return code === "Ib" || code === "Iw" || code === "Iz" || code === "sIb" || code === "1" || code === "3";
-}
-
-function slotOf(code: Operand): Slot {
-  switch (code[0]) {
-    case "G":
-      return "reg";
-    case "E":
-    case "Z":
-    case "R":
-      return "rm";
-    default:
-      throw new InternalError(`Operand ${code} is no general register`);
-  }
 }

@@ -123,7 +123,7 @@ function enterTask(
 ): void {
   fetchTss(c, selector, code, ext);
   taskSwitch(c, selector, code, TaskSource.nested, returnEip, flags, ext);
-  if (errorCode >= 0) pushTaskError(c, errorCode, ext);
+  if (errorCode >= 0) pushTaskError(c, errorCode);
 }
 
 function enterGate(

@@ -1,0 +1,66 @@
+/**
+ * PUSHF, POPF, CLI, STI under the rules of privilege. Sources: SDM-2A CLI, SDM-2B POPF, PUSHF, STI. Warm.
+ */
+import { Flag, Vector } from "../../../spec/i386_regs.ts";
+import type { Context, Op, SystemFn } from "../context.ts";
+import { readEflags, writeEflags } from "../flags.ts";
+import { Layout } from "../state.ts";
+import { moveStack, popValue, pushValue } from "./stack.ts";
+
+/** I/O privilege level, 0-3. */
+export function iopl(c: Context): number {
+  return (c.state.get(Layout.eflags) >>> 12) & 3;
+}
+
+/** #GP(0) unless virtual-8086 code has IOPL 3. */
+export function checkV86(c: Context): void {
+  if (c.state.isV86 && iopl(c) !== 3) c.raise(Vector.gp, 0);
+}
+
+/** Bits POPF and IRET may change at any privilege. */
+export const FREE_FLAGS: number = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.df | Flag.of |
+  Flag.nt |
+  Flag.ac | Flag.id;
+
+function pushf(c: Context, op: Op): void {
+  checkV86(c);
+  const flags = readEflags(c.state) & ~(Flag.vm | Flag.rf);
+  pushValue(c, op.opSize, flags);
+}
+
+function popf(c: Context, op: Op): void {
+  checkV86(c);
+  const s = c.state, cpl = s.get(Layout.cpl);
+  const value = popValue(c, op.opSize);
+  let mask = FREE_FLAGS;
+  if (!s.isProtected || cpl === 0) mask |= Flag.iopl;
+  if (!s.isProtected || cpl <= iopl(c)) mask |= Flag.if;
+  if (op.opSize === 16) mask &= 0xffff;
+  moveStack(c, op.opSize >>> 3);
+  setFlags(c, value, mask);
+}
+
+/** Changes the flags of `mask`; RF is cleared. Tells the run loop if an interrupt may be taken now. */
+export function setFlags(c: Context, value: number, mask: number): void {
+  const s = c.state, old = readEflags(s);
+  writeEflags(s, ((old & ~mask) | (value & mask)) & ~Flag.rf);
+  if ((value & mask & (Flag.if | Flag.tf)) !== 0) c.attention();
+}
+
+function cli(c: Context): void {
+  const s = c.state;
+  if (s.isProtected && (s.isV86 ? iopl(c) !== 3 : s.get(Layout.cpl) > iopl(c))) c.raise(Vector.gp, 0);
+  s.set(Layout.eflags, s.get(Layout.eflags) & ~Flag.if);
+}
+
+function sti(c: Context): void {
+  const s = c.state, old = s.get(Layout.eflags);
+  if (s.isProtected && (s.isV86 ? iopl(c) !== 3 : s.get(Layout.cpl) > iopl(c))) c.raise(Vector.gp, 0);
+  if ((old & Flag.if) !== 0) return;
+  s.set(Layout.eflags, old | Flag.if);
+  s.set(Layout.shadow, 1);
+  c.attention();
+}
+
+/** Functions of this chapter. */
+export const FLAGS_IO: Readonly<Record<string, SystemFn>> = { pushf, popf, cli, sti };

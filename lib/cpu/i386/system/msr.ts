@@ -1,0 +1,79 @@
+/**
+ * Model-specific registers and the time-stamp counter. Sources: SDM-2B RDMSR, RDTSC, WRMSR, SDM-4. Warm.
+ *
+ * Not emulated: MTRR, PAT, machine checks, performance counters; CPUID claims none, and touching them is #GP(0).
+ */
+import { Cr4, Efer, Msr, Vector } from "../../../spec/i386_regs.ts";
+import type { Context, SystemFn } from "../context.ts";
+import { Layout } from "../state.ts";
+import { checkRing0 } from "./control_registers.ts";
+
+const EAX = 0, ECX = 1, EDX = 2;
+const TWO_32 = 0x1_0000_0000;
+
+/** Bit of CPUID leaf 0x80000001 EDX. */
+const NX = 1 << 20;
+
+function set(c: Context, low: number, high: number): void {
+  c.state.setReg32(EAX, low);
+  c.state.setReg32(EDX, high);
+}
+
+/** Time-stamp counter: virtual time plus what WRMSR set. */
+function readTsc(c: Context): readonly [number, number] {
+  const now = c.bus.now(), s = c.state;
+  const low = (now % TWO_32) + (s.get(Layout.tscLow) >>> 0);
+  const high = Math.floor(now / TWO_32) + s.get(Layout.tscHigh) + (low >= TWO_32 ? 1 : 0);
+  return [low | 0, high | 0];
+}
+
+function writeTsc(c: Context, low: number, high: number): void {
+  const now = c.bus.now();
+  const wanted = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+  const offset = BigInt.asUintN(64, wanted - BigInt(Math.floor(now)));
+  c.state.set(Layout.tscLow, Number(offset & 0xffffffffn));
+  c.state.set(Layout.tscHigh, Number(offset >> 32n));
+}
+
+/** Registers that are plain fields of the state. */
+const FIELDS: Readonly<Record<number, number>> = {
+  [Msr.sysenterCs]: Layout.sysenterCs,
+  [Msr.sysenterEsp]: Layout.sysenterEsp,
+  [Msr.sysenterEip]: Layout.sysenterEip,
+};
+
+function rdmsr(c: Context): void {
+  checkRing0(c);
+  const n = c.state.reg32(ECX) >>> 0;
+  if (n === Msr.tsc) set(c, ...readTsc(c));
+  else if (FIELDS[n] !== undefined && c.model.features.has("sep")) set(c, c.state.get(FIELDS[n]), 0);
+  else if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) set(c, c.state.get(Layout.efer), 0);
+  else {
+    const value = c.bus.readMsr(n);
+    if (value === undefined) c.raise(Vector.gp, 0);
+    else set(c, value[0], value[1]);
+  }
+}
+
+function wrmsr(c: Context): void {
+  checkRing0(c);
+  const s = c.state, n = s.reg32(ECX) >>> 0, low = s.reg32(EAX), high = s.reg32(EDX);
+  if (n === Msr.tsc) writeTsc(c, low, high);
+  else if (FIELDS[n] !== undefined && c.model.features.has("sep")) s.set(FIELDS[n], low);
+  else if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) {
+    if ((low & ~Efer.nxe) !== 0 || high !== 0) c.raise(Vector.gp, 0);
+    s.set(Layout.efer, low);
+    c.flushTlb(true);
+  } else if (!c.bus.writeMsr(n, low, high)) c.raise(Vector.gp, 0);
+}
+
+/** Functions of this chapter. */
+export const MSR: Readonly<Record<string, SystemFn>> = {
+  rdmsr,
+  wrmsr,
+  rdtsc: (c) => {
+    if ((c.state.get(Layout.cr4) & Cr4.tsd) !== 0) checkRing0(c);
+    set(c, ...readTsc(c));
+  },
+  rdpmc: (c) => c.raise(Vector.gp, 0),
+};

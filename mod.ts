@@ -34,6 +34,19 @@ export { Snapshot, SNAPSHOT_FORMAT } from "./lib/machine/snapshot.ts";
 export type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./lib/machine/platform.ts";
 export type { Bootable, LoadTarget, Program } from "./lib/machine/program.ts";
 
+// Ready-made machines
+export {
+  pc,
+  type PcMachine,
+  type PcOptions,
+  tiny,
+  type TinyOptions,
+  vmiPc,
+  type VmiPcMachine,
+  type VmiPcOptions,
+} from "./lib/machine/presets.ts";
+export { TEXT_AT, TEXT_SIZE, TextScreen } from "./lib/machine/screen.ts";
+
 // Images
 export { biosRegions, bootSector, firmware, raw, type RawImage } from "./lib/machine/loader/raw.ts";
 export { elf } from "./lib/machine/loader/elf.ts";

@@ -64,7 +64,7 @@ export class Direct {
     s.set(Layout.cpl, 3);
     s.set(Layout.eip, CODE_AT);
     for (let i = 0; i < 6; i++) {
-      s.setSeg(i, Seg.rights, i === 1 ? 5 : 7);
+      s.setSeg(i, Seg.rights, i === 1 ? 5 : i < 4 ? 7 : 0);
       s.setSeg(i, Seg.lo, 0);
       s.setSeg(i, Seg.hi, -1);
     }
@@ -76,7 +76,7 @@ export class Direct {
     const { row, isMem, modrm, address, imm } = step;
     const s = this.state, raise = this.#context.raise, memory = this.#context.mem;
     const prefix = step.bytes.find((b) => ![0x66, 0xf2, 0xf3].includes(b));
-    const seg = prefix === undefined ? -1 : [0x26, 0x2e, 0x36, 0x3e].indexOf(prefix);
+    const seg = prefix === undefined ? -1 : [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65].indexOf(prefix);
     const rm = modrm & 7;
     return {
       row,
@@ -95,15 +95,16 @@ export class Direct {
       imm2: 0,
       length: step.bytes.length,
       offset: () => address,
-      linear: (_size, write) => write && seg === 1 ? raise(Vector.gp, 0) : address,
+      linear: (_size, write) => seg >= 4 || (write && seg === 1) ? raise(Vector.gp, 0) : address,
       readRm: (width) => {
         if (isMem) {
+          if (seg >= 4) raise(Vector.gp, 0);
           return width === 8 ? memory.read8(address) : width === 16 ? memory.read16(address) : memory.read32(address);
         }
         return width === 8 ? s.reg8(rm) : width === 16 ? s.reg16(rm) : s.reg32(rm);
       },
       writeRm: (width, value) => {
-        if (isMem && seg === 1) raise(Vector.gp, 0);
+        if (isMem && (seg === 1 || seg >= 4)) raise(Vector.gp, 0);
         if (!isMem) {
           if (width === 16) s.setReg16(rm, value);
           else s.setReg32(rm, value);

@@ -152,7 +152,7 @@ export function encode(r: Prng, row: OpRow, limits: Limits, skip: number): Step 
   const sized = row.prefix === undefined && row.width === "v" && !relative && row.ends === false && narrows;
   const opSize = row.opSize ?? (sized && r.below(4) === 0 ? 16 : 32);
   const addrSize = row.addrSize ?? (row.sem === "lea" && r.below(6) === 0 ? 16 : 32);
-  if (r.below(30) === 0) prefixes.push(r.pick([0x26, 0x36, 0x3e, 0x2e]));
+  if (r.below(30) === 0) prefixes.push(r.pick([0x26, 0x36, 0x3e, 0x2e, 0x26, 0x36, 0x3e, 0x64, 0x65]));
   if (opSize === 16 && row.prefix === undefined) prefixes.push(0x66);
   if (addrSize === 16) prefixes.push(0x67);
   if (row.rep !== undefined && r.below(2) === 0) prefixes.push(row.rep === "rep" ? 0xf3 : r.pick([0xf2, 0xf3]));

@@ -12,10 +12,9 @@ import { encode, type Limits, type Step } from "./encode.ts";
 import { double, extended, integer, lanes, single } from "./generate_values.ts";
 
 const LEFT_OUT: ReadonlySet<string> = new Set(
-  ("hlt int int3 int1 into iret sysenter sysexit in out ins outs cli sti callFar jmpFar retFar loadFar popSreg pushSreg " +
-    "movFromSreg movToSreg movFromCr movFromDr movToCr movToDr movFromTr movToTr sldt str lldt ltr verr verw sgdt sidt " +
-    "lgdt lidt smsw lmsw invlpg vmcall lar lsl clts invd wbinvd wrmsr rdmsr rdtsc rdpmc cpuid popf pushf rsm salc " +
-    "fxrstor wait " +
+  ("hlt int int3 int1 into iret sysenter sysexit in out ins outs cli sti callFar jmpFar retFar loadFar popSreg " +
+    "movToSreg movFromCr movFromDr movToCr movToDr movFromTr movToTr sldt str lldt ltr verr verw sgdt sidt " +
+    "lgdt lidt smsw lmsw invlpg vmcall lar lsl clts invd wbinvd wrmsr rdmsr rdtsc rdpmc cpuid rsm " +
     // Judged by the x87 tests: they agree within an ulp only, or store pointers that processors keep differently.
     "f2xm1 fyl2x fyl2xp1 fptan fpatan fsin fcos fsincos fnsave fnstenv").split(" "),
 );
@@ -45,7 +44,8 @@ function readsFlags(sem: string): boolean {
 
 /** Only alone: they need a code address on the stack or in a register, or their result is not defined to the bit. */
 const ALONE = new Set(
-  "ret jmpInd callInd leave enter popa fxsave fcomi fcomip fucomi fucomip rcpps rcpss rsqrtps rsqrtss".split(" "),
+  "ret jmpInd callInd leave enter popa popf fxsave fxrstor fcomi fcomip fucomi fucomip rcpps rcpss rsqrtps rsqrtss"
+    .split(" "),
 );
 
 const ANY_REGISTER = [0, 1, 2, 3, 5, 6, 7];
@@ -76,7 +76,9 @@ export class Generator {
     let undef = 0;
     for (let i = 0; i < length; i++) {
       const row = this.#row(length, undef);
-      const ends = row.ends && row.sem !== "ud2";
+      if (row.sem === "fxrstor") memory.set(this.#fx());
+      if (row.sem === "popf") plainFlags(memory, regs[Reg.esp]);
+      const ends = row.ends && row.sem !== "ud2" && row.sem !== "popf";
       const step = this.#encode(row, limits, ends ? 2 : 0);
       if (code.length + step.bytes.length + 2 > CODE_BYTES) break;
       if (row.sem === "ldmxcsr" && r.below(4) !== 0) clearReserved(memory, step.address);
@@ -176,6 +178,12 @@ export class Generator {
 function clearReserved(memory: Uint8Array, address: number): void {
   const at = address - WINDOW_AT;
   if (at >= 0 && at + 4 <= WINDOW_BYTES) memory.fill(0, at + 2, at + 4);
+}
+
+/** Makes the flags that POPF will load harmless: no trap flag, no alignment checks, no nested task. */
+function plainFlags(memory: Uint8Array, address: number): void {
+  const at = address - WINDOW_AT, view = new DataView(memory.buffer);
+  if (at >= 0 && at + 4 <= WINDOW_BYTES) view.setUint32(at, view.getUint32(at, true) & (FLAGS_MASK | 0x3200), true);
 }
 
 /** Makes an indirect transfer or a return land behind the filler's first byte. */

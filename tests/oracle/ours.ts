@@ -1,6 +1,6 @@
 /**
  * Runs a case on our CPU, complete with decoder, paging and an engine: two pages of memory at the addresses that the
- * native runner uses, privilege level 3.
+ * native runner uses, privilege level 3, selectors as Linux sets them.
  *
  * There is no interrupt table, so a fault ends in a shutdown that names the first vector and leaves the registers as
  * they were. Behind the code lies HLT, whose #GP means that the end was reached.
@@ -11,7 +11,7 @@ import { I386Cpu } from "../../lib/cpu/i386/cpu.ts";
 import type { EngineFactory } from "../../lib/cpu/i386/engine.ts";
 import { arithmetic, writeEflags } from "../../lib/cpu/i386/flags.ts";
 import { MODELS } from "../../lib/cpu/i386/models.ts";
-import { setCache } from "../../lib/cpu/i386/segment.ts";
+import { setCache, setNull } from "../../lib/cpu/i386/segment.ts";
 import { Layout } from "../../lib/cpu/i386/state.ts";
 import { TLB_BYTES } from "../../lib/cpu/i386/tlb.ts";
 import { AddressSpace } from "../../lib/memory/address_space.ts";
@@ -95,8 +95,9 @@ export class Ours {
 
   #segments(): void {
     const s = this.cpu.state;
-    setCache(s, 1, 0x1b, FLAT_LOW, FLAT_CODE);
-    for (const n of [0, 2, 3, 4, 5]) setCache(s, n, 0x23, FLAT_LOW, FLAT_DATA);
+    setCache(s, 1, 0x23, FLAT_LOW, FLAT_CODE);
+    for (const n of [0, 2, 3]) setCache(s, n, 0x2b, FLAT_LOW, FLAT_DATA);
+    for (const n of [4, 5]) setNull(s, n, 0);
     s.set(Layout.cpl, 3);
     this.cpu.flushTlb(true);
     this.cpu.modeChanged();

@@ -33,7 +33,7 @@ Deno.test("minikernel under QEMU", async (t) => {
     return bootUnderQemu(folder, nasm.path, qemu.path, options);
   };
   try {
-    await step("its image is what its source assembles to", () => {
+    await step("our assembler and nasm make the same of its source", () => {
       if (nasm.available) assertEquals(minikernelImage(), assembled(folder, nasm.path));
       return Promise.resolve();
     });

@@ -196,9 +196,9 @@ class Passes implements Scope {
         for (let n = bytes.length; n % a.size !== 0; n++) this.#out.push(0);
         continue;
       }
-      const { v } = this.#value(item, at);
+      const { v, known } = this.#value(item, at);
       const bits = BigInt(8 * a.size);
-      if (v < -(1n << (bits - 1n)) || v >= 1n << bits) {
+      if (known && (v < -(1n << (bits - 1n)) || v >= 1n << bits)) {
         throw asmError("asm-range", at, 1, `Value ${v} does not fit ${bits} bits`);
       }
       this.#out.push(...littleEndian(v, a.size));

@@ -72,7 +72,7 @@ export function encodeAddress(
   at: SourceLine,
 ): number[] {
   const value = BigInt.asIntN(bits, disp.v);
-  if (disp.v < -(1n << BigInt(bits)) || disp.v >= 1n << BigInt(bits)) {
+  if (disp.known && (disp.v < -(1n << BigInt(bits)) || disp.v >= 1n << BigInt(bits))) {
     throw asmError("asm-range", at, 1, `Displacement does not fit ${bits} bits`);
   }
   const isShort = fits8(value) && disp.labels === 0 && !wide && (m.displacementSize === 0 || m.displacementSize === 8);

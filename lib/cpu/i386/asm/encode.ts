@@ -45,10 +45,13 @@ interface Environment {
  */
 export function encodeInstruction(one: Instruction, env: Environment): number[] {
   if (one.name === undefined) return prefixBytes(one, undefined, env, 0, 0);
+  if (one.name.name === "xchg" && isAccumulators(one.operands)) return nop(one, env);
   let best: number[] | undefined;
   let problem = "";
   const guesses = new Set<number>();
-  for (const row of rowsOf(one.name.name)) {
+  // FADD and its like without operands are the popping forms.
+  const bare = one.operands.length === 0 && /^f(add|mul|subr?|divr?)$/.test(one.name.name);
+  for (const row of rowsOf(bare ? `${one.name.name}p` : one.name.name)) {
     for (const operands of arrangements(row, one)) {
       for (const opSize of [env.bits, env.bits === 32 ? 16 : 32] as const) {
         const draft = tryRow(row, opSize, operands, one, env);
@@ -63,7 +66,7 @@ export function encodeInstruction(one: Instruction, env: Environment): number[] 
         }
         if (draft.guessed !== 0) guesses.add(isGuess(draft) ? -draft.guessed : draft.guessed);
         const isBetter = best === undefined || bytes.length < best.length ||
-          (bytes.length === best.length && isBothTop(operands));
+          (bytes.length === best.length && (isBothTop(operands) || row.operands[1] === "sIb"));
         if (isBetter) best = bytes;
       }
     }
@@ -76,6 +79,18 @@ export function encodeInstruction(one: Instruction, env: Environment): number[] 
     throw asmError("asm-size", env.at, 1, "Operand size is not known; write byte, word or dword before the bracket");
   }
   return best;
+}
+
+/** XCHG of AX or EAX with itself: NOP. */
+function isAccumulators([a, b]: readonly ParsedOperand[]): boolean {
+  return a?.kind === "register" && b?.kind === "register" && a.cls === "general" && b.cls === "general" &&
+    a.n === 0 && b.n === 0 && a.bits > 8 && a.bits === b.bits;
+}
+
+function nop(one: Instruction, env: Environment): number[] {
+  const [a] = one.operands;
+  const bits = a.kind === "register" ? a.bits : env.bits;
+  return [...prefixBytes(one, undefined, env, 0, 0), ...(bits === env.bits ? [] : [0x66]), 0x90];
 }
 
 /** True if nothing but the default says how wide the memory operand is. */
@@ -155,6 +170,8 @@ function tryRow(
   for (let i = 0; i < operands.length; i++) {
     if (!matchOperand(row.operands[i], operands[i], d, context)) return d.problem;
   }
+  // A word extended to a word: only if it is asked for.
+  if (d.guessed === 16 && opSize === 16 && /^mov[sz]x$/.test(row.sem)) return "";
   if (row.mod !== undefined && needsModrm(row) && row.modrm === undefined) {
     if ((row.mod === "mem") !== (d.memory !== undefined)) return "";
   }

@@ -159,7 +159,7 @@ function matchShort(op: Immediate, v: Value, d: Draft, c: MatchContext): boolean
 }
 
 function put(d: Draft, v: Value, bits: number): boolean {
-  if (v.v < -(1n << BigInt(bits - 1)) || v.v >= 1n << BigInt(bits)) {
+  if (v.known && (v.v < -(1n << BigInt(bits - 1)) || v.v >= 1n << BigInt(bits))) {
     d.problem = `Value ${v.v} does not fit ${bits} bits`;
     return false;
   }

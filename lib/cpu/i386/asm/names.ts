@@ -13,6 +13,8 @@ export interface Resolved {
   readonly wait: boolean;
   /** Immediate the name implies (CMPEQPS), -1: none. */
   readonly imm: number;
+  /** Operand size the name implies (RETFW), 0: none. */
+  readonly opSize: 0 | 16 | 32;
 }
 
 const CONDITIONS: Readonly<Record<string, string>> = {
@@ -65,17 +67,19 @@ export function rowsOf(name: string): readonly OpRow[] {
 
 /** Resolves a mnemonic as written (lower case); `undefined`: there is none. */
 export function resolve(word: string, bits: 16 | 32): Resolved | undefined {
-  const plain = (name: string): Resolved => ({ name, wait: false, imm: -1 });
+  const plain = (name: string): Resolved => ({ name, wait: false, imm: -1, opSize: 0 });
   if (SIZED.includes(word)) return plain(word + (bits === 32 ? "d" : "w"));
   if (rowsOf(word).length > 0) return plain(word);
   if (OTHERS[word] !== undefined) return plain(OTHERS[word]);
-  if (WAITING.includes(word)) return { name: `fn${word.slice(1)}`, wait: true, imm: -1 };
+  if (WAITING.includes(word)) return { name: `fn${word.slice(1)}`, wait: true, imm: -1, opSize: 0 };
+  const ret = /^(ret[fn]?)([wd])$/.exec(word);
+  if (ret !== null) return { ...plain(ret[1] === "retn" ? "ret" : ret[1]), opSize: ret[2] === "w" ? 16 : 32 };
   const conditional = /^(j|set|cmov)([a-z]+)$/.exec(word);
   if (conditional !== null && CONDITIONS[conditional[2]] !== undefined) {
     return plain(conditional[1] + CONDITIONS[conditional[2]]);
   }
   const comparison = /^cmp([a-z]+)([ps][sd])$/.exec(word);
   const imm = comparison === null ? -1 : COMPARISONS.indexOf(comparison[1]);
-  if (comparison !== null && imm >= 0) return { name: `cmp${comparison[2]}`, wait: false, imm };
+  if (comparison !== null && imm >= 0) return { name: `cmp${comparison[2]}`, wait: false, imm, opSize: 0 };
   return undefined;
 }

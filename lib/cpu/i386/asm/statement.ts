@@ -188,6 +188,7 @@ function parseInstruction(r: TokenReader, state: ParseState): Action {
   }
   const name = resolve(word, opSize === 0 ? state.bits : opSize);
   if (name === undefined) throw asmError("asm-mnemonic", r.at, column, `No instruction or directive "${word}"`);
+  if (name.opSize !== 0) opSize = name.opSize;
   const operands: ParsedOperand[] = [];
   if (r.peek().kind !== "end") {
     do operands.push(parseOperand(r, (n) => localName(n, state))); while (r.take(","));

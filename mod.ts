@@ -66,6 +66,8 @@ export { type EngineName, i386, type I386Options } from "./lib/cpu/i386/factory.
 export type { Model, ModelName } from "./lib/cpu/i386/model.ts";
 export type { CpuFeature } from "./lib/spec/i386_op_row.ts";
 export { MODELS } from "./lib/cpu/i386/models.ts";
+export { asm, asm16, type AsmSource } from "./lib/cpu/i386/asm/template.ts";
+export { assemble, type AssembledLine, type AssembleOptions, type Assembly } from "./lib/cpu/i386/asm/assemble.ts";
 export type { CpuBoard, CpuFactory } from "./lib/memory/board.ts";
 export type { Cpu, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
 
@@ -135,6 +137,11 @@ export type { AfterFn, BeforeFn, OverrideFn } from "./lib/vmi/paravirt/observers
 export { type RecordEntry, type RecordFilter, Recording, type RecordJson } from "./lib/vmi/paravirt/record.ts";
 export type { ParavirtRom, ParavirtRomOptions, RomLine, RomSlot } from "./lib/vmi/paravirt/rom.ts";
 export { PARAVIRT_CALLS, PARAVIRT_ENTRIES, type ParavirtName, type ParavirtRow } from "./lib/spec/paravirt_calls.ts";
+
+export { formatParavirtRom, listParavirtRom, type RomListingRow } from "./lib/vmi/paravirt/listing.ts";
+
+// Guests that ship
+export { guests } from "./lib/guests/guests.ts";
 
 // Script kit
 export { type ErrorClass, expect, type Expectation, ExpectationError } from "./lib/script/expect.ts";

@@ -164,7 +164,7 @@ export class Machine implements LoadTarget {
    * @throws {ConfigError} load-range
    */
   load(at: number, what: Uint8Array | Program): this {
-    const bytes = what instanceof Uint8Array ? what : what.assemble(at);
+    const bytes = what instanceof Uint8Array ? what : what.at?.(at).bytes ?? what.bytes;
     this.place(at, bytes, what instanceof Uint8Array ? "bytes" : "program");
     if (!(what instanceof Uint8Array) && !this.#entered) {
       this.start(this.#images.startOf(at, what.bits, this.regions));

@@ -5,12 +5,14 @@
 import type { CpuStart } from "../core/cpu.ts";
 import type { Region } from "../memory/region.ts";
 
-/** A program that can be assembled for any address; what the `asm` tag makes. */
+/** An assembled program; what the `asm` tag and `assemble` make. */
 export interface Program {
   /** 32: entered in flat protected mode; 16: in real mode. */
   readonly bits: 16 | 32;
-  /** Machine code for a start address, u32. */
-  assemble(origin: number): Uint8Array;
+  /** Machine code for the address it was assembled for. */
+  readonly bytes: Uint8Array;
+  /** Assembles the same source for the address it is loaded at, u32; absent: `bytes` go anywhere. */
+  at?(origin: number): { readonly bytes: Uint8Array };
 }
 
 /** Where an image goes; a machine, or an array in a test. */

@@ -18,7 +18,7 @@ export interface Injectable {
 
 /** What else can be injected. */
 export type Injection =
-  /** A pulse on interrupt line `irq` of the board. */
+  /** An edge on interrupt line `irq` of the board. */
   | { readonly irq: number }
   /** A non-maskable interrupt. */
   | { readonly nmi: true };
@@ -36,7 +36,8 @@ export function inject<N extends ParavirtName>(
   args?: Partial<ParavirtArgs<N>>,
 ): ParavirtResultOf<N>;
 /**
- * Pulses an interrupt line of the board, or the NMI; the guest takes it when it may.
+ * Makes a rising edge on an interrupt line of the board and leaves it raised (`m.irq(n, false)` drops it), or an NMI; the
+ * guest takes it when it may.
  *
  * @throws {ConfigError} no-platform: the board has no interrupt controller.
  */
@@ -54,6 +55,6 @@ export function inject(
   }
   const machine = m as Machine;
   if ("nmi" in what) return machine.cpu.cpu.nmi();
-  machine.irq(what.irq, true);
   machine.irq(what.irq, false);
+  machine.irq(what.irq, true);
 }

@@ -10,7 +10,7 @@ type Engine = "reference" | "interpreter";
 
 function program(engine: Engine, bits: 16 | 32, bytes: readonly number[], at = 0x7c00): Machine {
   const m = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 0x100000 })] });
-  return m.load(at, { bits, assemble: () => Uint8Array.from(bytes) });
+  return m.load(at, { bits, bytes: Uint8Array.from(bytes) });
 }
 
 /** mov ecx, 1000; again: add [0x9000], ecx; push ecx; pop edx; loop again; hlt */

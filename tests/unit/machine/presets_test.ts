@@ -3,7 +3,7 @@ import { pc, tiny, vmiPc } from "../../../lib/machine/presets.ts";
 import { assert, assertEquals, assertThrows } from "../../../scripts/deps/std.ts";
 
 const MiB = 2 ** 20;
-const code = (bits: 16 | 32, bytes: readonly number[]) => ({ bits, assemble: () => Uint8Array.from(bytes) });
+const code = (bits: 16 | 32, bytes: readonly number[]) => ({ bits, bytes: Uint8Array.from(bytes) });
 
 Deno.test("tiny() runs a program", () => {
   const m = tiny().load(0x1000, code(32, [0x40, 0xf4])); // inc eax; hlt

@@ -213,3 +213,19 @@ Deno.test("Jcc, SETcc and CMOVcc follow all sixteen conditions", () => {
     }
   }
 });
+
+Deno.test("ENTER checks the final stack pointer, frames and places before the first push", () => {
+  const c = prepared();
+  c.mem.readOnly.add(6);
+  expectFault(c, [0xc8, 0x00, 0x10, 0x00], Vector.pf, "enter 0x1000, 0: the end of the frame is read-only");
+  const d = prepared();
+  d.state.setReg32(Reg.ebp, 0x9000);
+  d.mem.absent.add(8);
+  expectFault(d, [0xc8, 0x00, 0x00, 0x02], Vector.pf, "enter 0, 2: the outer frame is absent");
+  const e = prepared(0x70010);
+  e.segment(2, 16, 0x10000, 0xffff, false);
+  e.state.setReg32(Reg.ebp, 0x51234);
+  step(e, [0x66, 0xc8, 0x20, 0x00, 0x00]);
+  assertEquals([e.mem.read16(0x1000e), e.state.reg32(Reg.ebp)], [0x1234, 0x5000e]);
+  assertEquals(e.state.reg32(Reg.esp), 0x7ffee);
+});

@@ -1,3 +1,4 @@
+import { disassemble } from "../../../../lib/cpu/i386/disasm.ts";
 import {
   ParavirtPciHeader,
   ParavirtPnpHeader,
@@ -102,6 +103,18 @@ Deno.test("every line of ROM code has the bytes that nasm gives its mnemonic", a
       }
     },
   });
+});
+
+Deno.test("every line of ROM code is one instruction of the mnemonic it is said to be", () => {
+  for (const row of listParavirtRom(buildParavirtRom(scripted())).filter((r) => r.bytes.length > 0)) {
+    const { text, length } = disassemble(new Uint8Array(row.bytes), 0, row.bytes.length, row.address, true);
+    assertEquals(length, row.bytes.length, row.text);
+    const plain = (t: string): string =>
+      t.replaceAll(/ (short|qword) /g, " ").replaceAll(", ", ",").replace("jne", "jnz");
+    const target = /^(\w+) \$([+-]\d+)$/.exec(row.text);
+    const want = target === null ? row.text : `${target[1]} 0x${(row.address + Number(target[2])).toString(16)}`;
+    assertEquals(plain(text), plain(want));
+  }
 });
 
 function spell(line: string): string {

@@ -46,6 +46,7 @@ export function disassemble(
 export function textOf(d: Decoded, address: number, is32: boolean): string {
   const { row } = d;
   const shown = isString(row) ? [] : row.operands.map((code, i) => operand(d, code, i, address, is32));
+  if (row.sem === "xchg" && !d.isMem && row.operands[0][0] === "E") shown.reverse(); // nasm puts ModRM.reg first
   const words = [...prefixes(d, is32), row.mnemonic];
   return shown.length === 0 ? words.join(" ") : `${words.join(" ")} ${shown.join(",")}`;
 }
@@ -178,7 +179,7 @@ function sizeWord(d: Decoded, code: Operand, i: number, is32: boolean): string {
     return d.row.sem === "loadFar" ? "" : `${size}far `;
   }
   const bits = operandBits(code, d.opSize);
-  if (code === "EwRv" || code === "Mb" || code === "Qd" || bits === 0 || bits === 128) return "";
+  if (code === "EwRv" || code === "Mb" || /^[QW]/.test(code) || bits === 0 || bits === 128) return "";
   const told = d.row.operands.some((o, k) => k !== i && o !== "cl" && o !== "dx" && registerBits(o, d.opSize) === bits);
   return told ? "" : `${SIZE_WORDS[bits]} `;
 }

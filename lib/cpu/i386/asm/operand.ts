@@ -87,7 +87,7 @@ function register(name: string): Register | undefined {
     define(REG8, "general", 8);
     define(REG16, "general", 16);
     define(REG32, "general", 32);
-    define(SREG, "segment", 16);
+    define([...SREG, "segr6", "segr7"], "segment", 16);
     define(numbered("cr"), "control", 32);
     define(numbered("dr"), "debug", 32);
     define(numbered("tr"), "test", 32);

@@ -51,8 +51,8 @@ export function compare(one: Case, ours: Outcome, host: Outcome): string[] {
     // A long operand's first byte to fault depends on the order of the accesses.
     const page = one.steps.some((s) => LONG.test(s.row.sem)) ? ~0xfff : -1;
     note("cr2", hex(ours.cr2 & page), hex(host.cr2 & page));
-    note("error code", hex(ours.error), hex(host.error));
   }
+  if (host.vector >= 10 && host.vector <= 14) note("error code", hex(ours.error), hex(host.error));
   note("eip", hex(ours.eip), hex(host.eip));
   for (let i = 0; i < 8; i++) note(NAMES[i], hex(ours.regs[i]), hex(host.regs[i]));
   const mask = FLAGS_MASK &

@@ -12,7 +12,7 @@ import type { EngineFactory } from "../../lib/cpu/i386/engine.ts";
 import { arithmetic, writeEflags } from "../../lib/cpu/i386/flags.ts";
 import { MODELS } from "../../lib/cpu/i386/models.ts";
 import { setCache, setNull } from "../../lib/cpu/i386/segment.ts";
-import { Layout } from "../../lib/cpu/i386/state.ts";
+import { Layout, Seg } from "../../lib/cpu/i386/state.ts";
 import { TLB_BYTES } from "../../lib/cpu/i386/tlb.ts";
 import { AddressSpace } from "../../lib/memory/address_space.ts";
 import { ram } from "../../lib/memory/region.ts";
@@ -98,6 +98,9 @@ export class Ours {
     setCache(s, 1, 0x23, FLAT_LOW, FLAT_CODE);
     for (const n of [0, 2, 3]) setCache(s, n, 0x2b, FLAT_LOW, FLAT_DATA);
     for (const n of [4, 5]) setNull(s, n, 0);
+    // No task-state segment, so no permission bitmap: I/O is #GP(0).
+    s.setSeg(7, Seg.limit, 0);
+    s.setSeg(7, Seg.hi, 0);
     s.set(Layout.cpl, 3);
     this.cpu.flushTlb(true);
     this.cpu.modeChanged();

@@ -16,24 +16,23 @@ import { ConfigError } from "../../core/errors.ts";
 import type { HookTable } from "../../core/hooks.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
+import { armed, instructionHits } from "./breakpoints.ts";
 import type { Context, CpuBus, Op } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
-import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
-import { readEflags } from "./flags.ts";
+import { deliverDebug, deliverException, deliverExternal, deliverNmi, recordFault } from "./fault.ts";
 import { I386GuestContext } from "./guest_context.ts";
 import { LinearAccess, type MemoryHost } from "./linear.ts";
 import { computeMode } from "./mode.ts";
 import type { Model } from "./model.ts";
+import { HookPoints } from "./hook_points.ts";
 import { disassembleAt, peekTranslate } from "./inspect.ts";
 import { readRegister, REGISTER_NAMES, writeRegister } from "./registers.ts";
 import { resetState } from "./reset.ts";
 import { loadState, saveState } from "./save.ts";
 import { startState } from "./start.ts";
+import { Slice } from "./slice.ts";
 import { CpuState, Layout, Seg } from "./state.ts";
 import { Tlb } from "./tlb.ts";
-
-/** Bits of `Layout.eflags` and `dr7` that make every instruction a boundary. */
-const ANY_BREAKPOINT = 0xff;
 
 /** One i386 processor. */
 export class I386Cpu implements Cpu, Context, MemoryHost {
@@ -64,9 +63,9 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   readonly #engine: Engine;
   readonly #interrupts: InterruptController | undefined;
   readonly #hooks: HookTable;
+  readonly #points: HookPoints;
   #retired = 0;
-  #limit = 0;
-  #held = 0;
+  readonly #slice: Slice;
   #stop = false;
   #running = false;
   #stepAll = false;
@@ -82,7 +81,9 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     this.engine = engine.name;
     this.#interrupts = board.interrupts;
     this.#hooks = board.hooks;
+    this.#points = new HookPoints(this, board.hooks);
     this.state = new CpuState(board.memory, board.stateAt);
+    this.#slice = new Slice(this.state);
     this.tlb = new Tlb(board.memory, board.workAt);
     this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this);
     this.#engine = engine.create(this);
@@ -135,33 +136,28 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   /** See {@linkcode Cpu.run}. */
   run(limit: number): CpuExit {
-    this.#limit = limit;
-    this.#held = 0;
+    this.#slice.begin(limit);
     this.#stop = false;
     this.#running = true;
-    this.state.set(Layout.count, limit);
     try {
       return this.#loop();
     } finally {
-      this.#release();
-      this.#retired += this.elapsed();
+      this.#retired += this.#slice.end();
       this.#running = false;
-      this.state.set(Layout.count, 0);
-      this.#limit = 0;
     }
   }
 
   #loop(): CpuExit {
     const s = this.state;
     for (;;) {
-      this.#release();
+      this.#slice.release();
       if (this.#shutdown) return "shutdown";
       if (s.get(Layout.count) <= 0) return "count";
       if (this.#stop) return "attention";
       if (this.#deliver()) continue;
       if (s.get(Layout.halted) !== 0) return "halted";
       if (this.#mustStep()) this.#step();
-      else this.#slice();
+      else this.#runEngine();
     }
   }
 
@@ -169,27 +165,23 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   #deliver(): boolean {
     const s = this.state;
     if (s.get(Layout.pendingDebug) !== 0 && s.get(Layout.noDebug) === 0) {
-      this.#tick();
+      this.#slice.tick();
       deliverDebug(this);
       return true;
     }
     if (s.get(Layout.shadow) !== 0) return false;
     if (s.get(Layout.nmiPending) !== 0 && s.get(Layout.nmiBlocked) === 0) {
-      this.#tick();
+      this.#slice.tick();
       deliverNmi(this);
       return true;
     }
     const pic = this.#interrupts;
     if (pic === undefined || (s.get(Layout.eflags) & Flag.if) === 0 || !pic.pending) return false;
-    this.#tick();
+    this.#slice.tick();
     const vector = pic.acknowledge();
     if (this.#hooks.hasInterrupt) this.#hooks.fireInterrupt(vector, "external");
     deliverExternal(this, vector);
     return true;
-  }
-
-  #tick(): void {
-    this.state.set(Layout.count, this.state.get(Layout.count) - 1);
   }
 
   #mustStep(): boolean {
@@ -197,7 +189,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     return this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & Flag.tf) !== 0;
   }
 
-  #slice(): void {
+  #runEngine(): void {
     if (this.#engine.run()) this.#deliverFault();
   }
 
@@ -220,11 +212,9 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     if (!this.#fireBefore()) return;
     s.set(Layout.shadow, 0);
     s.set(Layout.noDebug, 0);
-    const count = s.get(Layout.count);
-    this.#held += count - 1;
-    s.set(Layout.count, 1);
+    this.#slice.hold(1);
     const faulted = this.#engine.run();
-    this.#release();
+    this.#slice.release();
     if (faulted) {
       this.#deliverFault();
       return;
@@ -235,32 +225,17 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   /** Hooks before an instruction; false if one of them stopped the run or moved EIP. */
   #fireBefore(): boolean {
-    const h = this.#hooks;
-    if (!h.hasAnyCode) return true;
+    if (!this.#hooks.hasAnyCode) return true;
     const eip = this.state.get(Layout.eip);
-    const linear = this.pcLinear;
-    if (h.hasCode(linear)) h.fireCode(linear);
-    if (h.hasInstruction) {
-      const text = this.disassemble(linear, 1)[0];
-      const mnemonic = text.replace(/^((rep|repe|repne|repz|repnz|lock|a16|a32|o16|o32) )*/, "").split(" ")[0];
-      if (h.instructionHooked(mnemonic)) h.fireInstruction(mnemonic, linear);
-    }
+    this.#points.fire(this.pcLinear);
     return !this.#stop && this.state.get(Layout.eip) === eip;
   }
 
   /** Instruction breakpoints of the debug registers: a fault before the instruction. */
   #hitBreakpoint(): boolean {
-    const s = this.state, dr7 = s.get(Layout.dr7);
-    if ((dr7 & ANY_BREAKPOINT) === 0) return false;
-    const linear = this.pcLinear | 0;
-    let hits = 0;
-    for (let i = 0; i < 4; i++) {
-      if (((dr7 >>> (2 * i)) & 3) !== 0 && ((dr7 >>> (16 + 4 * i)) & 3) === 0 && s.get(Layout.dr + 4 * i) === linear) {
-        hits |= Dr6.b0 << i;
-      }
-    }
+    const s = this.state, hits = instructionHits(s, this.pcLinear);
     if (hits === 0) return false;
-    this.#tick();
+    this.#slice.tick();
     s.set(Layout.pendingDebug, hits);
     // An instruction breakpoint is a fault: the pushed image has RF set so that IRET gets past it.
     s.set(Layout.eflags, s.get(Layout.eflags) | Flag.rf);
@@ -270,19 +245,12 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   /** Ticks done since the slice began. */
   elapsed(): number {
-    return this.#limit - this.state.get(Layout.count) - this.#held;
+    return this.#slice.elapsed();
   }
 
   /** See {@linkcode Cpu.shorten}. */
   shorten(ticks: number): void {
-    if (!this.#running) return;
-    const limit = Math.min(this.#limit, Math.max(ticks, this.elapsed()));
-    let cut = this.#limit - limit;
-    this.#limit = limit;
-    const fromHeld = Math.min(cut, this.#held);
-    this.#held -= fromHeld;
-    cut -= fromHeld;
-    this.state.set(Layout.count, this.state.get(Layout.count) - cut);
+    if (this.#running) this.#slice.shorten(ticks);
   }
 
   /** See {@linkcode Cpu.interruptSlice}. */
@@ -293,16 +261,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   /** See {@linkcode Context.attention}: the engine finds its count used up, the rest is kept for later. */
   attention(): void {
-    const count = this.state.get(Layout.count);
-    if (count <= 0) return;
-    this.#held += count;
-    this.state.set(Layout.count, 0);
-  }
-
-  #release(): void {
-    if (this.#held === 0) return;
-    this.state.set(Layout.count, this.state.get(Layout.count) + this.#held);
-    this.#held = 0;
+    this.#slice.hold(0);
   }
 
   /** Requests a non-maskable interrupt. */
@@ -318,10 +277,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   /** See {@linkcode Context.raise}. */
   raise(vector: number, errorCode: number = -1): never {
-    const s = this.state;
-    s.set(Layout.faultVector, vector);
-    s.set(Layout.faultCode, errorCode);
-    s.set(Layout.faultHasCode, errorCode >= 0 ? 1 : 0);
+    recordFault(this.state, vector, errorCode);
     throw this.fault;
   }
 
@@ -357,13 +313,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   /** See {@linkcode Context.debugChanged}; also called when hooks change. */
   debugChanged(): void {
-    const dr7 = this.state.get(Layout.dr7);
-    let code = false, data = false;
-    for (let i = 0; i < 4; i++) {
-      if (((dr7 >>> (2 * i)) & 3) === 0) continue;
-      if (((dr7 >>> (16 + 4 * i)) & 3) === 0) code = true;
-      else data = true;
-    }
+    const { code, data } = armed(this.state);
     this.mem.watching = data;
     this.#stepAll = code || this.#hooks.hasAnyCode;
     this.flushTlb(true);
@@ -399,11 +349,6 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   /** This CPU as a hypervisor backend sees it. */
   get context(): GuestContext {
     return this.#context ??= new I386GuestContext(this);
-  }
-
-  /** Complete EFLAGS, u32. */
-  get eflags(): number {
-    return readEflags(this.state);
   }
 
   /** See {@linkcode Cpu.get}. */

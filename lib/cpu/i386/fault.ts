@@ -7,7 +7,7 @@
  */
 import { Dr6, Dr7, Vector } from "../../spec/i386_regs.ts";
 import type { Context } from "./context.ts";
-import { Layout } from "./state.ts";
+import { type CpuState, Layout } from "./state.ts";
 import { enterHandler, EventKind } from "./event.ts";
 
 /**
@@ -106,4 +106,11 @@ function combine(first: number, second: number): number {
   if (first === Vector.pf) return DOUBLE;
   if (((CONTRIBUTORY >>> first) & 1) !== 0) return second === Vector.pf ? SERIAL : DOUBLE;
   return SERIAL;
+}
+
+/** Notes a fault in the state for {@linkcode deliverException}; -1: no error code. */
+export function recordFault(s: CpuState, vector: number, errorCode: number): void {
+  s.set(Layout.faultVector, vector);
+  s.set(Layout.faultCode, errorCode);
+  s.set(Layout.faultHasCode, errorCode >= 0 ? 1 : 0);
 }

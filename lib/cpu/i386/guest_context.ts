@@ -8,7 +8,7 @@ import type { GuestContext, GuestFault } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { Vector } from "../../spec/i386_regs.ts";
 import type { I386Cpu } from "./cpu.ts";
-import { writeEflags } from "./flags.ts";
+import { readEflags, writeEflags } from "./flags.ts";
 import { peekTranslate } from "./inspect.ts";
 import { Layout } from "./state.ts";
 
@@ -41,7 +41,7 @@ export class I386GuestContext implements GuestContext {
 
   /** See {@linkcode GuestContext.eflags}. */
   get eflags(): number {
-    return this.#cpu.eflags >>> 0;
+    return readEflags(this.#cpu.state);
   }
   set eflags(value: number) {
     writeEflags(this.#cpu.state, value | 0);

@@ -55,3 +55,9 @@ export function disassembleAt(cpu: I386Cpu, linear: number, count: number): stri
   }
   return lines;
 }
+
+/** Mnemonic of the instruction at a linear address, prefixes left out. */
+export function mnemonicAt(cpu: I386Cpu, linear: number): string {
+  const text = disassembleAt(cpu, linear, 1)[0];
+  return text.replace(/^((rep|repe|repne|repz|repnz|lock|a16|a32|o16|o32) )*/, "").split(" ")[0];
+}

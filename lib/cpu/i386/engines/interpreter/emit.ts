@@ -12,6 +12,7 @@ import { FlagsKind, kindOf } from "../../flags.ts";
 import { Layout } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, Tree, ValueType } from "../../tree.ts";
 import { ConditionEmitter } from "./conditions.ts";
+import { MemoryEmitter } from "./memory_code.ts";
 import { LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
 import { Rec } from "./record.ts";
 
@@ -67,6 +68,7 @@ export class TreeEmitter {
   readonly #labels: Labels;
   readonly #state: number;
   readonly #conditions: ConditionEmitter;
+  readonly #memory: MemoryEmitter;
   #temps: { t: ValueType; local: number }[] = [];
   #opSize: 16 | 32 = 32;
   #addrSize: 16 | 32 = 32;
@@ -79,6 +81,7 @@ export class TreeEmitter {
     this.#labels = labels;
     this.#state = state;
     this.#conditions = new ConditionEmitter(f, locals, calls);
+    this.#memory = new MemoryEmitter(f, locals, calls, state);
   }
 
   /** Emits one case, ending with the step to the following record. */
@@ -142,13 +145,13 @@ export class TreeEmitter {
         break;
       case "load":
         this.#expr(s.addr);
-        this.#translate(s.w, Layout.tlbRead, this.#calls.load);
+        this.#memory.translate(s.w, Layout.tlbRead, this.#calls.load, this.#labels.fault);
         f.mem(LOADS[s.w], 0);
         f.set(this.#temps[s.id].local);
         break;
       case "loadForWrite":
         this.#expr(s.addr);
-        this.#translate(s.w, Layout.tlbWrite, this.#calls.place);
+        this.#memory.translate(s.w, Layout.tlbWrite, this.#calls.place, this.#labels.fault);
         f.tee(this.#l.place);
         f.mem(LOADS[s.w], 0);
         f.set(this.#temps[s.id].local);
@@ -162,7 +165,7 @@ export class TreeEmitter {
         f.num("i32.lt_u");
         f.if("unlikely");
         f.call(this.#calls.commit);
-        this.reloadCount();
+        this.#memory.reloadCount();
         f.end();
         break;
       case "store":
@@ -234,78 +237,13 @@ export class TreeEmitter {
     f.br(this.#labels.lookup);
   }
 
-  /** Reads the count back after TypeScript ran. */
-  reloadCount(): void {
-    this.#f.i32(0);
-    this.#f.mem("i32.load", this.#state + Layout.count);
-    this.#f.set(this.#l.count);
-  }
-
-  /** Linear address on the stack -> host address on the stack; leaves by the fault label. */
-  #translate(w: AccessWidth, table: number, slow: number): void {
-    const f = this.#f, l = this.#l;
-    this.#probe(w, table);
-    f.if("unlikely");
-    f.get(l.la);
-    f.i32(w >>> 3);
-    this.#context();
-    f.call(slow);
-    f.set(l.t);
-    this.reloadCount();
-    f.get(l.t);
-    f.i32(-1);
-    f.num("i32.eq");
-    f.brIf(this.#labels.fault, "unlikely");
-    f.end();
-    f.get(l.t);
-  }
-
-  #probe(w: AccessWidth, table: number): void {
-    const f = this.#f, l = this.#l;
-    f.tee(l.la);
-    f.i32(12);
-    f.num("i32.shr_u");
-    f.i32(2);
-    f.num("i32.shl");
-    f.i32(0);
-    f.mem("i32.load", this.#state + table);
-    f.num("i32.add");
-    f.mem("i32.load", 0);
-    f.get(l.la);
-    f.num("i32.xor");
-    f.tee(l.t);
-    f.i32((0x80000000 | ((w >>> 3) - 1)) | 0);
-    f.num("i32.and");
-  }
-
   #store(w: AccessWidth, addr: Expr, e: Expr): void {
-    const f = this.#f, l = this.#l;
-    const value = f.temp("i32");
+    const value = this.#f.temp("i32");
     this.#expr(e);
-    f.set(value);
+    this.#f.set(value);
     this.#expr(addr);
-    this.#probe(w, Layout.tlbWrite);
-    f.if("unlikely");
-    f.get(l.la);
-    f.i32(w >>> 3);
-    f.get(value);
-    this.#context();
-    f.call(this.#calls.store);
-    f.set(l.t);
-    this.reloadCount();
-    f.get(l.t);
-    f.brIf(this.#labels.fault, "unlikely");
-    f.else();
-    f.get(l.t);
-    f.get(value);
-    f.mem(STORES[w], 0);
-    f.end();
-    f.release("i32", value);
-  }
-
-  #context(): void {
-    const l = this.#l;
-    for (const local of [l.rec, l.count, l.kind, l.a, l.b, l.c]) this.#f.get(local);
+    this.#memory.store(w, value, this.#labels.fault);
+    this.#f.release("i32", value);
   }
 
   #flags(s: Stmt & { readonly s: "flags" }): void {

@@ -1,0 +1,43 @@
+/**
+ * Debug registers as the run loop reads them: which breakpoints are armed, and which one an instruction hits.
+ * Sources: SDM-3B 17.2.4, 17.2.5. Warm.
+ */
+import { Dr6 } from "../../spec/i386_regs.ts";
+import { type CpuState, Layout } from "./state.ts";
+
+/** Enable bits of all four breakpoints in DR7. */
+const ENABLED = 0xff;
+
+/** True if breakpoint `i` is enabled, locally or globally. */
+function isEnabled(dr7: number, i: number): boolean {
+  return ((dr7 >>> (2 * i)) & 3) !== 0;
+}
+
+/** Condition field of breakpoint `i`: 0 execution, 1 write, 2 I/O (with CR4.DE), 3 read or write. */
+function conditionOf(dr7: number, i: number): number {
+  return (dr7 >>> (16 + 4 * i)) & 3;
+}
+
+/** Which kinds of breakpoint are armed. */
+export function armed(s: CpuState): { readonly code: boolean; readonly data: boolean } {
+  const dr7 = s.get(Layout.dr7);
+  let code = false, data = false;
+  for (let i = 0; i < 4; i++) {
+    if (!isEnabled(dr7, i)) continue;
+    if (conditionOf(dr7, i) === 0) code = true;
+    else data = true;
+  }
+  return { code, data };
+}
+
+/** DR6 bits of the instruction breakpoints at a linear address, 0 for none. */
+export function instructionHits(s: CpuState, linear: number): number {
+  const dr7 = s.get(Layout.dr7);
+  if ((dr7 & ENABLED) === 0) return 0;
+  let hits = 0;
+  for (let i = 0; i < 4; i++) {
+    const matches = isEnabled(dr7, i) && conditionOf(dr7, i) === 0 && s.get(Layout.dr + 4 * i) === (linear | 0);
+    if (matches) hits |= Dr6.b0 << i;
+  }
+  return hits;
+}

@@ -1,0 +1,94 @@
+/**
+ * Emits memory accesses: the TLB inline, TypeScript for everything unusual. Cold code that makes hot code.
+ */
+import type { FunctionBody } from "../../../../wasm/body.ts";
+import { Layout } from "../../state.ts";
+import type { AccessWidth } from "../../tree.ts";
+import type { Calls, Locals } from "./emit.ts";
+import { STORES } from "./operators.ts";
+
+/** Emits accesses into one function body. */
+export class MemoryEmitter {
+  readonly #f: FunctionBody;
+  readonly #l: Locals;
+  readonly #calls: Calls;
+  readonly #state: number;
+
+  /** @param f The function. @param locals Its locals. @param calls Slow paths. @param state Address of the state block. */
+  constructor(f: FunctionBody, locals: Locals, calls: Calls, state: number) {
+    this.#f = f;
+    this.#l = locals;
+    this.#calls = calls;
+    this.#state = state;
+  }
+
+  /** Reads the count back after TypeScript ran. */
+  reloadCount(): void {
+    this.#f.i32(0);
+    this.#f.mem("i32.load", this.#state + Layout.count);
+    this.#f.set(this.#l.count);
+  }
+
+  /** Linear address on the stack -> host address on the stack; leaves by the fault label. */
+  translate(w: AccessWidth, table: number, slow: number, fault: number): void {
+    const f = this.#f, l = this.#l;
+    this.#probe(w, table);
+    f.if("unlikely");
+    f.get(l.la);
+    f.i32(w >>> 3);
+    this.#context();
+    f.call(slow);
+    f.set(l.t);
+    this.reloadCount();
+    f.get(l.t);
+    f.i32(-1);
+    f.num("i32.eq");
+    f.brIf(fault, "unlikely");
+    f.end();
+    f.get(l.t);
+  }
+
+  #probe(w: AccessWidth, table: number): void {
+    const f = this.#f, l = this.#l;
+    f.tee(l.la);
+    f.i32(12);
+    f.num("i32.shr_u");
+    f.i32(2);
+    f.num("i32.shl");
+    f.i32(0);
+    f.mem("i32.load", this.#state + table);
+    f.num("i32.add");
+    f.mem("i32.load", 0);
+    f.get(l.la);
+    f.num("i32.xor");
+    f.tee(l.t);
+    f.i32((0x80000000 | ((w >>> 3) - 1)) | 0);
+    f.num("i32.and");
+  }
+
+  /** Stores local `value` at the linear address on the stack; leaves by the fault label. */
+  store(w: AccessWidth, value: number, fault: number): void {
+    const f = this.#f, l = this.#l;
+    this.#probe(w, Layout.tlbWrite);
+    f.if("unlikely");
+    f.get(l.la);
+    f.i32(w >>> 3);
+    f.get(value);
+    this.#context();
+    f.call(this.#calls.store);
+    f.set(l.t);
+    this.reloadCount();
+    f.get(l.t);
+    f.brIf(fault, "unlikely");
+    f.else();
+    f.get(l.t);
+    f.get(value);
+    f.mem(STORES[w], 0);
+    f.end();
+  }
+
+  #context(): void {
+    const l = this.#l;
+    for (const local of [l.rec, l.count, l.kind, l.a, l.b, l.c]) this.#f.get(local);
+  }
+}

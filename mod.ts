@@ -25,8 +25,8 @@ export { DEFAULT_BUDGET, Machine, machine, type RunOptions } from "./lib/machine
 export { type CheckedConfig, type MachineConfig, MAX_CPUS } from "./lib/machine/config.ts";
 export { CpuView } from "./lib/machine/cpu_view.ts";
 export { MemoryView } from "./lib/machine/memory_view.ts";
-export { SerialConsole } from "./lib/machine/console.ts";
-export type { ByteSink } from "./lib/machine/console.ts";
+export { SerialConsole } from "./lib/machine/serial_console.ts";
+export type { ByteSink } from "./lib/machine/serial_console.ts";
 export { any, type Condition, reached, type Until } from "./lib/machine/until.ts";
 export type { RunAsyncOptions, RunProgress } from "./lib/machine/run_async.ts";
 export type { StopDraft } from "./lib/machine/run_loop.ts";

@@ -38,7 +38,7 @@ export interface MemoryEvent extends HookEvent {
   readonly linear: number;
   /** Bytes of the access: 1, 2, 4 or more for wide operands; 0 for `execute`. */
   readonly size: number;
-  /** Value read or about to be written, u32 (low 32 bits of wider operands); 0 for `execute`. */
+  /** Value read or written, u32 (low 32 bits of wider operands); 0 for `execute`. */
   readonly value: number;
 }
 

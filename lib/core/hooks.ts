@@ -116,7 +116,7 @@ export class HookTable {
 
   /**
    * Accesses to a range of linear addresses. `read`: after the value was read, before the instruction commits; `write`:
-   * before the bytes change, after the checks that can fault; `execute`: before an instruction that begins in the range
+   * after the bytes were written, before the instruction commits; `execute`: before an instruction that begins in the range
    * (same as {@linkcode HookTable.onCode}). Page walks, DMA and `peek` are not accesses. May change: memory outside the
    * access. `stop` ends the run after the instruction.
    * @returns Removes the hook.
@@ -193,9 +193,9 @@ export class HookTable {
     return this.#code.hitsPage(page);
   }
 
-  /** Is there any code hook at all? */
+  /** Is there any hook that fires before instructions: code, instruction or block? */
   get hasAnyCode(): boolean {
-    return !this.#code.empty;
+    return !this.#code.empty || this.#instructions.length !== 0 || this.#blocks.length !== 0;
   }
 
   /** Does a code hook cover all addresses? */

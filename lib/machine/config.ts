@@ -6,7 +6,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Device } from "../core/device.ts";
 import type { CpuFactory } from "../memory/board.ts";
 import type { Region } from "../memory/region.ts";
-import type { SerialConsole } from "./console.ts";
+import type { SerialConsole } from "./serial_console.ts";
 import type { Hypervisor, Platform } from "./platform.ts";
 
 /** A machine, as values; all keys but `cpu` may be left out. */

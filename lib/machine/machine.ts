@@ -16,7 +16,7 @@ import type { Region } from "../memory/region.ts";
 import { cpuBus, type MachineParts } from "./board.ts";
 import { connect } from "./connect.ts";
 import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
-import type { SerialConsole } from "./console.ts";
+import type { SerialConsole } from "./serial_console.ts";
 import { CpuView } from "./cpu_view.ts";
 import type { Hypervisor } from "./platform.ts";
 import { Images } from "./images.ts";

@@ -14,7 +14,7 @@ import { ram, type Region } from "../memory/region.ts";
 import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
 import { checkKeys, integer } from "./config.ts";
-import { SerialConsole } from "./console.ts";
+import { SerialConsole } from "./serial_console.ts";
 import { biosRegions } from "./loader/raw.ts";
 import { type Machine, machine } from "./machine.ts";
 import { paravirt, type ParavirtHypervisor, type ParavirtOptions } from "./paravirt.ts";

@@ -1,7 +1,7 @@
 import { expect, ExpectationError } from "../../../lib/script/expect.ts";
 import { inject, type Injectable } from "../../../lib/script/inject.ts";
 import { scenario } from "../../../lib/script/scenario.ts";
-import { SerialConsole } from "../../../lib/machine/console.ts";
+import { SerialConsole } from "../../../lib/machine/serial_console.ts";
 import { type Machine, machine } from "../../../lib/machine/machine.ts";
 import { ram } from "../../../lib/memory/region.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../../scripts/deps/std.ts";

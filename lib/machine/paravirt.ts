@@ -3,8 +3,8 @@
  * interrupt line 0, watches the ROM's plain code through a code hook, and makes calls on behalf of scripts.
  *
  * An injected call is made as the guest would make it, at an instruction boundary: general registers, flags and the words
- * below the stack pointer are saved before and restored after. A trapped slot is answered at once; plain code runs in
- * the guest with interrupts off and returns to a trap in the ROM. What the call did otherwise (control registers,
+ * below the stack pointer are saved before and restored after. A slot that only traps is answered at once; code runs in
+ * the guest with interrupts off, observed like any call, and returns to a trap in the ROM. What the call did otherwise (control registers,
  * memory, the interrupt flag of the interrupt calls) stays. Warm.
  *
  * Not emulated: a second CPU in an injected call; injection while the guest is not in ring 0 or has not called Init yet,
@@ -59,6 +59,8 @@ export class ParavirtHypervisor implements Hypervisor {
   readonly #dispatch: Paravirt;
   #host: HypervisorHost | undefined;
   #current = 0;
+  /** While a call is injected: why it would have killed the guest, or empty. */
+  #refused: string | undefined;
 
   /** Builds the ROM. @throws {ConfigError} paravirt-place, rom-slot, rom-size */
   constructor(options: ParavirtOptions) {
@@ -122,8 +124,12 @@ export class ParavirtHypervisor implements Hypervisor {
     const saved = saveRegisters(guest);
     const halted = guest.halted;
     try {
-      const answer = slot.trap || this.#dispatch.overrides(plan.no) ? this.#answer(guest, plan, args) : "native";
-      if (answer !== "native") return answer;
+      const code = slot.lines.length > (slot.trap ? 2 : 0) && !NEVER_BACK.includes(plan.name);
+      const runs = code && this.#dispatch.base >= 0 && guest.cpl === 0;
+      if (!runs && (slot.trap || this.#dispatch.overrides(plan.no))) {
+        const answer = this.#answer(guest, plan, args);
+        if (answer !== "native") return answer;
+      }
       return this.#runCode(guest, cpus[0] as Cpu, plan, args);
     } finally {
       const mask = INTERRUPT_CALLS.includes(plan.name) ? Flag.if : 0;
@@ -180,7 +186,10 @@ export class ParavirtHypervisor implements Hypervisor {
       },
       trace: (text: string): void => host.trace("hypercall", text),
       stop: (name: string): void => host.hooks.stopRequested(name),
-      kill: (call: string, code: KillCode, eip: number): void => host.kill(call, code, eip),
+      kill: (call: string, code: KillCode, eip: number): void => {
+        if (this.#refused === undefined) host.kill(call, code, eip);
+        else this.#refused = code;
+      },
       watch: (at, size, fn) =>
         host.hooks.onCode({ at: at >>> 0, size }, (event) => {
           fn(host.context(this.#current), event.linear, (name) => event.stop(name));
@@ -195,9 +204,7 @@ export class ParavirtHypervisor implements Hypervisor {
       return [a.name, a.places.length > 1 ? BigInt(value) : Number(BigInt.asUintN(32, BigInt(value)))];
     }));
     const answer = this.#dispatch.answer(guest, plan, full);
-    if (typeof answer === "object") {
-      throw new ConfigError("inject-kill", `The injected ${plan.name} would have killed the guest: ${answer.kill}`);
-    }
+    if (typeof answer === "object") throw killed(plan, answer.kill);
     if (answer === "native" || answer === undefined) return answer;
     writeResult(guest, plan, answer); // registers hold it as its kind; they are restored later
     return readResult(guest, plan);
@@ -217,12 +224,13 @@ export class ParavirtHypervisor implements Hypervisor {
     if (!guest.peek(bottom, below)) throw state(plan, "the guest's stack is not mapped");
     const host = this.#attached();
     let back = false;
+    this.#refused = "";
     this.#dispatch.onInjectedReturn(() => {
       back = true;
       cpu.interruptSlice();
     });
     try {
-      this.#enterCode(guest, plan, args, base + slot.at + (slot.trap ? 3 : 0), base + this.rom.returnAt);
+      this.#enterCode(guest, plan, args, base + slot.at, base + this.rom.returnAt);
       let ran = 0;
       while (!back && ran < INJECT_BUDGET) {
         const before = cpu.instructions;
@@ -231,9 +239,11 @@ export class ParavirtHypervisor implements Hypervisor {
         if (exit === "halted" || exit === "shutdown") break;
       }
       host.clock.advance(ran);
+      if (this.#refused !== "") throw killed(plan, this.#refused);
       if (!back) throw state(plan, "it faulted, halted or did not come back; the guest's state is lost");
       return readResult(guest, plan);
     } finally {
+      this.#refused = undefined;
       this.#dispatch.onInjectedReturn(undefined);
       guest.poke(bottom, below);
     }
@@ -278,6 +288,10 @@ function restoreRegisters(guest: GuestContext, saved: SavedRegisters, kept: numb
   saved.general.forEach((value, n) => guest.setReg(n, value));
   guest.eip = saved.eip;
   guest.eflags = (saved.eflags & ~kept) | (guest.eflags & kept);
+}
+
+function killed(plan: CallPlan, code: string): ConfigError {
+  return new ConfigError("inject-kill", `The injected ${plan.name} would have killed the guest: ${code}`);
 }
 
 function state(plan: CallPlan, why: string): ConfigError {

@@ -1,12 +1,13 @@
 /**
  * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
- * `--only PATTERN` (of mnemonics), `--most N` failures. Exit code 1 with the shortest failing
+ * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder. Exit code 1 with the shortest failing
  * case of each kind; where there is no 32-bit compiler the run says so by name and judges nothing.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { reference } from "../../lib/cpu/i386/engines/reference.ts";
 import { campaign, type Failure } from "./campaign.ts";
 import { CODE_AT } from "./case.ts";
+import { compareLengths } from "./decode_length.ts";
 import type { Group } from "./generate.ts";
 import { Native, whyNoNative } from "./native.ts";
 import { Ours } from "./ours.ts";
@@ -26,6 +27,17 @@ function disassembly(ours: Ours, failure: Failure): string[] {
   } catch (error) {
     return [`(no disassembly: ${error})`];
   }
+}
+
+/** Instruction lengths against an independent decoder. */
+function lengths(): number {
+  const { strings, instructions, wrong } = compareLengths(
+    Number(option("lengths", "1000000")),
+    Number(option("seed", "1")),
+  );
+  for (const line of wrong.slice(0, 20)) console.log(line);
+  console.log(`${strings} byte strings, ${instructions} instructions, ${wrong.length} lengths differ`);
+  return wrong.length === 0 ? 0 : 1;
 }
 
 async function main(): Promise<number> {
@@ -66,4 +78,4 @@ async function main(): Promise<number> {
   return 1;
 }
 
-Deno.exit(await main());
+Deno.exit(Math.max(lengths(), await main()));

@@ -1,20 +1,15 @@
 /**
- * The small parts of a PC board: CMOS memory with clock, A20 and reset switches, a keyboard controller without keyboard,
- * the power-off port, diagnostic port 0x80, and the text display's address registers. Sources: AT-TECHREF, MC146818A. Cold.
+ * The small parts of a PC board: A20 and reset switches, a keyboard controller without keyboard, the power-off port,
+ * diagnostic port 0x80, and the text display's address registers. Sources: AT-TECHREF. Cold.
  *
- * Not emulated: alarm and periodic interrupts of the clock, keys, mouse, graphics modes.
+ * Not emulated: keys, mouse, graphics modes.
  */
 import type { FieldValue, Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
 
-/** 2000-01-01 00:00:00 UTC: when every machine is switched on unless told otherwise. Milliseconds. */
-export const POWER_ON: number = 946_684_800_000;
-
 /** Saved registers. */
 interface State {
-  cmos: Uint8Array;
-  index: number;
   crtc: Uint8Array;
   crtcIndex: number;
   /** Waiting bytes of the keyboard controller. */
@@ -30,16 +25,8 @@ interface State {
 export class SystemPorts implements Device {
   /** Name of the component. */
   readonly name: string = "board";
-  readonly #memoryBytes: number;
-  readonly #powerOn: number;
   #s: State = fresh();
   #host: DeviceHost | undefined;
-
-  /** For a machine with this much RAM, switched on at a time in milliseconds since 1970. */
-  constructor(memoryBytes: number, powerOn: number = POWER_ON) {
-    this.#memoryBytes = memoryBytes;
-    this.#powerOn = powerOn;
-  }
 
   /** Claims the ports. */
   attach(host: DeviceHost): void {
@@ -48,8 +35,6 @@ export class SystemPorts implements Device {
     const one = (port: number, read: () => number, write: (value: number) => void): void => {
       ports.map(port, 1, this.name, { read, write: (_port, value) => write(value) });
     };
-    one(0x70, () => 0xff, (v) => this.#s.index = v & 0x7f);
-    one(0x71, () => this.#cmos(), (v) => this.#s.cmos[this.#s.index] = v);
     one(0x80, () => this.#s.diagnostic, (v) => this.#s.diagnostic = v);
     one(0xed, () => 0xff, () => {});
     one(0x92, () => this.#s.a20 ? 2 : 0, (v) => {
@@ -77,21 +62,14 @@ export class SystemPorts implements Device {
   /** Power-on state. */
   reset(): void {
     this.#s = fresh();
-    const kib = Math.floor(this.#memoryBytes / 1024);
-    const high = Math.max(0, Math.min(0xffff, kib - 1024));
-    const blocks = Math.max(0, Math.min(0xffff, Math.floor((kib - 16 * 1024) / 64)));
-    const { cmos } = this.#s;
-    [cmos[0x15], cmos[0x16], cmos[0x17], cmos[0x18]] = [640 & 0xff, 640 >>> 8, high & 0xff, high >>> 8];
-    [cmos[0x30], cmos[0x31], cmos[0x34], cmos[0x35]] = [high & 0xff, high >>> 8, blocks & 0xff, blocks >>> 8];
-    [cmos[0x0a], cmos[0x0b], cmos[0x14]] = [0x26, 0x02, 0x06];
   }
 
   /** Complete state. */
   save(): Section {
-    const { cmos, crtc, answers, ...rest } = this.#s;
+    const { crtc, answers, ...rest } = this.#s;
     const fields: { [name: string]: FieldValue } = {
       ...rest,
-      cmos: cmos.slice(),
+
       crtc: crtc.slice(),
       answers: [...answers],
     };
@@ -104,28 +82,12 @@ export class SystemPorts implements Device {
       throw new ConfigError("snapshot-version", `Section board has version ${section.version}, not 1`);
     }
     const f = section.fields as unknown as State;
-    this.#s = { ...f, cmos: f.cmos.slice(), crtc: f.crtc.slice(), answers: [...f.answers] };
+    this.#s = { ...f, crtc: f.crtc.slice(), answers: [...f.answers] };
   }
 
   #setA20(on: boolean): void {
     this.#s.a20 = on;
     this.#host?.setA20(on);
-  }
-
-  #cmos(): number {
-    const { index, cmos } = this.#s;
-    const { clock } = this.#host ?? {};
-    if (clock === undefined || index > 0x32) return cmos[index];
-    const milliseconds = Math.floor(clock.now / clock.hz * 1000);
-    const [, year, month, day, hour, minute, second] = /(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)/.exec(
-      isoTime(this.#powerOn + milliseconds),
-    ) ?? [];
-    const date: Readonly<Record<number, string>> = { 0: second, 2: minute, 4: hour, 7: day, 8: month };
-    const text = index === 9 ? year.slice(2) : index === 0x32 ? year.slice(0, 2) : date[index];
-    if (text !== undefined) return (cmos[0x0b] & 4) !== 0 ? parseInt(text, 10) : parseInt(text, 16);
-    // Update in progress during the last two milliseconds of each second.
-    if (index === 0x0a) return (cmos[0x0a] & 0x7f) | (milliseconds % 1000 >= 998 ? 0x80 : 0);
-    return index === 0x0c ? 0 : index === 0x0d ? 0x80 : cmos[index];
   }
 
   #keyboardCommand(value: number): void {
@@ -153,26 +115,6 @@ export class SystemPorts implements Device {
 }
 
 function fresh(): State {
-  const [cmos, crtc] = [new Uint8Array(128), new Uint8Array(32)];
-  return { cmos, crtc, index: 0, crtcIndex: 0, answers: [], command: 0, mode: 0x05, a20: true, diagnostic: 0 };
-}
-
-/** ISO 8601 text of a time without asking the host's calendar: days to civil date in the proleptic Gregorian calendar. */
-function isoTime(milliseconds: number): string {
-  const seconds = Math.floor(milliseconds / 1000);
-  const days = Math.floor(seconds / 86400) + 719468;
-  const era = Math.floor(days / 146097);
-  const ofEra = days - era * 146097;
-  const year = Math.floor(
-    (ofEra - Math.floor(ofEra / 1460) + Math.floor(ofEra / 36524) - Math.floor(ofEra / 146096)) / 365,
-  );
-  const ofYear = ofEra - (365 * year + Math.floor(year / 4) - Math.floor(year / 100));
-  const shifted = Math.floor((5 * ofYear + 2) / 153);
-  const day = ofYear - Math.floor((153 * shifted + 2) / 5) + 1;
-  const month = shifted < 10 ? shifted + 3 : shifted - 9;
-  const civil = year + era * 400 + (month <= 2 ? 1 : 0);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const rest = seconds - Math.floor(seconds / 86400) * 86400;
-  const time = [Math.floor(rest / 3600), Math.floor(rest / 60) % 60, rest % 60].map(two).join(":");
-  return `${String(civil).padStart(4, "0")}-${two(month)}-${two(day)}T${time}`;
+  const crtc = new Uint8Array(32);
+  return { crtc, crtcIndex: 0, answers: [], command: 0, mode: 0x05, a20: true, diagnostic: 0 };
 }

@@ -291,7 +291,7 @@ export class Machine implements LoadTarget {
   }
 
   /**
-   * Goes to a snapshot of this machine, or of one described alike. Hooks and trace stay.
+   * Goes to a snapshot of this machine, or of one described alike. Hooks, trace and what the serial console has seen stay.
    * @throws {ConfigError} snapshot-mismatch, snapshot-version
    */
   restore(snapshot: Snapshot): void {

@@ -6,10 +6,11 @@
 import { MiB } from "../base/bits.ts";
 import { i386, type I386Options } from "../cpu/i386/factory.ts";
 import type { Device } from "../core/device.ts";
-import { InterruptControllers } from "../device/interrupt_controller.ts";
-import { IntervalTimer } from "../device/interval_timer.ts";
-import { SerialPort } from "../device/serial_port.ts";
+import { pic8259 } from "../device/pic8259.ts";
+import { pit8254 } from "../device/pit8254.ts";
+import { rtcMc146818 } from "../device/rtc_mc146818.ts";
 import { SystemPorts } from "../device/system_ports.ts";
+import { uart16550 } from "../device/uart16550.ts";
 import { ram, type Region } from "../memory/region.ts";
 import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
@@ -35,8 +36,8 @@ export interface PcOptions extends I386Options {
   readonly bios?: Uint8Array;
   /** More devices. */
   readonly devices?: readonly Device[];
-  /** Time at power-on in milliseconds since 1970; default 2000-01-01. */
-  readonly powerOn?: number;
+  /** Date at power-on, `YYYY-MM-DDThh:mm:ss`; default `2000-01-01T00:00:00`. */
+  readonly date?: string;
   /** Ticks per virtual second; default 100 000 000. */
   readonly hz?: number;
   /** Seed; default 1. */
@@ -70,7 +71,7 @@ export type VmiPcMachine = PcMachine & {
 };
 
 const CPU_KEYS = ["model", "engine"];
-const PC_KEYS = ["memory", "bios", "devices", "powerOn", "hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS];
+const PC_KEYS = ["memory", "bios", "devices", "date", "hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS];
 
 /** An i386 and RAM, nothing else. @throws {ConfigError} config-key, config-value */
 export function tiny(options: TinyOptions = {}): Machine {
@@ -101,12 +102,18 @@ export function vmiPc(options: VmiPcOptions = {}): VmiPcMachine {
 function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined): PcMachine {
   const size = integer("memory", options.memory, 64 * MiB, 2 * MiB, 2 ** 31 - 64 * MiB);
   const serial = new SerialConsole();
-  const controllers = new InterruptControllers();
+  const controllers = pic8259();
+  const uart = uart16550({ onByte: (byte) => serial.put(byte) });
+  serial.connect((byte) => {
+    uart.feed(Uint8Array.of(byte));
+    return true;
+  });
   const devices = [
     controllers,
-    new IntervalTimer(),
-    new SerialPort("uart0", 0x3f8, 4, serial),
-    new SystemPorts(size, options.powerOn),
+    pit8254(),
+    uart,
+    rtcMc146818({ memory: size, ...(options.date === undefined ? {} : { start: options.date }) }),
+    new SystemPorts(),
     ...(options.devices ?? []),
   ];
   const { hz, seed, trace, onReset, stopOnFault } = options;

@@ -26,3 +26,14 @@ Deno.test("oracle: every SIMD function is judged", () => {
   const judged = new Set(oracleRows("simd").map((row) => row.sem));
   assertEquals(Object.keys(SIMD_FNS).filter((sem) => !judged.has(sem)), []);
 });
+
+Deno.test({
+  name: `oracle: a wrong instruction is noticed${because}`,
+  ignore: reason !== undefined,
+  fn: async () => {
+    await using native = await Native.start();
+    const wrong = new Direct({ ...SIMD_FNS, "addps": SIMD_FNS["subps"] });
+    const { failures } = await campaign(native, wrong, { cases: 200, seed: 3, only: /^addps$/, single: true });
+    assertEquals(failures.length > 20, true);
+  },
+});

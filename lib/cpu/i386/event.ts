@@ -106,7 +106,7 @@ function enterProtected(
   gate.high = c.mem.sysRead32((at + 4) | 0);
   const type = systemType(gate.high);
   const isTask = type === SystemType.taskGate;
-  if (!isTask && (type & 6) !== 6) c.raise(Vector.gp, idtCode);
+  if (type < 0 || (!isTask && (type & 6) !== 6)) c.raise(Vector.gp, idtCode);
   if (kind === EventKind.software && privilege(gate.high) < s.get(Layout.cpl)) c.raise(Vector.gp, idtCode);
   if ((gate.high & Desc.present) === 0) c.raise(Vector.np, idtCode);
   if (isTask) enterTask(c, gate.low >>> 16, errorCode, returnEip, flags, ext);

@@ -24,6 +24,7 @@ import {
 import { readEflags, writeEflags } from "./flags.ts";
 import { checkSegment, inCode, SegReg, setCache, setCode, setNull, setV86 } from "./segment.ts";
 import { Layout, Seg } from "./state.ts";
+import { writeCr3 } from "./system/control_registers.ts";
 import { isTss32 } from "./tss.ts";
 
 /** What causes the switch. */
@@ -37,6 +38,10 @@ export const TaskSource = {
 } as const;
 
 const BUSY = 0x200;
+/** Bits of EFLAGS that exist. */
+const FLAGS = 0x3f7fd7;
+/** L0-L3 and LE of DR7: local to a task. */
+const LOCAL_DEBUG = 0x155;
 /** Bytes a TSS must have at least. */
 const SIZE32 = 0x67, SIZE16 = 0x2b;
 
@@ -80,6 +85,7 @@ export function taskSwitch(
   const oldSelector = s.seg(SegReg.tr, Seg.selector) & 0xffff;
   probeOld(c);
   if (source === TaskSource.nested) c.mem.probeWrite(base, 2, false);
+  if (source !== TaskSource.return) c.mem.probeWrite((target.at + 4) | 0, 4, false);
   // Commit point: from here on the fault, if any, belongs to the new task.
   if (source !== TaskSource.nested) clearBusy(c, oldSelector);
   saveTask(c, returnEip, source === TaskSource.return ? flags & ~Flag.nt : flags);
@@ -178,24 +184,27 @@ function clearBusy(c: Context, selector: number): void {
 function enterTask(c: Context, t: Incoming, is32: boolean, nested: boolean, ext: number): void {
   const s = c.state;
   if (is32 && (s.get(Layout.cr0) & Cr0.pg) !== 0) {
-    s.set(Layout.cr3, t.cr3);
-    c.flushTlb(false);
+    writeCr3(c, t.cr3);
   }
   for (let n = 0; n < 8; n++) s.setReg32(n, t.regs[n]);
-  const flags = (is32 ? t.eflags : t.eflags & 0xffff) | (nested ? Flag.nt : 0) | 2;
+  const flags = (t.eflags & (is32 ? FLAGS : FLAGS & 0xffff)) | (nested ? Flag.nt : 0) | 2;
   writeEflags(s, flags);
   c.nextEip = t.eip >>> 0;
   s.set(Layout.eip, t.eip);
-  s.set(Layout.dr7, s.get(Layout.dr7) & ~0x55);
-  c.debugChanged();
+  if ((s.get(Layout.dr7) & LOCAL_DEBUG) !== 0) {
+    s.set(Layout.dr7, s.get(Layout.dr7) & ~LOCAL_DEBUG);
+    c.debugChanged();
+  }
   for (let n = 0; n < 6; n++) setNull(s, n, t.segs[n]);
   setNull(s, SegReg.ldtr, t.ldt);
   if ((flags & Flag.vm) !== 0) {
     s.set(Layout.cpl, 3);
     for (let n = 0; n < 6; n++) setV86(s, n, t.segs[n]);
+    c.modeChanged();
     loadLdt(c, t.ldt, ext);
   } else {
     s.set(Layout.cpl, t.segs[SegReg.cs] & 3);
+    c.modeChanged(); // a fault below is delivered at the new level
     loadLdt(c, t.ldt, ext);
     loadCode(c, t.segs[SegReg.cs], ext);
     loadStack(c, t.segs[SegReg.ss], ext);

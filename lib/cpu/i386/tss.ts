@@ -44,7 +44,7 @@ export function innerStack(c: Context, level: number, ext: number, out: InnerSta
   const trCode = (s.seg(SegReg.tr, Seg.selector) & 0xfffc) | ext;
   if (isTss32(s.seg(SegReg.tr, Seg.access))) {
     const at = level * 8 + 4;
-    if (at + 7 > limit) c.raise(Vector.ts, trCode);
+    if (at + 5 > limit) c.raise(Vector.ts, trCode);
     out.esp = c.mem.sysRead32((base + at) | 0);
     out.selector = c.mem.sysRead16((base + at + 4) | 0);
   } else {

@@ -11,7 +11,7 @@ const DR6_ONES = 0xffff0ff0 | 0;
 const DR6_BITS = 0xe00f;
 /** DR7: bit 10 reads as one. */
 const DR7_ONE = 0x400;
-const DR7_BITS = 0xffff2fff | 0;
+const DR7_BITS = 0xffff23ff | 0;
 
 /** Field of a debug register; 4 and 5 are aliases unless CR4.DE. */
 function registerOf(c: Context, n: number): number {

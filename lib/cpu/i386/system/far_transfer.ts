@@ -58,11 +58,12 @@ function farReal(c: Context, op: Op, selector: number, offset: number, isCall: b
   c.modeChanged();
 }
 
-/** Pushes CS and the return EIP on the current stack. */
-function pushReturn(c: Context, bytes: number): void {
+/** Pushes CS and the return EIP on the current stack; `d` is marked accessed once nothing else can fault. */
+function pushReturn(c: Context, bytes: number, d?: Descriptor): void {
   const s = c.state;
   frame.useCurrent(c, 0);
   frame.reserve(c, 2, bytes);
+  if (d !== undefined) touch(c, d);
   frame.push(c, bytes, s.seg(SegReg.cs, Seg.selector));
   frame.push(c, bytes, c.nextEip);
   s.setReg32(4, frame.esp);
@@ -75,8 +76,8 @@ function farProtected(c: Context, op: Op, selector: number, offset: number, isCa
   if (isCode(target.high)) {
     checkDirectCode(c, selector, target);
     if ((offset >>> 0) > descriptorLimit(target.low, target.high)) c.raise(Vector.gp, 0);
-    if (isCall) pushReturn(c, op.opSize >>> 3);
-    touch(c, target);
+    if (isCall) pushReturn(c, op.opSize >>> 3, target);
+    else touch(c, target);
     setCode(c.state, selector, target, cpl);
     c.nextEip = offset >>> 0;
     c.modeChanged();
@@ -123,8 +124,8 @@ function throughGate(c: Context, bytes: 2 | 4, isCall: boolean): void {
   if (isCall && !conforming && privilege(code.high) < cpl) {
     gateInward(c, bytes, privilege(code.high));
   } else {
-    if (isCall) pushReturn(c, bytes);
-    touch(c, code);
+    if (isCall) pushReturn(c, bytes, code);
+    else touch(c, code);
     setCode(s, selector, code, cpl);
   }
   c.nextEip = offset >>> 0;
@@ -162,24 +163,30 @@ function retFar(c: Context, op: Op): void {
     else setReal(s, SegReg.cs, selector);
   } else {
     checkReturnCode(c, selector, code);
-    if ((offset >>> 0) > descriptorLimit(code.low, code.high)) c.raise(Vector.gp, 0);
     const rpl = selector & 3;
     if (rpl === s.get(Layout.cpl)) {
+      checkOffset(c, offset);
       touch(c, code);
       adjust(c, s.reg32(4), 2 * bytes + extra);
       setCode(s, selector, code, rpl);
     } else {
-      retOutward(c, size, selector, extra);
+      retOutward(c, size, selector, offset, extra);
     }
   }
   c.nextEip = offset >>> 0;
   c.modeChanged();
 }
 
-function retOutward(c: Context, size: 16 | 32, selector: number, extra: number): void {
+/** #GP(0) unless a return offset lies in the code segment. */
+function checkOffset(c: Context, offset: number): void {
+  if ((offset >>> 0) > descriptorLimit(code.low, code.high)) c.raise(Vector.gp, 0);
+}
+
+function retOutward(c: Context, size: 16 | 32, selector: number, offset: number, extra: number): void {
   const s = c.state, bytes = size >>> 3, rpl = selector & 3;
   const esp = stackValue(c, size, 2 * bytes + extra), ss = stackValue(c, size, 3 * bytes + extra) & 0xffff;
   checkReturnStack(c, ss, rpl, stack);
+  checkOffset(c, offset);
   touch(c, code);
   touch(c, stack);
   setCode(s, selector, code, rpl);

@@ -17,10 +17,13 @@ export function checkV86(c: Context): void {
   if (c.state.isV86 && iopl(c) !== 3) c.raise(Vector.gp, 0);
 }
 
-/** Bits POPF and IRET may change at any privilege. */
-export const FREE_FLAGS: number = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.df | Flag.of |
-  Flag.nt |
-  Flag.ac | Flag.id;
+const ALWAYS_FREE = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.df | Flag.of | Flag.nt;
+
+/** Bits POPF and IRET may change at any privilege. AC came with the 486, ID with CPUID: programs probe them. */
+export function freeFlags(c: Context): number {
+  const { features } = c.model;
+  return ALWAYS_FREE | (features.has("486") ? Flag.ac : 0) | (features.has("cpuid") ? Flag.id : 0);
+}
 
 function pushf(c: Context, op: Op): void {
   checkV86(c);
@@ -32,7 +35,7 @@ function popf(c: Context, op: Op): void {
   checkV86(c);
   const s = c.state, cpl = s.get(Layout.cpl);
   const value = popValue(c, op.opSize);
-  let mask = FREE_FLAGS;
+  let mask = freeFlags(c);
   if (!s.isProtected || cpl === 0) mask |= Flag.iopl;
   if (!s.isProtected || cpl <= iopl(c)) mask |= Flag.if;
   if (op.opSize === 16) mask &= 0xffff;

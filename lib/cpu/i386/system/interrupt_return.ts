@@ -1,6 +1,8 @@
 /**
  * IRET in every mode: real, virtual-8086, to the same level, outward, into virtual-8086, and back from a nested task.
  * All is checked before anything changes. Sources: SDM-2A IRET, SDM-3A 6.12.1, 20.2.3. Warm.
+ *
+ * Not emulated: VME and PVI (CR4 refuses them), so VIF and VIP stay clear.
  */
 import { Flag, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
@@ -10,7 +12,7 @@ import { dropInnerSegments, inCode, SegReg, setCache, setCode, setReal, setV86 }
 import { Layout } from "../state.ts";
 import { returnFromTask } from "../task_switch.ts";
 import { checkReturnCode, checkReturnStack } from "./far_checks.ts";
-import { checkV86, FREE_FLAGS, iopl } from "./flags_io.ts";
+import { checkV86, freeFlags, iopl } from "./flags_io.ts";
 import { moveStack, stackValue } from "./stack.ts";
 
 const code: Descriptor = new Descriptor();
@@ -67,9 +69,9 @@ function limitOf(d: Descriptor): number {
 }
 
 function returnMask(c: Context, size: 16 | 32, cpl: number): number {
-  let mask = FREE_FLAGS | Flag.rf;
+  let mask = freeFlags(c) | Flag.rf;
   if (cpl <= iopl(c)) mask |= Flag.if;
-  if (cpl === 0) mask |= Flag.iopl | Flag.vif | Flag.vip;
+  if (cpl === 0) mask |= Flag.iopl;
   return size === 16 ? mask & 0xffff : mask;
 }
 
@@ -87,7 +89,7 @@ function iretReal(c: Context, size: 16 | 32): void {
     flags = stackValue(c, size, 2 * step);
   if (!inCode(s, size === 32 ? eip : eip & 0xffff)) c.raise(Vector.gp, 0);
   moveStack(c, 3 * step);
-  let mask = FREE_FLAGS | Flag.if | Flag.rf;
+  let mask = freeFlags(c) | Flag.if | Flag.rf;
   if (s.isV86) setV86(s, SegReg.cs, selector);
   else {
     setReal(s, SegReg.cs, selector);
@@ -103,7 +105,7 @@ function iretToV86(c: Context, eip: number, selector: number, flags: number): vo
   const esp = stackValue(c, 32, 12);
   const selectors = [16, 20, 24, 28, 32].map((at) => stackValue(c, 32, at) & 0xffff);
   if ((eip >>> 0) > 0xffff) c.raise(Vector.gp, 0);
-  const mask = FREE_FLAGS | Flag.rf | Flag.if | Flag.iopl | Flag.vm | Flag.vif | Flag.vip;
+  const mask = freeFlags(c) | Flag.rf | Flag.if | Flag.iopl | Flag.vm;
   applyFlags(c, flags, mask);
   setV86(s, SegReg.cs, selector);
   [SegReg.ss, SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs].forEach((n, i) => setV86(s, n, selectors[i]));

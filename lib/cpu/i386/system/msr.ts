@@ -42,12 +42,22 @@ const FIELDS: Readonly<Record<number, number>> = {
   [Msr.sysenterEip]: Layout.sysenterEip,
 };
 
+/** Registers of family 6 and later that say nothing: platform id 0, microcode revision 0, fast strings on. */
+const FIXED: Readonly<Record<number, number>> = { 0x17: 0, 0x8b: 0, 0x1a0: 1 };
+/** Microcode revision: software writes 0 before it asks. */
+const MICROCODE = 0x8b;
+
+function fixed(c: Context, n: number): number | undefined {
+  return c.model.features.has("cmov") ? FIXED[n] : undefined;
+}
+
 function rdmsr(c: Context): void {
   checkRing0(c);
   const n = c.state.reg32(ECX) >>> 0;
   if (n === Msr.tsc) set(c, ...readTsc(c));
   else if (FIELDS[n] !== undefined && c.model.features.has("sep")) set(c, c.state.get(FIELDS[n]), 0);
   else if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) set(c, c.state.get(Layout.efer), 0);
+  else if (fixed(c, n) !== undefined) set(c, FIXED[n], 0);
   else {
     const value = c.bus.readMsr(n);
     if (value === undefined) c.raise(Vector.gp, 0);
@@ -64,6 +74,8 @@ function wrmsr(c: Context): void {
     if ((low & ~Efer.nxe) !== 0 || high !== 0) c.raise(Vector.gp, 0);
     s.set(Layout.efer, low);
     c.flushTlb(true);
+  } else if (fixed(c, n) !== undefined) {
+    if (n !== MICROCODE && (low !== FIXED[n] || high !== 0)) c.raise(Vector.gp, 0);
   } else if (!c.bus.writeMsr(n, low, high)) c.raise(Vector.gp, 0);
 }
 

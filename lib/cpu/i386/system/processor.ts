@@ -4,17 +4,15 @@
 import { Cr0, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, SystemFn } from "../context.ts";
 import { Layout } from "../state.ts";
+import { answerError } from "../x87/stack.ts";
 import { checkRing0 } from "./control_registers.ts";
 
 /** x87 status word: an unmasked exception is pending. */
 const ERROR_SUMMARY = 0x80;
 
-/** #MF, or FERR# while CR0.NE is 0, for an x87 exception that is pending. */
+/** #MF for an x87 exception that is pending; while CR0.NE is 0: FERR#, and WAIT stands still unless IGNNE# is there. */
 export function checkPendingFpu(c: Context): void {
-  const s = c.state;
-  if ((s.get(Layout.fsw) & ERROR_SUMMARY) === 0) return;
-  if ((s.get(Layout.cr0) & Cr0.ne) !== 0) c.raise(Vector.mf);
-  c.bus.ferr?.();
+  if ((c.state.get(Layout.fsw) & ERROR_SUMMARY) !== 0) answerError(c);
 }
 
 /** Functions of this chapter. */

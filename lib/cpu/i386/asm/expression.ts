@@ -40,7 +40,7 @@ export class TokenReader {
   readonly #tokens: readonly Token[];
   #i = 0;
 
-  /** @param at The line. @param tokens Its tokens, the last is `end`. */
+  /** Reads one line. @param at The line. @param tokens Its tokens, the last is `end`. */
   constructor(at: SourceLine, tokens: readonly Token[]) {
     this.at = at;
     this.#tokens = tokens;

@@ -19,6 +19,7 @@ export interface AddressTerm {
 
 /** A memory operand. */
 export interface MemoryOperand {
+  /** Tells operands apart. */
   readonly kind: "memory";
   /** Size keyword in bits, 0: none. */
   readonly size: number;

@@ -45,6 +45,7 @@ export {
   type VmiPcMachine,
   type VmiPcOptions,
 } from "./lib/machine/presets.ts";
+export { Keyboard, type KeySink } from "./lib/machine/keyboard.ts";
 export { TEXT_AT, TEXT_SIZE, TextScreen } from "./lib/machine/screen.ts";
 
 // Images

@@ -1,14 +1,16 @@
 /**
  * Ready-made machines: nothing but assembly of parts that a script could put together itself. Cold.
  *
- * Not emulated in these presets: disks, network, APIC and ACPI tables, keyboard input, graphics.
+ * Not emulated in these presets: disks, network, APIC and ACPI tables, graphics.
  */
 import { MiB } from "../base/bits.ts";
 import { i386, type I386Options } from "../cpu/i386/factory.ts";
 import type { Device } from "../core/device.ts";
+import { i8042 } from "../device/i8042.ts";
 import { pic8259 } from "../device/pic8259.ts";
 import { pit8254 } from "../device/pit8254.ts";
 import { rtcMc146818 } from "../device/rtc_mc146818.ts";
+import { port92, postCode } from "../device/small_ports.ts";
 import { SystemPorts } from "../device/system_ports.ts";
 import { uart16550 } from "../device/uart16550.ts";
 import { ram, type Region } from "../memory/region.ts";
@@ -16,6 +18,7 @@ import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
 import { checkKeys, integer } from "./config.ts";
 import { SerialConsole } from "./serial_console.ts";
+import { Keyboard } from "./keyboard.ts";
 import { biosRegions } from "./loader/raw.ts";
 import { type Machine, machine } from "./machine.ts";
 import { paravirt, type ParavirtHypervisor, type ParavirtOptions } from "./paravirt.ts";
@@ -58,10 +61,12 @@ export interface VmiPcOptions extends PcOptions {
   readonly rom?: Omit<ParavirtOptions, "backend">;
 }
 
-/** A PC: `serial` and `screen` are there. */
+/** A PC: `serial`, `screen` and `keyboard` are there. */
 export type PcMachine = Machine & {
   /** The text screen. */
   readonly screen: TextScreen;
+  /** The keyboard. */
+  readonly keyboard: Keyboard;
 };
 
 /** A PC with a paravirtual interface. */
@@ -81,7 +86,7 @@ export function tiny(options: TinyOptions = {}): Machine {
 }
 
 /**
- * A PC with interrupt controllers, timer, serial port at 0x3f8, CMOS clock and text screen.
+ * A PC with interrupt controllers, timer, serial port at 0x3f8, CMOS clock, keyboard and text screen.
  * @throws {ConfigError} config-key, config-value, image-bios
  */
 export function pc(options: PcOptions = {}): PcMachine {
@@ -103,6 +108,8 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
   const size = integer("memory", options.memory, 64 * MiB, 2 * MiB, 2 ** 31 - 64 * MiB);
   const serial = new SerialConsole();
   const controllers = pic8259();
+  const keys = i8042();
+  const keyboard = new Keyboard((code, down) => keys.key(code, down));
   const uart = uart16550({ onByte: (byte) => serial.put(byte) });
   serial.connect((byte) => {
     uart.feed(Uint8Array.of(byte));
@@ -113,6 +120,10 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
     pit8254(),
     uart,
     rtcMc146818({ memory: size, ...(options.date === undefined ? {} : { start: options.date }) }),
+    keys,
+    keyboard,
+    port92(),
+    postCode(),
     new SystemPorts(),
     ...(options.devices ?? []),
   ];
@@ -130,7 +141,7 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
     ...(onReset === undefined ? {} : { onReset }),
     ...(stopOnFault === undefined ? {} : { stopOnFault }),
   });
-  return Object.assign(m, { screen: new TextScreen(m.physical) });
+  return Object.assign(m, { screen: new TextScreen(m.physical), keyboard });
 }
 
 /** RAM below 640 KiB, video memory as RAM, RAM from 1 MiB; a BIOS where the CPU starts. */

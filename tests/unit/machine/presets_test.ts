@@ -82,3 +82,15 @@ Deno.test("vmiPc() shows the option ROM to the guest", () => {
   assertEquals([...m.peek(m.paravirt.at, 2)], [0x55, 0xaa]);
   assertEquals(m.paravirt.record().names(), []);
 });
+
+Deno.test("pc() has a keyboard that types in virtual time", () => {
+  const m = pc({ memory: 4 * MiB });
+  // Polls the controller and stores scan codes from 0x1000 on: in al, 0x64; test al, 1; jz; in al, 0x60; stosb; jmp
+  m.load(0x7c00, code(32, [0xbf, 0, 0x10, 0, 0, 0xe4, 0x64, 0xa8, 1, 0x74, 0xfa, 0xe4, 0x60, 0xaa, 0xeb, 0xf5]));
+  m.ports.write(0x64, 0x60, 8);
+  m.ports.write(0x60, 0x40, 8); // keyboard on, translation to set 1, no interrupts
+  m.keyboard.type("aB");
+  m.run({ ticks: m.clock.hz / 10 });
+  assertEquals([...m.peek(0x1000, 7)], [0x1e, 0x9e, 0x2a, 0x30, 0xb0, 0xaa, 0]);
+  assertThrows(() => m.keyboard.type("\u00e9"), ConfigError, "US layout");
+});

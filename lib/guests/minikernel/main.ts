@@ -19,6 +19,7 @@ main_native:
 main_go:
   call print_cpu
   call setup_tables
+  call setup_interrupts             ; before ring 3, where interrupts are on
   call setup_memory
   call exercise_memory
   call run_user
@@ -26,7 +27,6 @@ main_go:
   mov eax, 0x68
   mov edx, STACK_TOP
   paravirt UpdateKernelStack
-  call setup_interrupts
   call setup_clock
   mov eax, 3
   call wait_ticks

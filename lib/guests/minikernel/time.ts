@@ -8,7 +8,7 @@
 export const TIME: string = String.raw`
 TICKS_PER_SECOND equ 100
 
-setup_interrupts:                   ; the 8259 pair: vectors from 0x20, only line 0 open
+setup_interrupts:                   ; the 8259 pair: vectors from 0x20, all lines closed
   mov esi, pic_program
 pic_next:
   movzx edx, byte [esi]
@@ -24,7 +24,7 @@ pic_program:
   db 0x21, 0x20, 0xA1, 0x28         ; vectors
   db 0x21, 4, 0xA1, 2               ; the second hangs on line 2
   db 0x21, 1, 0xA1, 1               ; 8086 mode
-  db 0x21, 0xFE, 0xA1, 0xFF         ; masks
+  db 0x21, 0xFF, 0xA1, 0xFF         ; masks
 pic_program_end:
 
 setup_clock:
@@ -62,7 +62,7 @@ setup_clock:
   pop eax
   call putdec
   say " seconds since 1970\n"
-  ret
+  jmp open_line
 
 setup_pit:
   say "clock: 8254\n"
@@ -72,6 +72,9 @@ setup_pit:
   out 0x40, al
   mov al, 0x2E
   out 0x40, al
+open_line:                          ; line 0 only
+  mov al, 0xFE
+  out 0x21, al
   ret
 
 wait_ticks:                         ; EAX: returns when there were so many

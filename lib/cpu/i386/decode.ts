@@ -48,7 +48,7 @@ export class Decoded {
   /** Effective segment 0-5 of the memory or string source operand. */
   seg = 3;
   /** Segment override 0-5, or -1. */
-  segOverride = -1;
+  segOverride: number = -1;
   /** ModRM.reg. */
   reg = 0;
   /** ModRM.rm, or the low three opcode bits. */

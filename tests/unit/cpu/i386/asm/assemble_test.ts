@@ -92,7 +92,7 @@ Deno.test("assemble reports mistakes with line, column and the line", () => {
 const nasm = toolSync("nasm");
 
 Deno.test({
-  name: "assemble makes of the minikernel what nasm makes of it",
+  name: `assemble makes of the minikernel what nasm makes of it${nasm.available ? "" : ` (${nasm.reason})`}`,
   ignore: !nasm.available,
   async fn() {
     if (!nasm.available) return;

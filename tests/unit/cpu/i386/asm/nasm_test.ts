@@ -16,6 +16,7 @@ import { OPS } from "../../../../../lib/spec/i386_ops.ts";
 
 const nasm = toolSync("nasm");
 const SHAPES = 6;
+const why = nasm.available ? "" : ` (${nasm.reason})`;
 
 function hasNoForm({ text }: RowText): boolean {
   return /mov[zs]x (ax|bx|cx|dx|sp|bp|si|di),(word|ax|bx|cx|dx|sp|bp|si|di)/.test(text) ||
@@ -32,7 +33,7 @@ function encode(text: string, origin: number, bits: 16 | 32): string {
 
 for (const bits of [32, 16] as const) {
   Deno.test({
-    name: `assemble agrees with nasm about every row of the table, ${bits}-bit code`,
+    name: `assemble agrees with nasm about every row of the table, ${bits}-bit code${why}`,
     ignore: !nasm.available,
     fn() {
       if (!nasm.available) return;
@@ -54,7 +55,7 @@ for (const bits of [32, 16] as const) {
   });
 
   Deno.test({
-    name: `disassemble writes what nasm turns into the same bytes, ${bits}-bit code`,
+    name: `disassemble writes what nasm turns into the same bytes, ${bits}-bit code${why}`,
     ignore: !nasm.available,
     fn() {
       if (!nasm.available) return;

@@ -11,6 +11,7 @@ import type { I386Cpu } from "./cpu.ts";
 import { readEflags, writeEflags } from "./flags.ts";
 import { peekTranslate } from "./inspect.ts";
 import { Layout } from "./state.ts";
+import { cpuidLeaf } from "./system/cpuid.ts";
 
 /** The guest of one CPU. */
 export class I386GuestContext implements GuestContext {
@@ -109,6 +110,12 @@ export class I386GuestContext implements GuestContext {
       "guest-context",
       "The i386 CPU runs no code for a backend; put the code into a slot of the ROM",
     );
+  }
+
+  /** See {@linkcode GuestContext.cpuid}; no leaf of the models that ship has subleaves. */
+  cpuid(leaf: number, _subleaf: number): readonly [number, number, number, number] {
+    const [a, b, c, d] = cpuidLeaf(this.#cpu, leaf);
+    return [a >>> 0, b >>> 0, c >>> 0, d >>> 0];
   }
 
   /** See {@linkcode GuestContext.halt}. */

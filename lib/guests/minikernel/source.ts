@@ -10,12 +10,12 @@
 import { InternalError } from "../../core/errors.ts";
 import { PARAVIRT_CALLS } from "../../spec/paravirt_calls.ts";
 import { BOOT } from "./boot.ts";
-import { CONSOLE } from "./console.ts";
 import { MAIN } from "./main.ts";
 import { MEMORY } from "./memory.ts";
 import { NATIVE_OPS } from "./native_ops.ts";
 import { PATCH } from "./patch.ts";
 import { PROBE } from "./probe.ts";
+import { SERIAL } from "./serial.ts";
 import { TABLES } from "./tables.ts";
 import { TIME } from "./time.ts";
 import { TRAPS } from "./traps.ts";
@@ -30,7 +30,7 @@ const WITH_ERROR_CODE: readonly number[] = [8, 10, 11, 12, 13, 14, 17];
 
 /** The whole kernel as assembly source for origin {@linkcode MINIKERNEL_LINEAR}; bare instructions, labels and data. */
 export function minikernelSource(): string {
-  const parts = [BOOT, CONSOLE, PROBE, PATCH, NATIVE_OPS, TABLES, MEMORY, TRAPS, TIME, MAIN];
+  const parts = [BOOT, SERIAL, PROBE, PATCH, NATIVE_OPS, TABLES, MEMORY, TRAPS, TIME, MAIN];
   const texts: string[] = [];
   const sites: { readonly label: string; readonly no: number }[] = [];
   const ops = new Map<string, { readonly no: number; jumped: boolean }>();

@@ -134,6 +134,23 @@ Deno.test("inject says why it cannot", () => {
   assertThrows(() => s.m.paravirt.call("GetDR", { nummer: 1 }), ConfigError, "its arguments: number");
 });
 
+Deno.test("inject of a call that would kill leaves the guest alive", () => {
+  const s = setup(scripted());
+  ready(s);
+  const remove = s.m.paravirt.override("SetCR4", () => ({ kill: "refused" }));
+  assertThrows(() => inject(s.m, "SetCR4"), ConfigError, "would have killed the guest: refused");
+  remove();
+  assertEquals(s.m.run({ instructions: 1000 }).kind, "budget");
+});
+
+Deno.test("the guest context reads CPUID as the guest would", () => {
+  const s = setup(native());
+  let leaf: readonly number[] = [];
+  s.m.paravirt.before("CPUID", (call) => leaf = call.guest.cpuid(0, 0));
+  ready(s);
+  assertEquals(leaf[1], 0x756e6547); // "Genu"
+});
+
 Deno.test("a failing Init leaves the guest native", () => {
   const s = setup(scripted({ Init: () => -1 }));
   s.m.run({ instructions: 5_000_000, until: () => s.uart.text.endsWith("clock: 8254\n") });

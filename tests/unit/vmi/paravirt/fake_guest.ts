@@ -56,6 +56,9 @@ export class FakeGuest implements GuestContext {
   }
   setControl(): void {}
   execute(): void {}
+  cpuid(): readonly [number, number, number, number] {
+    return [0, 0, 0, 0];
+  }
   halt(): void {}
   flush(): void {}
   raise(_fault: GuestFault): never {

@@ -5,7 +5,7 @@
  */
 
 /** Assembly source of this part. */
-export const CONSOLE: string = String.raw`
+export const SERIAL: string = String.raw`
 serial_init:
   mov edx, 0x3FB
   mov al, 0x80                      ; divisor latch

@@ -52,7 +52,7 @@ const MOST_BYTES = 1 << 26;
  * Assembles source text.
  *
  * @throws {ConfigError} asm-syntax, asm-mnemonic, asm-operands, asm-size, asm-range, asm-symbol, asm-label: with line,
- * column and the line itself.
+ * column and the line itself; asm-passes.
  */
 export function assemble(source: string, options: AssembleOptions = {}): Assembly {
   const bits = options.bits ?? 32;
@@ -101,7 +101,12 @@ class Passes implements Scope {
 
   finish(bits: 16 | 32): Assembly {
     for (let pass = 0; this.#changed; pass++) {
-      if (pass === MOST_PASSES) throw new InternalError("The assembler's passes do not end");
+      if (pass === MOST_PASSES) {
+        throw new ConfigError(
+          "asm-passes",
+          "Addresses and names depend on each other without end; look for EQU in a circle",
+        );
+      }
       this.#pass();
     }
     this.#last = true;

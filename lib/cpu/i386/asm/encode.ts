@@ -15,6 +15,8 @@ import type { ParsedOperand } from "./operand.ts";
 export interface Instruction {
   /** Its name, or `undefined` for prefixes alone. */
   readonly name: Resolved | undefined;
+  /** Column of the name, from 1. */
+  readonly column: number;
   /** Operands. */
   readonly operands: readonly ParsedOperand[];
   /** LOCK, REP and REPNE bytes as written. */
@@ -72,11 +74,16 @@ export function encodeInstruction(one: Instruction, env: Environment): number[] 
     }
   }
   if (best === undefined) {
-    if (problem !== "") throw asmError("asm-range", env.at, 1, problem);
-    throw asmError("asm-operands", env.at, 1, `No form of "${one.name.name}" takes these operands`);
+    if (problem !== "") throw asmError("asm-range", env.at, one.column, problem);
+    throw asmError("asm-operands", env.at, one.column, `No form of "${one.name.name}" takes these operands`);
   }
   if (guesses.size > 1 || [...guesses].some((g) => g < 0)) {
-    throw asmError("asm-size", env.at, 1, "Operand size is not known; write byte, word or dword before the bracket");
+    throw asmError(
+      "asm-size",
+      env.at,
+      one.column,
+      "Operand size is not known; write byte, word or dword before the bracket",
+    );
   }
   return best;
 }

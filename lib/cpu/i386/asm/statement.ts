@@ -172,7 +172,7 @@ function parseInstruction(r: TokenReader, state: ParseState): Action {
     if (t.kind === "end" && column !== 0) {
       return {
         k: "instruction",
-        one: { name: undefined, operands: [], repeats, segment, opSize, addrSize },
+        one: { name: undefined, column, operands: [], repeats, segment, opSize, addrSize },
         bits: state.bits,
       };
     }
@@ -198,5 +198,5 @@ function parseInstruction(r: TokenReader, state: ParseState): Action {
     addrSize = counter.bits === 16 ? 16 : 32;
     operands.pop();
   }
-  return { k: "instruction", one: { name, operands, repeats, segment, opSize, addrSize }, bits: state.bits };
+  return { k: "instruction", one: { name, column, operands, repeats, segment, opSize, addrSize }, bits: state.bits };
 }

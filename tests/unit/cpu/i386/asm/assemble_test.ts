@@ -85,6 +85,7 @@ Deno.test("assemble reports mistakes with line, column and the line", () => {
   assertEquals(code("mov al, 300"), "asm-range");
   assertEquals(code("jmp nowhere"), "asm-symbol");
   assertEquals(code("a:\na:"), "asm-label");
+  assertEquals(code("a equ b + 1\nb equ a + 1\ndb 0"), "asm-passes");
   assertEquals(code("mov eax, [esp*2]"), "asm-syntax");
   assertEquals(code("jmp short $+1000"), "asm-range");
 });

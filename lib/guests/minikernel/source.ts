@@ -22,8 +22,6 @@ import { TRAPS } from "./traps.ts";
 
 /** Linear address of the image's first byte. */
 export const MINIKERNEL_LINEAR = 0xc0100000;
-/** Physical address of the image's first byte. */
-export const MINIKERNEL_PHYSICAL = 0x100000;
 
 /** Exceptions that push an error code. */
 const WITH_ERROR_CODE: readonly number[] = [8, 10, 11, 12, 13, 14, 17];

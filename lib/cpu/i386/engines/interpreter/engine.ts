@@ -234,7 +234,10 @@ class InterpreterEngine implements Engine {
     const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
     if (!this.#cache.isKept(pfn)) return this.#decodeOutside(linear);
     const page = this.#cache.page(pfn, this.#mode);
-    return page.entries.get(linear & 0xfff) ?? this.#decodeRun(page, linear);
+    const known = page.entries.get(linear & 0xfff);
+    // A record over the page end is dropped with its second page, yet its entry stays here.
+    const isAlive = known !== undefined && this.#view.getUint16(known + Rec.handler, true) !== Handler.lookup;
+    return isAlive ? known : this.#decodeRun(page, linear);
   }
 
   /** Decodes from `linear` to the end of a block or page. @returns The first record. */

@@ -8,7 +8,7 @@
  */
 import { Flag, Vector } from "../../spec/i386_regs.ts";
 import type { Context } from "./context.ts";
-import { readEflags, writeEflags } from "./flags.ts";
+import { readEflags } from "./flags.ts";
 import { Layout, Seg } from "./state.ts";
 import {
   Desc,

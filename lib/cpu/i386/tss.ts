@@ -7,7 +7,7 @@ import type { Context } from "./context.ts";
 import { Seg } from "./state.ts";
 import {
   Desc,
-  Descriptor,
+  type Descriptor,
   fetchDescriptor,
   isNull,
   isWritableData,

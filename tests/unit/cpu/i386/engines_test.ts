@@ -166,3 +166,18 @@ for (const mode of MODES) {
     }
   });
 }
+
+for (const engine of [interpreter, reference]) {
+  Deno.test(`${engine.name}: an instruction over a page end is decoded again after a write to its second page`, () => {
+    const rig = new Rig(engine), { cpu, space } = rig;
+    setMode(cpu, MODES[0]);
+    // 4ffe: add byte [0x5004], 1, whose immediate lies at 5004; 5005: jmp 4ffe
+    space.writePhysical(0x4ffe, Uint8Array.of(0x80, 0x05, 0x04, 0x50, 0x00, 0x00, 0x01, 0xeb, 0xf7));
+    cpu.set("eip", 0x4ffe);
+    assertEquals(cpu.run(5), "count");
+    const immediate = new Uint8Array(1);
+    space.readPhysical(0x5004, immediate);
+    assertEquals(immediate[0], 8); // 1, 2, 4, 8: the instruction adds its own immediate to itself
+    assertEquals(cpu.pc, 0x5005);
+  });
+}

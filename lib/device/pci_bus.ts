@@ -1,6 +1,7 @@
 /**
  * PCI bus 0 with configuration mechanism 1, and functions made of 256 bytes of configuration space, a mask of writable
- * bits and up to six base address registers that are mapped and unmapped as the guest moves them.
+ * bits and up to six base address registers that are mapped and unmapped as the guest moves them. The reset control
+ * register at port 0xCF9, which lies inside the address register, is here as well.
  *
  * Sources: PCI Local Bus Specification 2.1, sections 3.2 and 6. Cold.
  *
@@ -84,6 +85,7 @@ class Bus implements PciBus {
   readonly name = "pci";
   #slots = new Map<number, Slot>();
   #address = 0;
+  #resetControl = 0;
   #host: DeviceHost | undefined;
 
   add(device: number, fn: number, what: PciFunction): void {
@@ -100,16 +102,18 @@ class Bus implements PciBus {
 
   attach(host: DeviceHost): void {
     this.#host = host;
-    // 0xcf9 lies inside: byte accesses there belong to the reset register of the ISA bridge, so only four are claimed
-    // here in ranges that leave it out.
-    const handler: PortHandler = {
+    // A byte access to 0xcf9 inside the address register is the reset control register.
+    host.ports.map(0xcf8, 4, this.name, {
       widths: [8, 16, 32],
-      read: (port, width): number => port === 0xcf8 && width === 32 ? this.#address : 0xffffffff >>> (32 - width),
+      read: (port, width): number => {
+        if (port === 0xcf8 && width === 32) return this.#address;
+        return port === 0xcf9 && width === 8 ? this.#resetControl : 0xffffffff >>> (32 - width);
+      },
       write: (port, value, width): void => {
         if (port === 0xcf8 && width === 32) this.#address = (value & 0x80fffffc) >>> 0;
+        else if (port === 0xcf9 && width === 8) this.#control(value);
       },
-    };
-    host.ports.map(0xcf8, 1, this.name, handler);
+    });
     host.ports.map(0xcfc, 4, this.name, {
       widths: [8, 16, 32],
       read: (port, width): number => this.#read(port & 3, width / 8),
@@ -119,6 +123,7 @@ class Bus implements PciBus {
 
   reset(): void {
     this.#address = 0;
+    this.#resetControl = 0;
     for (const slot of this.#slots.values()) {
       slot.space.set(slot.what.config);
       this.#decode(slot);
@@ -128,12 +133,17 @@ class Bus implements PciBus {
 
   save(): Section {
     const spaces = [...this.#slots].map(([key, slot]) => ({ key, space: slot.space.slice() }));
-    return { version: 1, fields: { address: this.#address, spaces } };
+    return { version: 1, fields: { address: this.#address, resetControl: this.#resetControl, spaces } };
   }
 
   load(section: Section): void {
-    const f = fieldsOf(section, this.name) as { address: number; spaces: { key: number; space: Uint8Array }[] };
+    const f = fieldsOf(section, this.name) as {
+      address: number;
+      resetControl: number;
+      spaces: { key: number; space: Uint8Array }[];
+    };
     this.#address = f.address;
+    this.#resetControl = f.resetControl;
     for (const { key, space } of f.spaces) {
       const slot = this.#slots.get(key);
       if (slot === undefined) {
@@ -146,6 +156,12 @@ class Bus implements PciBus {
       this.#decode(slot);
       slot.what.changed?.(slot.space, 0, 256);
     }
+  }
+
+  #control(value: number): void {
+    const rising = value & ~this.#resetControl & 4;
+    this.#resetControl = value & 6;
+    if (rising !== 0) this.#host?.request("reset");
   }
 
   #slot(): Slot | undefined {

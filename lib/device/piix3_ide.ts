@@ -48,14 +48,18 @@ class Channel {
   attach(host: DeviceHost, name: string, base: number, irq: number): void {
     this.#host = host;
     this.#irq = host.irq(irq);
-    host.ports.map(base, 1, name, {
+    host.ports.map(base, 8, name, {
       widths: [8, 16, 32],
-      read: (_p, width): number => this.#data(width / 8),
-      write: (_p, value, width): void => this.#dataWrite(value, width / 8),
-    });
-    host.ports.map(base + 1, 7, name, {
-      read: (port): number => this.#read(port - base),
-      write: (port, value): void => this.#write(port - base, value & 0xff),
+      read: (port, width): number => {
+        if (port === base) return this.#data(width / 8);
+        let value = 0;
+        for (let i = 0; i < width / 8; i++) value |= this.#read(port - base + i) << (8 * i);
+        return value >>> 0;
+      },
+      write: (port, value, width): void => {
+        if (port === base) return this.#dataWrite(value, width / 8);
+        for (let i = 0; i < width / 8; i++) this.#write(port - base + i, (value >>> (8 * i)) & 0xff);
+      },
     });
     host.ports.map(base + 0x206, 1, name, {
       read: (): number => Number(this.#drive?.s["status"] ?? 0),

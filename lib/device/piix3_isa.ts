@@ -1,8 +1,8 @@
 /**
- * PCI to ISA bridge 82371SB (vendor 0x8086, device 0x7000): routes the four PCI interrupt pins to ISA lines and has the
- * reset control register at port 0xCF9.
+ * PCI to ISA bridge 82371SB (vendor 0x8086, device 0x7000): routes the four PCI interrupt pins to ISA lines. The
+ * reset control register is with the bus (pci_bus.ts), whose ports surround it.
  *
- * Sources: Intel 82371SB data sheet (290550), PIRQRC and RC registers. Cold.
+ * Sources: Intel 82371SB data sheet (290550), PIRQRC registers. Cold.
  *
  * Not emulated: DMA routing, USB, timing registers (kept as bits).
  */
@@ -41,7 +41,6 @@ export function piix3Isa(): Piix3Isa {
   let asserted: Set<number>[] = [new Set(), new Set(), new Set(), new Set()];
   let lines: IrqLine[] = [];
   const driven = new Set<number>();
-  let reset = 0;
 
   function drive(): void {
     const now = new Set<number>();
@@ -85,24 +84,14 @@ export function piix3Isa(): Piix3Isa {
     },
     attach(host: DeviceHost): void {
       lines = Array.from({ length: 16 }, (_, n) => host.irq(n));
-      host.ports.map(0xcf9, 1, this.name, {
-        read: (): number => reset,
-        write: (_port, value): void => {
-          const rising = value & ~reset & 4;
-          reset = value & 6;
-          if (rising !== 0) host.request("reset");
-        },
-      });
     },
     reset(): void {
-      reset = 0;
       asserted = asserted.map(() => new Set());
       drive();
     },
-    save: (): Section => ({ version: 1, fields: { reset, asserted: asserted.map((s) => [...s]) } }),
+    save: (): Section => ({ version: 1, fields: { asserted: asserted.map((s) => [...s]) } }),
     load(section): void {
-      const f = fieldsOf(section, this.name) as { reset: number; asserted: readonly (readonly number[])[] };
-      reset = f.reset;
+      const f = fieldsOf(section, this.name) as { asserted: readonly (readonly number[])[] };
       asserted = f.asserted.map((s) => new Set(s));
       drive();
     },

@@ -246,6 +246,7 @@ class Pit implements Device {
   #timer: Timer | undefined;
   #irq: IrqLine | undefined;
   #port61 = 0;
+  #level = false;
   /** Cycles counted before the last edge: a pulse shorter than a tick is still seen. */
   #edge = 0;
 
@@ -274,19 +275,30 @@ class Pit implements Device {
     this.#port61 = 0;
     this.#edge = 0;
     this.#timer?.cancel();
-    this.#irq?.set(false);
+    this.#drive(false);
   }
 
   save(): Section {
     const counters = this.#counters.map((c) => ({ ...c }));
-    return { version: 1, fields: { counters, port61: this.#port61, edge: this.#edge } };
+    return { version: 1, fields: { counters, port61: this.#port61, edge: this.#edge, level: this.#level } };
   }
 
   load(section: Section): void {
-    const f = fieldsOf(section, this.name) as { counters: readonly object[]; port61: number; edge: number };
+    const f = fieldsOf(section, this.name) as {
+      counters: readonly object[];
+      port61: number;
+      edge: number;
+      level: boolean;
+    };
     this.#counters.forEach((c, i) => Object.assign(c, f.counters[i]));
     this.#port61 = f.port61;
     this.#edge = f.edge;
+    this.#drive(f.level);
+  }
+
+  #drive(level: boolean): void {
+    this.#level = level;
+    this.#irq?.set(level);
   }
 
   #now(): number {
@@ -334,8 +346,8 @@ class Pit implements Device {
     // If ticks are coarser than cycles the edge's own cycle has passed already; look at the output at the edge itself.
     if (counter.start >= 0) {
       const high = counter.out(Math.max(edge, counter.start));
-      if (high) this.#irq?.set(false);
-      this.#irq?.set(high);
+      if (high) this.#drive(false);
+      this.#drive(high);
     }
     this.#arm(edge);
   }
@@ -343,7 +355,7 @@ class Pit implements Device {
   #arm(now: number): void {
     const counter = this.#counters[0];
     const high = counter.out(now);
-    this.#irq?.set(high);
+    this.#drive(high);
     const edge = counter.nextEdge(now);
     if (edge === Infinity) return this.#timer?.cancel();
     this.#edge = edge;

@@ -98,7 +98,7 @@ export class FakeHost implements DeviceHost {
   in(port: number, width: Width = 8): number {
     const handler = this.#ports.get(port);
     if (handler === undefined) return 0xffffffff >>> (32 - width);
-    if (width === 8 || handler.widths?.includes(width)) return handler.read(port, width) >>> 0;
+    if (width === 8 || this.#whole(handler, port, width)) return handler.read(port, width) >>> 0;
     let value = 0;
     for (let i = 0; i < width; i += 8) value |= this.in(port + i / 8) << i;
     return value >>> 0;
@@ -108,8 +108,13 @@ export class FakeHost implements DeviceHost {
   out(port: number, value: number, width: Width = 8): void {
     const handler = this.#ports.get(port);
     if (handler === undefined) return;
-    if (width === 8 || handler.widths?.includes(width)) return handler.write(port, value >>> 0, width);
+    if (width === 8 || this.#whole(handler, port, width)) return handler.write(port, value >>> 0, width);
     for (let i = 0; i < width; i += 8) this.out(port + i / 8, (value >>> i) & 0xff);
+  }
+
+  /** As in a machine: one owner for all ports of a wide access. */
+  #whole(handler: PortHandler, port: number, width: Width): boolean {
+    return handler.widths?.includes(width) === true && this.#ports.get(port + width / 8 - 1) === handler;
   }
 
   /** Reads mapped memory. */

@@ -1,0 +1,41 @@
+/**
+ * Interrupt hub: fans each platform line out to every controller, and joins the devices that share a line. Line 0 of
+ * the ISA bus reaches an IO-APIC at pin 2, as PC boards wire it; lines 16-23 reach an IO-APIC only. Warm.
+ */
+import type { IrqLine } from "../core/bus.ts";
+
+/** What receives lines. */
+export interface IrqSink {
+  /** Input `n`. */
+  line(n: number): IrqLine;
+}
+
+/** The hub. */
+export interface IrqHub {
+  /** A new source on line `n`, 0-23: the line is high while any of its sources is. */
+  irq(n: number): IrqLine;
+}
+
+/** Makes a hub over a pair of 8259s and, if given, an IO-APIC. */
+export function irqHub(pic: IrqSink, ioApic?: IrqSink): IrqHub {
+  const count = new Array<number>(24).fill(0);
+  const none: IrqLine = { set: (): void => {} };
+  const outs = count.map((_, n) => [n < 16 ? pic.line(n) : none, ioApic?.line(n === 0 ? 2 : n) ?? none] as const);
+  return {
+    irq(n): IrqLine {
+      let mine = false;
+      return {
+        set(level): void {
+          const out = outs[n];
+          if (out === undefined || level === mine) return;
+          mine = level;
+          const before = count[n] ?? 0;
+          const after = before + (level ? 1 : -1);
+          count[n] = after;
+          if ((before === 0) === (after === 0)) return;
+          for (const o of out) o.set(level);
+        },
+      };
+    },
+  };
+}

@@ -3,11 +3,11 @@
  */
 import { decode, Decoded, DecodeStatus } from "../../../../../lib/cpu/i386/decode.ts";
 import { readEflags } from "../../../../../lib/cpu/i386/flags.ts";
+import { FNS } from "../../../../../lib/cpu/i386/functions.ts";
 import { opcodeIndex } from "../../../../../lib/cpu/i386/opcode_index.ts";
 import { Operation } from "../../../../../lib/cpu/i386/operation.ts";
 import { setCache, setNull } from "../../../../../lib/cpu/i386/segment.ts";
 import { Layout, ModeBit, Seg } from "../../../../../lib/cpu/i386/state.ts";
-import { SYSTEM_FNS } from "../../../../../lib/cpu/i386/system/index.ts";
 import { assertEquals } from "../../../../../scripts/deps/std.ts";
 import { FAKE_MODEL, FakeContext } from "../fake_context.ts";
 
@@ -94,7 +94,7 @@ export function run(c: FakeContext, bytes: readonly number[]): void {
   const is32 = (s.get(Layout.mode) & ModeBit.code32) !== 0;
   assertEquals(decode(padded, 0, 15, is32, opcodeIndex(FAKE_MODEL.features), d), DecodeStatus.ok);
   c.nextEip = (s.get(Layout.eip) + d.length) >>> 0;
-  SYSTEM_FNS[d.row.sem](c, Operation.copy(c, d, d.length));
+  FNS[d.row.sem](c, Operation.copy(c, d, d.length));
   s.set(Layout.eip, c.nextEip);
 }
 

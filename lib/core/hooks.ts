@@ -81,8 +81,6 @@ export class HookTable {
   #stopped = false;
   #skip = -1;
 
-  // --- adding
-
   /**
    * Before the instruction at a linear address, or at any address of a range, executes; again at each repetition of the
    * loop that holds it, once for a REP instruction. Visible: exact registers, EIP of this instruction, memory. May
@@ -181,8 +179,6 @@ export class HookTable {
     };
   }
 
-  // --- summaries for the CPU and the bus
-
   /** Is there a code hook at exactly this linear address? */
   hasCode(linear: number): boolean {
     return this.#code.hits(linear);
@@ -258,8 +254,6 @@ export class HookTable {
     return this.#code.size + this.#memory.size + this.#ports.size + this.#instructions.length + this.#blocks.length +
       this.#interrupts.length + this.#faults.length + this.#hypercalls.length;
   }
-
-  // --- firing
 
   /**
    * Fires code hooks at this linear address.

@@ -1,6 +1,8 @@
 /**
  * Control registers: MOV CR, LMSW, SMSW, CLTS, and the TLB and cache instructions. Sources: SDM-2B MOV, SDM-2A CLTS,
  * INVLPG, LMSW, SDM-3A 2.5, 4.10.4. Warm.
+ *
+ * Not emulated: caches (CD, NW, INVD and WBINVD have no effect), VME, PVI, MCE and PCE (CR4 refuses them).
  */
 import { Cr0, Cr4, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";

@@ -1,5 +1,7 @@
 /**
- * Debug registers, and the test registers that no model has. Sources: SDM-2B MOV, SDM-3B 17.2. Warm.
+ * Debug registers, and the test registers. Sources: SDM-2B MOV, SDM-3B 17.2. Warm.
+ *
+ * Not emulated: the test registers of the 386 and 486; moving them is #UD.
  */
 import { Cr4, Dr6, Dr7, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";

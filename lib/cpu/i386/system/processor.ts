@@ -2,7 +2,7 @@
  * HLT, undefined instructions, hypercalls. Sources: SDM-2A HLT, SDM-2B UD, SDM-2C VMCALL. Warm.
  */
 import { Vector } from "../../../spec/i386_regs.ts";
-import type { Context, SystemFn } from "../context.ts";
+import type { SystemFn } from "../context.ts";
 import { Layout } from "../state.ts";
 import { checkRing0 } from "./control_registers.ts";
 

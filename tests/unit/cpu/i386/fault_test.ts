@@ -6,7 +6,7 @@ import { Layout } from "../../../../lib/cpu/i386/state.ts";
 import { Dr6, Flag, Reg, Vector } from "../../../../lib/spec/i386_regs.ts";
 import { assertEquals } from "../../../../scripts/deps/std.ts";
 import type { FakeContext } from "./fake_context.ts";
-import { At, idtGate, prepared, Sel } from "./system/harness.ts";
+import { idtGate, prepared, Sel } from "./system/harness.ts";
 
 function fault(c: FakeContext, vector: number, code = -1, linear = 0): void {
   c.state.set(Layout.faultVector, vector);

@@ -1,6 +1,7 @@
 /**
  * Call gates, far returns, software interrupts, IRET, virtual-8086 mode and task switches.
  */
+import { enterHandler, EventKind } from "../../../../../lib/cpu/i386/event.ts";
 import { Layout } from "../../../../../lib/cpu/i386/state.ts";
 import { setV86 } from "../../../../../lib/cpu/i386/segment.ts";
 import { readEflags } from "../../../../../lib/cpu/i386/flags.ts";
@@ -164,6 +165,33 @@ Deno.test("JMP to a TSS frees the old one; the T bit asks for a debug trap", () 
   run(c, far(0xea, Sel.tss2));
   assertEquals([Sel.tss, Sel.tss2].map((n) => c.mem.bytes[At.gdt + n + 5]), [0x89, 0x8b]);
   assertEquals([readEflags(c.state) & Flag.nt, c.state.get(Layout.pendingDebug)], [0, Dr6.bt]);
+});
+
+Deno.test("a CALL to a 16-bit TSS saves the old task in full and IRET restores it", () => {
+  const c = prepared();
+  descriptor(c, Sel.tss2, (At.tss2 << 16) | 0x2b, 0x8100);
+  const put = (at: number, value: number): void => c.mem.sysWrite16(At.tss2 + at, value);
+  put(0x0e, 0x6666);
+  put(0x10, 2);
+  for (let n = 0; n < 8; n++) put(0x12 + 2 * n, 0x100 * n + 0x7000);
+  for (let n = 0; n < 4; n++) put(0x22 + 2 * n, n === 1 ? Sel.code0 : Sel.data0);
+  c.state.setReg32(Reg.edx, 0x12345678);
+  run(c, far(0x9a, Sel.tss2));
+  assertEquals([c.state.get(Layout.eip), c.state.reg16(Reg.ebx), selector(c, 4)], [0x6666, 0x7300, 0]);
+  assertEquals(c.mem.sysRead16(At.tss2), Sel.tss);
+  run(c, [0xcf]);
+  assertEquals([c.state.get(Layout.eip), c.state.reg32(Reg.edx)], [0x1007, 0x12345678]);
+  assertEquals([c.mem.sysRead16(At.tss2 + 0x0e), c.mem.bytes[At.gdt + Sel.tss2 + 5]], [0x6667, 0x81]);
+});
+
+Deno.test("an exception through a task gate pushes its code on the new task's stack", () => {
+  const c = prepared();
+  secondTask(c);
+  c.mem.sysWrite32(At.idt + 8 * Vector.gp, Sel.tss2 << 16);
+  c.mem.sysWrite32(At.idt + 8 * Vector.gp + 4, 0x8500);
+  enterHandler(c, Vector.gp, EventKind.exception, 0x18, 0x1000, true);
+  assertEquals([c.state.reg32(Reg.esp), c.mem.sysRead32(0x7400 - 4)], [0x7400 - 4, 0x18]);
+  assertEquals(c.mem.sysRead32(At.tss + 0x20), 0x1000);
 });
 
 Deno.test("task switches refuse busy, short and absent task state segments in the old task", () => {

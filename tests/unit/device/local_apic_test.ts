@@ -1,0 +1,35 @@
+import { assert, assertEquals, assertFalse } from "../../../scripts/deps/std.ts";
+import { localApics } from "../../../lib/device/local_apic.ts";
+import { FakeHost } from "./fake_host.ts";
+
+Deno.test("localApics: periodic timer, priorities and end of interrupt", () => {
+  const host = new FakeHost();
+  const apic = host.add(localApics());
+  const cpu = apic.controller(0);
+  host.writeMmio(0xfee000f0, 0x1ff);
+  host.writeMmio(0xfee003e0, 0xb);
+  host.writeMmio(0xfee00320, 0x20040);
+  host.writeMmio(0xfee00380, 1000);
+  host.run(999);
+  assertFalse(cpu.pending);
+  assertEquals(host.readMmio(0xfee00390), 1);
+  host.run(1);
+  assertEquals(cpu.acknowledge(), 0x40);
+  host.run(1000);
+  assertFalse(cpu.pending);
+  host.writeMmio(0xfee000b0, 0);
+  assert(cpu.pending);
+  const copy = new FakeHost().add(localApics());
+  copy.load(apic.save());
+  assertEquals(copy.save(), apic.save());
+});
+
+Deno.test("localApics: start-up messages reach the other CPU only", () => {
+  const host = new FakeHost();
+  const seen: string[] = [];
+  host.add(localApics({ cpus: 2, onMessage: (cpu, what, v) => seen.push(`${cpu} ${what} ${v}`) }));
+  host.writeMmio(0xfee00300, 0xc4500);
+  host.writeMmio(0xfee00310, 1 << 24);
+  host.writeMmio(0xfee00300, 0x4609);
+  assertEquals(seen, ["1 init 0", "1 startup 9"]);
+});

@@ -11,6 +11,7 @@ import type { I386Cpu } from "./cpu.ts";
 import { readEflags, writeEflags } from "./flags.ts";
 import { peekTranslate } from "./inspect.ts";
 import { Layout } from "./state.ts";
+import { writeCr0, writeCr3, writeCr4 } from "./system/control_registers.ts";
 import { cpuidLeaf } from "./system/cpuid.ts";
 
 /** The guest of one CPU. */
@@ -99,9 +100,12 @@ export class I386GuestContext implements GuestContext {
     return Number(this.#cpu.get(name));
   }
 
-  /** See {@linkcode GuestContext.setControl}. */
+  /** See {@linkcode GuestContext.setControl}. CR0, CR3 and CR4 raise #GP(0) where MOV would. */
   setControl(name: string, value: number): void {
-    this.#cpu.set(name, value);
+    if (name === "cr0") writeCr0(this.#cpu, value | 0);
+    else if (name === "cr3") writeCr3(this.#cpu, value | 0);
+    else if (name === "cr4") writeCr4(this.#cpu, value | 0);
+    else this.#cpu.set(name, value);
   }
 
   /** Not emulated. @throws {ConfigError} guest-context */

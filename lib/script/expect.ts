@@ -84,7 +84,7 @@ export type ErrorClass = abstract new (...args: any[]) => Error;
  *
  * expect(40 + 2).toBe(42);
  * expect(["Init", "Halt"]).toStartWith(["Init"]);
- * expect(() => expect(1).toBe(2)).toThrow("0x");
+ * expect(() => expect(0x7c00).toBe(0x7c01)).toThrow("0x00007c0");
  * ```
  */
 export function expect(actual: unknown, machine?: Machine): Expectation {

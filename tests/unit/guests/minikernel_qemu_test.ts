@@ -90,7 +90,7 @@ async function bootUnderQemu(
     args.push("-option-rom", `${folder}/rom`);
   }
   const child = new Deno.Command(qemu, { args, stdin: "null", stdout: "piped", stderr: "null" }).spawn();
-  const timer = setTimeout(() => child.kill(), 30_000);
+  const timer = setTimeout(() => child.kill(), 180_000);
   let text = "";
   for await (const part of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += part;

@@ -68,8 +68,8 @@ function dsdt(s5: number, pirq: readonly number[]): number[] {
 function fadt(facs: number, dsdtAt: number, pm: number, sci: number): number[] {
   const body = [...le(facs, 4), ...le(dsdtAt, 4), 1, 0, ...le(sci, 2), ...le(0xb2, 4), 0xf1, 0xf0, 0, 0];
   body.push(...le(pm, 4), ...le(0, 4), ...le(pm + 4, 4), ...le(0, 8), ...le(pm + 8, 4), ...le(pm + 12, 4), ...le(0, 4));
-  body.push(4, 2, 0, 4, 4, 0, 0, 0, ...le(0xfff, 2), ...le(0xfff, 2), ...le(0, 4), 0, 0, 0, 0x32, 0, 0, 0);
-  return acpi("FACP", 1, [...body, ...le(0xa5 & ~0x20, 4)]);
+  body.push(4, 2, 0, 4, 4, 0, 0, 0, ...le(0xfff, 2), ...le(0xfff, 2), ...le(0, 4), 0, 0, 0, 0, 0x32, 0, 0, 0);
+  return acpi("FACP", 1, [...body, ...le(0x85, 4)]);
 }
 
 function madt(cpus: number, level: readonly number[]): number[] {

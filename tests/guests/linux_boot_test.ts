@@ -3,9 +3,7 @@ import { linux, MiB, pc, writeCpio } from "../../mod.ts";
 import { assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
 
-const kernel = guestSync("linux-686");
 const busybox = guestSync("busybox");
-const missing = [kernel, busybox].find((g) => !g.available);
 
 const INIT = `#!/bin/sh
 /bin/busybox mount -t proc proc /proc
@@ -14,24 +12,29 @@ const INIT = `#!/bin/sh
 /bin/busybox reboot -f
 `;
 
-Deno.test({
-  name: `Debian's kernel boots to user space${missing === undefined ? "" : " (guest not available)"}`,
-  ignore: missing !== undefined,
-  fn() {
-    if (!kernel.available || !busybox.available) return;
-    const initrd = writeCpio([
-      { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-      { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-      { kind: "symlink", path: "/bin/sh", target: "busybox" },
-      { kind: "directory", path: "/proc" },
-      { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-    ]);
-    const m = pc({ memory: 128 * MiB });
-    m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr quiet" }));
-    const up = m.run({ until: m.serial.contains("user space is up"), instructions: 20_000_000_000 });
-    assertEquals(up.kind, "until", m.serial.tail(2000));
-    assertStringIncludes(m.serial.text, "sse2");
-    assertEquals(m.run({ instructions: 2_000_000_000 }).kind, "reset");
-    assertStringIncludes(m.serial.text, "reboot: Restarting system");
-  },
-});
+for (const name of ["linux-686", "linux-686-pae"] as const) {
+  const kernel = guestSync(name);
+  const missing = [kernel, busybox].find((g) => !g.available);
+
+  Deno.test({
+    name: `Debian's kernel ${name} boots to user space${missing === undefined ? "" : " (guest not available)"}`,
+    ignore: missing !== undefined,
+    fn() {
+      if (!kernel.available || !busybox.available) return;
+      const initrd = writeCpio([
+        { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
+        { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
+        { kind: "symlink", path: "/bin/sh", target: "busybox" },
+        { kind: "directory", path: "/proc" },
+        { kind: "file", path: "/init", data: INIT, mode: 0o755 },
+      ]);
+      const m = pc({ memory: 128 * MiB });
+      m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr quiet" }));
+      const up = m.run({ until: m.serial.contains("user space is up"), instructions: 20_000_000_000 });
+      assertEquals(up.kind, "until", m.serial.tail(2000));
+      assertStringIncludes(m.serial.text, "sse2");
+      assertEquals(m.run({ instructions: 2_000_000_000 }).kind, "reset");
+      assertStringIncludes(m.serial.text, "reboot: Restarting system");
+    },
+  });
+}

@@ -1,0 +1,81 @@
+/**
+ * The numbered lessons in scripts/: each runs as a person would run it, with exactly the permissions of its first line.
+ */
+import { writeCpio } from "../mod.ts";
+import { assert, assertEquals, assertStringIncludes, fromFileUrl } from "../scripts/deps/std.ts";
+import { guestSync } from "./guests/guest.ts";
+
+const FOLDER = fromFileUrl(new URL("../scripts/", import.meta.url));
+const SHEBANG = "#!/usr/bin/env -S deno run";
+
+/** Runs a lesson with the flags of its first line. */
+async function lesson(name: string, ...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [first] = Deno.readTextFileSync(FOLDER + name).split("\n", 1);
+  assert(first === SHEBANG || first.startsWith(`${SHEBANG} --`), `first line of ${name}: ${first}`);
+  const flags = first.slice(SHEBANG.length).split(" ").filter((flag) => flag !== "");
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", ...flags, FOLDER + name, ...args],
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = await command.output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+const LESSONS: readonly (readonly [string, string])[] = [
+  ["01_first_script.ts", "The sum is 55; it took 34 instructions.\n"],
+  ["02_ports_and_hooks.ts", "The guest printed: hello! world\n"],
+  ["03_interrupts_and_time.ts", "interrupts in a tenth of a second"],
+  ["04_paging_and_faults.ts", "The handler mapped it: "],
+  ["05_snapshots.ts", "Back, and the same way again: "],
+  ["06_hypercalls.ts", "Injected GetCycleFrequency: 100000000 cycles a second.\n"],
+];
+
+for (const [name, line] of LESSONS) {
+  Deno.test(`scripts/${name} runs without permissions`, async () => {
+    const { code, stdout, stderr } = await lesson(name);
+    assertEquals([code, stderr], [0, ""]);
+    assertStringIncludes(stdout, line);
+    assertEquals(Deno.readTextFileSync(FOLDER + name).split("\n", 1)[0], SHEBANG);
+  });
+}
+
+Deno.test("scripts/07_debian.ts prints its usage when the files are missing", async () => {
+  const { code, stderr } = await lesson("07_debian.ts");
+  assertEquals(code, 64);
+  assertStringIncludes(stderr, "Usage: scripts/07_debian.ts KERNEL INITRD");
+});
+
+const INIT = `#!/bin/sh
+export PS1='# '
+exec /bin/busybox sh -i
+`;
+
+const kernel = guestSync("linux-686");
+const busybox = guestSync("busybox");
+const available = kernel.available && busybox.available;
+
+Deno.test({
+  name: `scripts/07_debian.ts talks to a shell${available ? "" : " (guest not available)"}`,
+  ignore: !available,
+  async fn() {
+    if (!kernel.available || !busybox.available) return;
+    const initrd = Deno.makeTempFileSync({ suffix: ".cpio" });
+    try {
+      Deno.writeFileSync(
+        initrd,
+        writeCpio([
+          { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
+          { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
+          { kind: "symlink", path: "/bin/sh", target: "busybox" },
+          { kind: "file", path: "/init", data: INIT, mode: 0o755 },
+        ]),
+      );
+      const { code, stdout, stderr } = await lesson("07_debian.ts", kernel.path, initrd);
+      assertEquals([code, stderr], [0, ""]);
+      assertStringIncludes(stdout, "42 is the answer");
+    } finally {
+      Deno.removeSync(initrd);
+    }
+  },
+});

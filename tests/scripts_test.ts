@@ -73,7 +73,7 @@ Deno.test({
       );
       const { code, stdout, stderr } = await lesson("07_debian.ts", kernel.path, initrd);
       assertEquals([code, stderr], [0, ""]);
-      assertStringIncludes(stdout, "42 is the answer");
+      assertStringIncludes(stdout, "  echo $((6 * 7)) is the answer\n  42 is the answer\n");
     } finally {
       Deno.removeSync(initrd);
     }

@@ -69,6 +69,7 @@ export type { CpuFeature } from "./lib/spec/i386_op_row.ts";
 export { MODELS } from "./lib/cpu/i386/models.ts";
 export { asm, asm16, type AsmSource } from "./lib/cpu/i386/asm/template.ts";
 export { assemble, type AssembledLine, type AssembleOptions, type Assembly } from "./lib/cpu/i386/asm/assemble.ts";
+export { disassemble, type DisassembledLine, type DisassembleOptions } from "./lib/cpu/i386/asm/unassemble.ts";
 export type { CpuBoard, CpuFactory } from "./lib/memory/board.ts";
 export type { Cpu, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
 

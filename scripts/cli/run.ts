@@ -1,0 +1,34 @@
+/**
+ * `vmikit run`: starts a script by path. Cold.
+ */
+import { ExpectationError } from "../../mod.ts";
+import type { Command } from "../deps/cli.ts";
+import { Exit, type Io, readInput } from "./io.ts";
+
+const EXAMPLES = `
+The script is an ES module, in TypeScript or JavaScript; it has this program's permissions (files, nothing else).
+
+Exit codes: 0 it ended, 1 it threw an error or an assertion failed, 64 wrong usage
+
+Examples:
+  deno task vmikit run scripts/demo.ts
+`;
+
+/** Adds the command. */
+export function addRun(program: Command, io: Io, done: (code: number) => void): void {
+  program.command("run")
+    .description("Run a script")
+    .argument("<script>", "path of the script")
+    .addHelpText("after", EXAMPLES)
+    .action(async (script) => {
+      await readInput(io, script, "script");
+      try {
+        await io.load(script);
+      } catch (error) {
+        const text = error instanceof ExpectationError || !(error instanceof Error) ? String(error) : error.stack;
+        io.err(`vmikit: script "${script}" failed: ${text ?? String(error)}\n`);
+        return done(Exit.script);
+      }
+      done(Exit.ok);
+    });
+}

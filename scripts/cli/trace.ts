@@ -1,7 +1,7 @@
 /**
  * `vmikit trace`: runs a flat program and prints each instruction before it is executed, within a bound. Cold.
  */
-import { hex32, MiB, pc, type StopReason } from "../../mod.ts";
+import { hex32, MiB, pc, type PcMachine } from "../../mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { exitCode, stopText } from "./guest_run.ts";
 import { type Io, json } from "./io.ts";
@@ -32,26 +32,24 @@ export function addTrace(program: Command, io: Io, done: (code: number) => void)
     .action(async (o) => {
       const m = pc({ memory: 16 * MiB, engine: o.engine });
       m.boot(await flatProgram(io, o.image, o.mode, o.entry));
-      let stop: StopReason = { kind: "budget", instructions: o.instructions, eip: m.cpu.pc };
-      for (let i = 0; i < o.instructions; i++) {
-        const linear = m.cpu.cpu.pcLinear;
-        const text = m.cpu.disassemble(linear)[0];
-        const registers = REGISTERS.map((name) => [name, Number(m.cpu.cpu.get(name))] as const);
-        if (o.json === true) {
-          io.out(line({ linear, text, ...(o.registers === true ? { registers: Object.fromEntries(registers) } : {}) }));
-        } else {
-          const more = o.registers === true ? registers.map(([name, v]) => ` ${name}=${hex32(v)}`).join("") : "";
-          io.out(`${hex32(linear)}  ${more === "" ? text : text.padEnd(32)}${more}\n`);
-        }
-        const one = m.step();
-        stop = one.kind === "budget" ? { ...one, instructions: i + 1 } : one;
-        if (one.kind !== "budget") break;
-      }
+      m.onCode({ at: 0, size: 2 ** 32 }, ({ linear }) => io.out(instruction(m, linear, o)));
+      const stop = m.run({ instructions: o.instructions });
       const code = exitCode(stop, { haltIsEnd: true });
       if (o.json === true) io.out(line({ exit: code, stop }));
       else io.err(`vmikit: ${stopText(stop)}\n`);
       done(code);
     });
+}
+
+/** The instruction the CPU stands at, as text or JSON. */
+function instruction(m: PcMachine, linear: number, o: { registers?: true; json?: true }): string {
+  const text = m.cpu.disassemble(linear)[0];
+  const values = o.registers === true ? REGISTERS.map((name) => [name, Number(m.cpu.cpu.get(name))] as const) : [];
+  if (o.json === true) {
+    return line({ linear, text, ...(o.registers === true ? { registers: Object.fromEntries(values) } : {}) });
+  }
+  const more = values.map(([name, value]) => ` ${name}=${hex32(value)}`).join("");
+  return `${hex32(linear)}  ${more === "" ? text : text.padEnd(32)}${more}\n`;
 }
 
 /** JSON on one line. */

@@ -96,7 +96,7 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [[...FLAT, "--until", ""], "--until"],
     [[...FLAT, "--timeout", "-1"], "seconds"],
     [["flat", "--image", "a.bin@0xfff00000"], "load elsewhere"],
-    [["asm", "bad.asm"], "line 1"],
+    [["asm", "bad.asm"], "Line 1"],
     [["asm", "bad.asm", "--bits", "64"], "16 or 32"],
     [["rom", "--json", "--out", "x"], "cannot be used"],
     [["run", "no.ts"], "check the path"],
@@ -163,6 +163,9 @@ Deno.test("vmikit trace prints each instruction within its bound", async () => {
   assertEquals(all.code, Exit.ok);
   assertEquals(all.out.trimEnd().split("\n").length, 8);
   assertStringIncludes(all.out, "00007c00  mov dx,0x3f8");
+  assertStringIncludes(all.out.trimEnd().split("\n")[3], "edx=000003f8");
+  const lines = (await vmikit([...args, "--json"], { "a.bin": HELLO })).out.trimEnd().split("\n");
+  assertEquals(JSON.parse(lines[8]).stop.kind, "halt");
   const few = await vmikit([...args, "--instructions", "3"], { "a.bin": LOOP });
   assertEquals([few.code, few.out.trimEnd().split("\n").length], [Exit.limit, 3]);
 });

@@ -80,7 +80,7 @@ function failure(error: unknown, io: Io): number {
     io.err(`vmikit: ${error.message}\n`);
     return Exit.usage;
   }
-  if (error instanceof RangeError) { // a file that is cut off
+  if (error instanceof RangeError && error.message.includes("cut off")) { // a reader reached the end of a file
     io.err(`vmikit: ${error.message}; is the file complete\n`);
     return Exit.usage;
   }
@@ -88,10 +88,15 @@ function failure(error: unknown, io: Io): number {
   return Exit.internal;
 }
 
-/** Writes all of a text. */
+/** Writes all of a text; when nobody reads any more, the program ends. */
 function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
   let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(Exit.limit);
+    throw error;
+  }
 }
 
 if (import.meta.main) {

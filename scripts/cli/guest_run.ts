@@ -124,7 +124,11 @@ function report(io: Io, m: PcMachine, run: GuestRun, stop: StopReason, code: num
 function connect(io: Io, m: PcMachine, run: GuestRun): () => Promise<void> {
   if (run.serial === "none") return () => Promise.resolve();
   const to = run.json === true ? io.err : io.out;
-  const remove = m.serial.listen((byte) => to(String.fromCharCode(byte)));
+  const decoder = new TextDecoder(); // a character may have several bytes
+  const remove = m.serial.listen((byte) => {
+    const text = decoder.decode(Uint8Array.of(byte), { stream: true });
+    if (text !== "") to(text);
+  });
   const reader = io.input?.().getReader();
   const pump = async (): Promise<void> => {
     while (reader !== undefined) {

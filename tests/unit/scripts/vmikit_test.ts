@@ -61,6 +61,12 @@ Deno.test("vmikit flat ends with 2 at the instruction limit and at the time limi
   assertStringIncludes(timed.err, "time limit");
 });
 
+Deno.test("vmikit flat shows characters of several bytes whole", async () => {
+  // mov dx, 0x3f8; mov al, 0xc3; out dx, al; mov al, 0xa9; out dx, al; cli; hlt
+  const bytes = Uint8Array.of(0xba, 0xf8, 3, 0xb0, 0xc3, 0xee, 0xb0, 0xa9, 0xee, 0xfa, 0xf4);
+  assertEquals((await vmikit(FLAT, { "a.bin": bytes })).out, "\u00e9");
+});
+
 Deno.test("vmikit flat ends with 3 at a triple fault", async () => {
   const { code, err } = await vmikit([...FLAT, "--mode", "protected"], { "a.bin": Uint8Array.of(0x0f, 0x0b) });
   assertEquals(code, Exit.crash);

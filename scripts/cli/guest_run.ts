@@ -109,7 +109,8 @@ function report(io: Io, m: PcMachine, run: GuestRun, stop: StopReason, code: num
     io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, serial: m.serial.text }));
     return;
   }
-  io.err(`vmikit: ${stopText(stop)}\n`);
+  const midLine = run.serial === "stdio" && /[^\n]$/.test(m.serial.tail(1));
+  io.err(`${midLine ? "\n" : ""}vmikit: ${stopText(stop)}\n`);
   if (code === Exit.crash && run.until !== undefined) {
     io.err(`vmikit: the guest ended before ${JSON.stringify(run.until)} was seen\n`);
   }

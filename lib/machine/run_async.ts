@@ -11,7 +11,7 @@ export interface RunAsyncOptions extends RunOptions {
   readonly signal?: AbortSignal;
   /** Called after each piece. */
   readonly onProgress?: (progress: RunProgress) => void;
-  /** Instructions of a piece; default 250 000, some milliseconds. */
+  /** Instructions of a piece; default 4 000 000, some ten milliseconds. */
   readonly piece?: number;
   /** Waits between two pieces; default: one turn of the event loop. A host may pace virtual time here. */
   readonly pause?: () => Promise<void>;
@@ -27,7 +27,7 @@ export interface RunProgress {
 
 /** See {@linkcode Machine.runAsync}. */
 export async function runAsync(machine: Machine, options: RunAsyncOptions): Promise<StopReason> {
-  const { signal, onProgress, piece = 250_000, pause = turn, instructions, ticks, until } = options;
+  const { signal, onProgress, piece = 4_000_000, pause = turn, instructions, ticks, until } = options;
   const budget = instructions ?? Infinity;
   const deadline = machine.now + (ticks ?? Infinity);
   let done = 0;

@@ -2,38 +2,14 @@
  * Opcode table, one-byte map. Source: SDM-2A to 2D (instruction reference, appendix A, table A-2 and groups A-6). Cold data.
  */
 import { Flag } from "./i386_regs.ts";
-import type { Operand, OpRow } from "./i386_op_row.ts";
+import type { OpRow } from "./i386_op_row.ts";
+import { type Extra, row } from "./i386_make_row.ts";
 
 /** CF PF AF ZF SF OF. */
 const ALL = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.of;
 const NO_CF = ALL & ~Flag.cf;
 const LOGIC = ALL & ~Flag.af;
 const PASZ = Flag.pf | Flag.af | Flag.sf | Flag.zf;
-
-type Extra = Partial<Omit<OpRow, "opcode" | "mnemonic" | "operands" | "sem" | "width">>;
-
-/** One row; `sem` is the mnemonic unless given. */
-function row(
-  opcode: number,
-  mnemonic: string,
-  operands: string,
-  width: OpRow["width"],
-  extra: Extra & { readonly sem?: string } = {},
-): OpRow {
-  return {
-    opcode,
-    mnemonic,
-    operands: operands === "" ? [] : operands.split(" ") as Operand[],
-    sem: mnemonic,
-    width,
-    feature: "386",
-    sets: 0,
-    undef: 0,
-    ends: false,
-    lock: false,
-    ...extra,
-  };
-}
 
 const ENDS = { ends: true } as const;
 

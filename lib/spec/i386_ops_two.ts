@@ -3,26 +3,13 @@
  */
 import { Flag } from "./i386_regs.ts";
 import { CONDITIONS } from "./i386_ops_one.ts";
-import type { Operand, OpRow } from "./i386_op_row.ts";
+import type { OpRow } from "./i386_op_row.ts";
+import { type Extra, row as makeRow } from "./i386_make_row.ts";
 
 const ALL = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.of;
 
-type Extra = Partial<Omit<OpRow, "opcode" | "mnemonic" | "operands" | "width">>;
-
 function row(opcode: number, mnemonic: string, operands: string, width: OpRow["width"], extra: Extra = {}): OpRow {
-  return {
-    opcode: 0x0f00 | opcode,
-    mnemonic,
-    operands: operands === "" ? [] : operands.split(" ") as Operand[],
-    sem: mnemonic,
-    width,
-    feature: "386",
-    sets: 0,
-    undef: 0,
-    ends: false,
-    lock: false,
-    ...extra,
-  };
+  return makeRow(0x0f00 | opcode, mnemonic, operands, width, extra);
 }
 
 const ENDS = { ends: true } as const;

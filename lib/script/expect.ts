@@ -62,8 +62,7 @@ export interface Expectation {
   /** Counts as false. */
   toBeFalsy(): void;
   /** Made by this class. */
-  // deno-lint-ignore no-explicit-any
-  toBeInstanceOf(expected: abstract new (...args: any[]) => unknown): void;
+  toBeInstanceOf(expected: abstract new (...args: never[]) => unknown): void;
   /** A function that throws: anything, an error with this text, matching this, of this class, or with this `code`. */
   toThrow(expected?: string | RegExp | ErrorClass | { readonly code: string }): void;
 }

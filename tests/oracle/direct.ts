@@ -129,6 +129,7 @@ export class Direct {
       return raise(Vector.pf, error | USER);
     };
     const mem: LinearMemory = {
+      words: { read32: () => -1, write32: () => {} },
       read8: (l) => view.getUint8(at(l, 1, 0)),
       read16: (l) => view.getUint16(at(l, 2, 0), true),
       read32: (l) => view.getInt32(at(l, 4, 0), true),

@@ -8,6 +8,7 @@
  * registers or memory before the last thing that can fault.
  */
 import type { OpRow } from "../../spec/i386_ops.ts";
+import type { PhysicalWords } from "./mmu.ts";
 import type { CpuState } from "./state.ts";
 import type { Model } from "./model.ts";
 import type { CpuBus } from "../../core/bus.ts";
@@ -16,6 +17,8 @@ export type { CpuBus } from "../../core/bus.ts";
 
 /** Memory by linear address, with translation, access checks, watchpoints and faults (#PF as {@linkcode Context.raise} does). */
 export interface LinearMemory {
+  /** Physical memory without translation, for what the CPU reads by physical address. */
+  readonly words: PhysicalWords;
   /** Reads at the current privilege level; u8. */
   read8(linear: number): number;
   /** Little-endian, any alignment; u16. */

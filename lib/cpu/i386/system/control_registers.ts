@@ -6,13 +6,8 @@
  */
 import { Cr0, Cr4, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
-import { loadPdptrs, type PhysicalWords } from "../mmu.ts";
+import { loadPdptrs } from "../mmu.ts";
 import { Layout, Seg } from "../state.ts";
-
-/** Physical memory for PDPTR loads, as the CPU's memory offers it. */
-interface WithWords {
-  readonly words: PhysicalWords;
-}
 
 /** #GP(0) unless CPL is 0 (real mode counts as 0). */
 export function checkRing0(c: Context): void {
@@ -96,8 +91,7 @@ export function writeCr4(c: Context, value: number): void {
 }
 
 function loadPointers(c: Context, cr3: number): void {
-  const { words } = c.mem as unknown as WithWords;
-  if (!loadPdptrs(words, c.state, cr3)) c.raise(Vector.gp, 0);
+  if (!loadPdptrs(c.mem.words, c.state, cr3)) c.raise(Vector.gp, 0);
 }
 
 /** Functions of this chapter. */

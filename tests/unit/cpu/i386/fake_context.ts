@@ -5,6 +5,7 @@
  * fill the state as the CPU does and throw {@linkcode FakeContext.fault}. Ports and effects are recorded.
  */
 import type { Context, CpuBus, LinearMemory, Op } from "../../../../lib/cpu/i386/context.ts";
+import type { PhysicalWords } from "../../../../lib/cpu/i386/mmu.ts";
 import { setArithmetic } from "../../../../lib/cpu/i386/flags.ts";
 import { computeMode } from "../../../../lib/cpu/i386/mode.ts";
 import type { Model } from "../../../../lib/cpu/i386/model.ts";
@@ -51,6 +52,11 @@ export const FAKE_MODEL: Model = {
 export class FakeMemory implements LinearMemory {
   /** The bytes. */
   readonly bytes: Uint8Array = new Uint8Array(FAKE_MEMORY);
+  /** See {@linkcode LinearMemory}: linear and physical addresses are the same. */
+  readonly words: PhysicalWords = {
+    read32: (at) => new DataView(this.bytes.buffer).getInt32(at, true),
+    write32: (at, value) => new DataView(this.bytes.buffer).setInt32(at, value, true),
+  };
   /** Page numbers that fault. */
   readonly absent: Set<number> = new Set();
   /** Page numbers that cannot be written. */

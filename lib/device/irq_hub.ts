@@ -1,6 +1,8 @@
 /**
  * Interrupt hub: fans each platform line out to every controller, and joins the devices that share a line. Line 0 of
  * the ISA bus reaches an IO-APIC at pin 2, as PC boards wire it; lines 16-23 reach an IO-APIC only. Warm.
+ *
+ * A source that rises while another holds the line high gives a new edge: on a real board the edge would be lost.
  */
 import type { IrqLine } from "../core/bus.ts";
 
@@ -32,7 +34,8 @@ export function irqHub(pic: IrqSink, ioApic?: IrqSink): IrqHub {
           const before = count[n] ?? 0;
           const after = before + (level ? 1 : -1);
           count[n] = after;
-          if ((before === 0) === (after === 0)) return;
+          if (!level && after !== 0) return;
+          if (before !== 0 && after !== 0) { for (const o of out) o.set(false); }
           for (const o of out) o.set(level);
         },
       };

@@ -21,6 +21,8 @@ export interface LocalApicOptions {
   readonly current?: () => number;
   /** The 8259 pair behind LINT0 of every CPU. */
   readonly pic?: InterruptController;
+  /** Leave LINT0 of the first CPU as firmware would: ExtINT, unmasked; default false: masked, as the chip. */
+  readonly virtualWire?: boolean;
   /** Receives INIT, start-up and NMI messages. `vector` is the start-up page. */
   readonly onMessage?: (cpu: number, what: "init" | "startup" | "nmi", vector: number) => void;
   /** A level-triggered vector was ended: the IO-APIC must know. */
@@ -195,6 +197,8 @@ class Apics implements LocalApics {
 
   reset(): void {
     this.#all.forEach((a, i) => a.reset(i));
+    const first = this.#all[0];
+    if (this.#o.virtualWire === true && first !== undefined) first.regs[LINT0] = 0x700;
     this.#changed();
   }
 
@@ -296,8 +300,10 @@ class Apics implements LocalApics {
     const lvt = a.at(LVT_TIMER);
     if ((lvt & 0x10000) === 0 && a.on && (lvt & 0xff) >= 16) a.bit(R.irr, lvt & 0xff, true);
     if ((lvt & 0x20000) !== 0 && a.at(INITIAL) !== 0) {
-      a.started += a.at(INITIAL) * a.divisor;
-      a.timer?.armAt(a.started + a.at(INITIAL) * a.divisor);
+      const period = a.at(INITIAL) * a.divisor;
+      // Time may have jumped over many periods: they count as one.
+      a.started += Math.max(1, Math.floor(((this.#host?.clock.now ?? 0) - a.started) / period)) * period;
+      a.timer?.armAt(a.started + period);
     }
     this.#changed();
   }

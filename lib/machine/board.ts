@@ -37,6 +37,8 @@ export interface MachineParts {
   readonly charge: (ticks: number) => void;
   /** Program counter of the CPU that runs. */
   readonly pc: () => number;
+  /** Index of the CPU that runs. */
+  readonly current: () => number;
   /** Ends the run and throws the error from it. */
   readonly fail: (error: Error) => void;
 }

@@ -2,6 +2,7 @@
  * Machine: one composed guest. It builds memory, CPUs and devices from a description, ties them together, runs them, and
  * saves and restores them. Nothing here knows an architecture or a chip. Cold; the loop itself is in run_loop.ts.
  */
+import type { IrqLine } from "../core/bus.ts";
 import { Clock } from "../core/clock.ts";
 import type { Cpu, CpuStart } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -72,6 +73,8 @@ export class Machine implements LoadTarget {
   readonly #keeper: StateKeeper;
   readonly #images: Images = new Images();
   readonly #driver: Driver;
+  /** Interrupt lines a script has driven. */
+  readonly #lines: Map<number, IrqLine> = new Map();
   #entered = false;
 
   /** Builds the machine. @param config Description. @throws {ConfigError} For everything that is wrong with it. */
@@ -98,6 +101,7 @@ export class Machine implements LoadTarget {
       request: (draft) => this.requestStop(draft),
       charge: (ticks) => this.#loop.charge(ticks),
       pc: () => this.#current.pc,
+      current: () => this.#loop.current,
       fail: (error) => this.#driver.fail(error),
     };
     const cpus = this.#makeCpus(c.cpus, layout);
@@ -335,7 +339,9 @@ export class Machine implements LoadTarget {
     if (platform === undefined) {
       throw new ConfigError("no-platform", "This machine has no interrupt controller; give platform, or use pc()");
     }
-    platform.irq(n).set(level);
+    let line = this.#lines.get(n);
+    if (line === undefined) this.#lines.set(n, line = platform.irq(n));
+    line.set(level);
   }
 
   /** Hook shortcut; see {@linkcode HookTable.onCode}. */

@@ -23,8 +23,8 @@ export interface Platform {
   writeMsr?(index: number, msr: number, low: number, high: number): boolean;
   /** FERR#; see `CpuBus.ferr`. */
   ferr?(index: number): boolean;
-  /** Called once, after all CPUs were made: for INIT, start-up and NMI messages. */
-  connect?(cpus: readonly Cpu[]): void;
+  /** Called once, after all CPUs were made: for INIT, start-up and NMI messages. `current`: whose instruction executes. */
+  connect?(cpus: readonly Cpu[], current: () => number): void;
 }
 
 /** What a hypervisor interface sees of its machine. */

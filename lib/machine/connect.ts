@@ -1,8 +1,11 @@
 /**
  * Ties devices, platform and hypervisor interface of a new machine together. Cold.
  */
+import type { IrqLine } from "../core/bus.ts";
+import { ConfigError } from "../core/errors.ts";
 import { deviceHost, hypervisorHost, type MachineParts } from "./board.ts";
 import type { CheckedConfig } from "./config.ts";
+import type { Platform } from "./platform.ts";
 
 /** Connects everything; `attention` makes running CPUs look at their interrupts. */
 export function connect(p: MachineParts, config: CheckedConfig, attention: () => void): void {
@@ -22,6 +25,22 @@ export function connect(p: MachineParts, config: CheckedConfig, attention: () =>
       p.request({ kind: "fault", vector, errorCode, linear, eip: p.pc() });
     }
   });
+}
+
+/** Interrupt lines as a script drives them: one source a line, whose level is no part of a snapshot. */
+export function scriptLines(platform: Platform | undefined): (n: number, level: boolean) => void {
+  const lines = new Map<number, IrqLine>();
+  return (n, level) => {
+    if (platform === undefined) {
+      throw new ConfigError(
+        "no-platform",
+        "This machine has no interrupt controller; give platform, or use pc()",
+      );
+    }
+    const line = lines.get(n) ?? platform.irq(n);
+    lines.set(n, line);
+    line.set(level);
+  };
 }
 
 /** Calls `fn` once for each different group of addresses. */

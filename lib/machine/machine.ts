@@ -2,7 +2,6 @@
  * Machine: one composed guest. It builds memory, CPUs and devices from a description, ties them together, runs them, and
  * saves and restores them. Nothing here knows an architecture or a chip. Cold; the loop itself is in run_loop.ts.
  */
-import type { IrqLine } from "../core/bus.ts";
 import { Clock } from "../core/clock.ts";
 import type { Cpu, CpuStart } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
@@ -15,7 +14,7 @@ import type { CpuFactory } from "../memory/board.ts";
 import { PortSpace } from "../memory/port_space.ts";
 import type { Region } from "../memory/region.ts";
 import { cpuBus, type MachineParts } from "./board.ts";
-import { connect } from "./connect.ts";
+import { connect, scriptLines } from "./connect.ts";
 import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
 import type { SerialConsole } from "./serial_console.ts";
 import { CpuView } from "./cpu_view.ts";
@@ -73,8 +72,7 @@ export class Machine implements LoadTarget {
   readonly #keeper: StateKeeper;
   readonly #images: Images = new Images();
   readonly #driver: Driver;
-  /** Interrupt lines a script has driven. */
-  readonly #lines: Map<number, IrqLine> = new Map();
+  readonly #drive: (n: number, level: boolean) => void;
   #entered = false;
 
   /** Builds the machine. @param config Description. @throws {ConfigError} For everything that is wrong with it. */
@@ -104,6 +102,7 @@ export class Machine implements LoadTarget {
       current: () => this.#loop.current,
       fail: (error) => this.#driver.fail(error),
     };
+    this.#drive = scriptLines(config.platform);
     const cpus = this.#makeCpus(c.cpus, layout);
     this.cpus = cpus.map((cpu) => new CpuView(cpu));
     this.cpu = this.cpus[0];
@@ -335,13 +334,7 @@ export class Machine implements LoadTarget {
 
   /** Raises or drops interrupt line `n` of the board. @throws {ConfigError} no-platform */
   irq(n: number, level: boolean): void {
-    const platform = this.#parts.platform;
-    if (platform === undefined) {
-      throw new ConfigError("no-platform", "This machine has no interrupt controller; give platform, or use pc()");
-    }
-    let line = this.#lines.get(n);
-    if (line === undefined) this.#lines.set(n, line = platform.irq(n));
-    line.set(level);
+    this.#drive(n, level);
   }
 
   /** Hook shortcut; see {@linkcode HookTable.onCode}. */

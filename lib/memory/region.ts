@@ -61,5 +61,5 @@ export function mmio(place: Place & { readonly handler: MmioHandler }): Region {
 }
 
 function label(kind: string, at: number): string {
-  return `${kind}@0x${at.toString(16).padStart(8, "0")}`;
+  return `${kind}@${Number.isInteger(at) ? `0x${at.toString(16).padStart(8, "0")}` : String(at)}`;
 }

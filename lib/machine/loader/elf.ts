@@ -77,7 +77,19 @@ export function parseElf(bytes: Uint8Array): ElfFile {
     segments.push({ at: r.u32(at + 12), linear: r.u32(at + 8), bytes: r.slice(r.u32(at + 4), fileSize), memorySize });
   }
   if (segments.length === 0) throw imageError("image-elf", "ELF file has nothing to load", "link it as an executable");
+  checkOverlap(segments);
   return { entry: r.u32(0x18), segments };
+}
+
+/** Overlapping segments would make the result depend on their order, and a damaged table costly to load. */
+function checkOverlap(segments: readonly ElfSegment[]): void {
+  const sorted = [...segments].sort((a, b) => a.at - b.at);
+  for (let i = 1; i < sorted.length; i++) {
+    const [a, b] = [sorted[i - 1], sorted[i]];
+    if (a.at + a.memorySize <= b.at) continue;
+    const [one, two] = [a, b].map((s) => `${hex(s.at)}+${hex(s.memorySize, 1)}`);
+    throw imageError("image-elf", `ELF segments ${one} and ${two} overlap`, "is the file damaged");
+  }
 }
 
 /** Puts all segments into memory. @throws {ConfigError} load-range */
@@ -98,10 +110,20 @@ export function placeElf(file: ElfFile, target: LoadTarget): void {
   }
 }
 
-/** Physical address of the entry: linked and loaded addresses may differ. */
+/**
+ * Physical address of the entry: linked and loaded addresses may differ, and some kernels give the physical one.
+ * @throws {ConfigError} image-elf: the entry lies in no segment.
+ */
 export function entryPhysical(file: ElfFile): number {
-  const home = file.segments.find((s) => file.entry >= s.linear && file.entry < s.linear + s.memorySize);
-  return home === undefined ? file.entry : (file.entry - home.linear + home.at) >>> 0;
+  const { entry, segments } = file;
+  const linked = segments.find((s) => entry >= s.linear && entry < s.linear + s.memorySize);
+  if (linked !== undefined) return (entry - linked.linear + linked.at) >>> 0;
+  if (segments.some((s) => entry >= s.at && entry < s.at + s.memorySize)) return entry;
+  throw imageError(
+    "image-elf",
+    `ELF entry ${hex(entry)} lies in no segment`,
+    "link it with an entry, e.g. ld -e start",
+  );
 }
 
 /** An ELF32 executable, entered in flat protected mode. Errors of the file: code `image-elf`. */

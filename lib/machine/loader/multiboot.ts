@@ -35,6 +35,9 @@ const MAGIC = 0x1badb002;
 const BOOT_MAGIC = 0x2badb002;
 const SEARCH = 8192;
 const HAS_ADDRESSES = 0x10000;
+/** Required features a loader must know: page-aligned modules, memory information, a video mode. */
+const REQUIRED = 0xffff;
+const KNOWN = 0x7;
 const INFO_AT = 0x9000;
 /** Flags of the information structure: memory, command line, modules, memory map, loader name. */
 const INFO_FLAGS = 0x1 | 0x4 | 0x8 | 0x40 | 0x200;
@@ -47,6 +50,18 @@ export function findHeader(bytes: Uint8Array): number {
     if (r.u32(at) === MAGIC && ((MAGIC + r.u32(at + 4) + r.u32(at + 8)) >>> 0) === 0) return at;
   }
   return -1;
+}
+
+/** A range of physical memory. */
+interface Part {
+  readonly at: number;
+  readonly size: number;
+}
+
+/** A kernel in memory. */
+interface Placed {
+  readonly entry: number;
+  readonly parts: readonly Part[];
 }
 
 /** A multiboot 1 kernel. Errors of the image: code `image-multiboot`. */
@@ -68,17 +83,24 @@ function loadKernel(options: MultibootOptions, target: LoadTarget): CpuStart {
     );
   }
   const flags = new ByteReader(kernel, "Multiboot header").u32(header + 4);
+  if ((flags & REQUIRED & ~KNOWN) !== 0) {
+    throw imageError(
+      "image-multiboot",
+      `Multiboot header requires features ${hex(flags & REQUIRED & ~KNOWN, 4)}, which version 1 does not have`,
+      "clear these flags in the header",
+    );
+  }
   const placed = (flags & HAS_ADDRESSES) !== 0 || !isElf(kernel)
     ? placeFlat(kernel, header, flags, target)
     : placeElfKernel(kernel, target);
-  const info = placeInfo(options, placed.end, target);
+  const info = placeInfo(options, placed.parts, target);
   return { mode: "flat32", entry: placed.entry, stack: INFO_AT, registers: { eax: BOOT_MAGIC, ebx: info } };
 }
 
-function placeElfKernel(kernel: Uint8Array, target: LoadTarget): { entry: number; end: number } {
+function placeElfKernel(kernel: Uint8Array, target: LoadTarget): Placed {
   const file = parseElf(kernel);
   placeElf(file, target);
-  return { entry: entryPhysical(file), end: Math.max(...file.segments.map((s) => s.at + s.memorySize)) };
+  return { entry: entryPhysical(file), parts: file.segments.map((s) => ({ at: s.at, size: s.memorySize })) };
 }
 
 function placeFlat(
@@ -86,7 +108,7 @@ function placeFlat(
   header: number,
   flags: number,
   target: LoadTarget,
-): { entry: number; end: number } {
+): Placed {
   if ((flags & HAS_ADDRESSES) === 0) {
     throw imageError(
       "image-multiboot",
@@ -94,7 +116,7 @@ function placeFlat(
       "set flag bit 16 in the header",
     );
   }
-  const r = new ByteReader(kernel, "Multiboot header");
+  const r = new ByteReader(kernel, "Multiboot image");
   const [headerAt, loadAt, loadEnd, bssEnd, entry] = [12, 16, 20, 24, 28].map((o) => r.u32(header + o));
   const from = header - (headerAt - loadAt);
   if (loadAt > headerAt || from < 0) {
@@ -106,12 +128,30 @@ function placeFlat(
   }
   const size = loadEnd === 0 ? kernel.length - from : loadEnd - loadAt;
   if (size < 0) throw imageError("image-multiboot", `Load end ${hex(loadEnd)} is below its begin`, "mend the header");
+  const end = Math.max(loadAt + size, bssEnd);
+  if (entry < loadAt || entry >= end) {
+    throw imageError("image-multiboot", `Entry ${hex(entry)} lies outside the kernel`, "mend the header");
+  }
   target.place(loadAt, r.slice(from, size), "multiboot kernel");
-  return { entry, end: Math.max(loadAt + size, bssEnd) };
+  placeZeros(loadAt + size, end, target);
+  return { entry, parts: [{ at: loadAt, size: end - loadAt }] };
+}
+
+/** Memory the kernel has without bytes in the file; checked before it is made, so that a damaged end costs nothing. */
+function placeZeros(from: number, to: number, target: LoadTarget): void {
+  if (from === to) return;
+  if (!target.regions.some((r) => r.kind === "ram" && r.at <= from && to <= r.at + r.size)) {
+    throw imageError(
+      "load-range",
+      `Zeroed memory ${hex(from)} to ${hex(to)} of the multiboot kernel does not lie in one RAM`,
+      "mend the header or add memory",
+    );
+  }
+  target.place(from, new Uint8Array(to - from), "zeroed memory of the multiboot kernel");
 }
 
 /** Modules go behind the kernel, the structure and its texts to low memory. Returns its address. */
-function placeInfo(options: MultibootOptions, end: number, target: LoadTarget): number {
+function placeInfo(options: MultibootOptions, kernel: readonly Part[], target: LoadTarget): number {
   const modules = options.modules ?? [];
   const map = memoryMap(target.regions);
   const texts = [options.append ?? "", NAME, ...modules.map((m) => m.text ?? "")].map((t) => latin1(t, true));
@@ -121,13 +161,21 @@ function placeInfo(options: MultibootOptions, end: number, target: LoadTarget): 
   if (INFO_AT + total > 0x80000) {
     throw imageError("image-multiboot", "Command line and module texts do not fit below 512 KiB", "shorten them");
   }
+  const over = kernel.find((p) => p.at < INFO_AT + total && INFO_AT < p.at + p.size);
+  if (over !== undefined) {
+    throw imageError(
+      "image-multiboot",
+      `Kernel at ${hex(over.at)}+${hex(over.size, 1)} covers the boot information at ${hex(INFO_AT)}+${hex(total, 1)}`,
+      "link it at 1 MiB or above",
+    );
+  }
   const w = new ByteWriter(total);
   const textAddress = texts.map((t) => {
     w.put(textAt - INFO_AT, t);
     textAt += t.length;
     return textAt - t.length;
   });
-  let at = alignUp(end, 4096);
+  let at = alignUp(Math.max(...kernel.map((p) => p.at + p.size)), 4096);
   modules.forEach((m, i) => {
     target.place(at, m.bytes, `module ${i}`);
     const o = modulesAt - INFO_AT + i * 16;

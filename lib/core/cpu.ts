@@ -135,8 +135,6 @@ export interface GuestContext {
   control(name: string): number;
   /** Sets a control or debug register with native meaning (translations are flushed where the architecture says so). */
   setControl(name: string, value: number): void;
-  /** Runs raw machine code at the guest's current privilege with its registers, e.g. LGDT; see the CPU. */
-  execute(code: Uint8Array): void;
   /** Reads a CPUID leaf: EAX, EBX, ECX, EDX as u32. */
   cpuid(leaf: number, subleaf: number): readonly [number, number, number, number];
   /** Halts until the next interrupt. */

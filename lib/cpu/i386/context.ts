@@ -12,6 +12,7 @@ import type { PhysicalWords } from "./mmu.ts";
 import type { CpuState } from "./state.ts";
 import type { Model } from "./model.ts";
 import type { CpuBus } from "../../core/bus.ts";
+import type { Interceptor } from "../../core/monitor.ts";
 
 export type { CpuBus } from "../../core/bus.ts";
 
@@ -75,6 +76,8 @@ export interface Context {
   debugChanged(): void;
   /** Leave to the run loop after this instruction (interrupt conditions changed). */
   attention(): void;
+  /** A monitor that is asked about each event before the guest's handlers get it. */
+  readonly interceptor?: Interceptor | undefined;
   /** VMCALL and other hypercall instructions: true if a backend took it, false: #UD. */
   hypercall(op: Op): boolean;
 }

@@ -11,16 +11,17 @@
  */
 import type { InterruptController } from "../../core/bus.ts";
 import type { Section } from "../../core/component.ts";
-import type { Cpu, CpuExit, CpuStart, GuestContext, RegisterValue } from "../../core/cpu.ts";
+import type { Cpu, CpuExit, CpuStart, RegisterValue } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { HookTable } from "../../core/hooks.ts";
+import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
 import { armed, instructionHits } from "./breakpoints.ts";
 import type { Context, CpuBus, Op } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
 import { deliverDebug, deliverException, deliverExternal, deliverNmi, recordFault } from "./fault.ts";
-import { I386GuestContext } from "./guest_context.ts";
+import { I386MonitorContext } from "./monitor_context.ts";
 import { LinearAccess, type MemoryHost } from "./linear.ts";
 import { computeMode } from "./mode.ts";
 import type { Model } from "./model.ts";
@@ -58,6 +59,8 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   readonly fault: object = { guestFault: true };
   /** See {@linkcode Context}. */
   nextEip = 0;
+  /** See {@linkcode Context.interceptor}. */
+  interceptor: Interceptor | undefined = undefined;
   /** Names for {@linkcode I386Cpu.get}. */
   readonly registerNames: readonly string[] = REGISTER_NAMES;
   readonly #engine: Engine;
@@ -70,7 +73,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   #running = false;
   #stepAll = false;
   #shutdown = false;
-  #context: GuestContext | undefined;
+  #context: MonitorContext | undefined;
 
   /** @param name Unique name. @param board Its place. @param model Model. @param engine Makes the engine. */
   constructor(name: string, board: CpuBoard, model: Model, engine: EngineFactory) {
@@ -109,6 +112,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   reset(): void {
     resetState(this.state, this.model);
     this.#shutdown = false;
+    this.interceptor = undefined;
     this.flushTlb(true);
     this.modeChanged();
     this.debugChanged();
@@ -179,7 +183,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     if (pic === undefined || (s.get(Layout.eflags) & Flag.if) === 0 || !pic.pending) return false;
     this.#slice.tick();
     const vector = pic.acknowledge();
-    if (this.#hooks.hasInterrupt) this.#hooks.fireInterrupt(vector, "external");
+    if (this.#hooks.hasInterrupt && this.interceptor === undefined) this.#hooks.fireInterrupt(vector, "external");
     deliverExternal(this, vector);
     return true;
   }
@@ -195,7 +199,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
 
   #deliverFault(): void {
     const s = this.state;
-    if (this.#hooks.hasFault) {
+    if (this.#hooks.hasFault && this.interceptor === undefined) {
       const code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) : -1;
       this.#hooks.fireFault(s.get(Layout.faultVector), code, s.get(Layout.faultLinear) >>> 0);
     }
@@ -347,8 +351,8 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   }
 
   /** This CPU as a hypervisor backend sees it. */
-  get context(): GuestContext {
-    return this.#context ??= new I386GuestContext(this);
+  get context(): MonitorContext {
+    return this.#context ??= new I386MonitorContext(this);
   }
 
   /** See {@linkcode Cpu.get}. */

@@ -74,6 +74,11 @@ export function lookUp(c: Context, selector: number, into: Descriptor): boolean 
   }
   if (offset + 7 > (limit >>> 0)) return false;
   into.at = (base + offset) | 0;
+  if (s.get(Layout.tablesPhysical) !== 0) {
+    into.low = c.mem.words.read32(into.at >>> 0);
+    into.high = c.mem.words.read32((into.at + 4) >>> 0);
+    return true;
+  }
   into.low = c.mem.sysRead32(into.at);
   into.high = c.mem.sysRead32((into.at + 4) | 0);
   return true;
@@ -88,6 +93,7 @@ export function fetchDescriptor(c: Context, selector: number, into: Descriptor, 
 export function touch(c: Context, d: Descriptor): void {
   if ((d.high & Desc.accessed) !== 0) return;
   d.high |= Desc.accessed;
+  if (c.state.get(Layout.tablesPhysical) !== 0) return c.mem.words.write32((d.at + 4) >>> 0, d.high);
   c.mem.sysWrite8((d.at + 5) | 0, (d.high >>> 8) & 0xff);
 }
 

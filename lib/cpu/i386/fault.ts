@@ -2,13 +2,15 @@
  * Delivering exceptions, interrupts and NMI between instructions, with double and triple faults.
  *
  * If entering a handler raises a fault itself, the pair decides: serially handle the second, #DF, or shutdown. The
- * interrupted state is untouched until a handler is entered, so each attempt starts from the same place.
+ * interrupted state is untouched until a handler is entered, so each attempt starts from the same place. A monitor that
+ * intercepts is asked before each attempt.
  * Sources: SDM-3A 6.14.1, 6.15 (double fault conditions), 17.3.1.1 (RF). Warm.
  */
 import { Dr6, Dr7, Vector } from "../../spec/i386_regs.ts";
 import type { Context } from "./context.ts";
 import { type CpuState, Layout } from "./state.ts";
 import { enterHandler, EventKind } from "./event.ts";
+import { intercepted } from "./interception.ts";
 
 /**
  * Delivers the exception that `Context.raise` recorded in the state, or a #DB trap with its conditions in
@@ -43,6 +45,14 @@ function deliver(c: Context, vector: number, kind: number, code: number): void {
   s.set(Layout.halted, 0);
   for (;;) {
     const rf = kind === EventKind.exception && noteException(c, vector);
+    const answer = c.interceptor === undefined ? "deliver" : intercepted(c, c.interceptor, kind, vector, code);
+    if (answer === "handled") return;
+    if (answer !== "deliver") {
+      vector = answer.vector;
+      code = answer.errorCode;
+      kind = EventKind.exception;
+      if (vector === Vector.pf) s.set(Layout.cr2, answer.linear);
+    }
     if (attempt(c, vector, kind, code, rf)) break;
     const next = s.get(Layout.faultVector);
     const verdict = kind === EventKind.exception ? combine(vector, next) : SERIAL;

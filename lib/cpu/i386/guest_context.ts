@@ -1,11 +1,8 @@
 /**
  * An i386 CPU as a hypervisor backend sees it: registers by number, guest memory with the guest's own faults, control
  * registers with their native effects. Valid while the CPU stands at an instruction boundary or at a hypercall. Warm.
- *
- * Not emulated: `execute`; a backend that needs native code has it in its ROM.
  */
 import type { GuestContext, GuestFault } from "../../core/cpu.ts";
-import { ConfigError } from "../../core/errors.ts";
 import { Vector } from "../../spec/i386_regs.ts";
 import type { I386Cpu } from "./cpu.ts";
 import { readEflags, writeEflags } from "./flags.ts";
@@ -106,14 +103,6 @@ export class I386GuestContext implements GuestContext {
     else if (name === "cr3") writeCr3(this.#cpu, value | 0);
     else if (name === "cr4") writeCr4(this.#cpu, value | 0);
     else this.#cpu.set(name, value);
-  }
-
-  /** Not emulated. @throws {ConfigError} guest-context */
-  execute(_code: Uint8Array): void {
-    throw new ConfigError(
-      "guest-context",
-      "The i386 CPU runs no code for a backend; put the code into a slot of the ROM",
-    );
   }
 
   /** See {@linkcode GuestContext.cpuid}; no leaf of the models that ship has subleaves. */

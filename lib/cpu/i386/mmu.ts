@@ -8,16 +8,12 @@
  * Sources: SDM-3A 4.3, 4.4, 4.6, 4.7, 4.8. Warm; no allocation.
  * Not emulated: PSE-36, PAT and cache attributes (ignored), SMEP, SMAP, protection keys.
  */
+import type { PhysicalWords } from "../../core/monitor.ts";
 import { Cr0, Cr4, Efer } from "../../spec/i386_regs.ts";
 import { type CpuState, Layout } from "./state.ts";
 
 /** Physical memory as the walk sees it (A20 applied); addresses are u36, beyond RAM reads give all ones. */
-export interface PhysicalWords {
-  /** Little-endian dword at a 4-byte aligned address, i32. */
-  read32(phys: number): number;
-  /** Writes a dword at a 4-byte aligned address. */
-  write32(phys: number, value: number): void;
-}
+export type { PhysicalWords } from "../../core/monitor.ts";
 
 /** Width of a physical address; the bits above it are reserved in PAE entries. */
 export const PHYS_BITS = 36;

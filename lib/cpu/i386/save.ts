@@ -44,6 +44,7 @@ const SCALARS = [
   "mxcsr",
   "tscLow",
   "tscHigh",
+  "tablesPhysical",
 ] as const satisfies readonly (keyof typeof Layout)[]; // deno-fmt-ignore
 
 const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as const;

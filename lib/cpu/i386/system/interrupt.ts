@@ -5,22 +5,36 @@ import { Flag, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
 import { enterHandler, EventKind } from "../event.ts";
 import { arithmetic } from "../flags.ts";
+import { intercepted } from "../interception.ts";
 import { checkSegment } from "../segment.ts";
+import { Layout } from "../state.ts";
 import { checkV86 } from "./flags_io.ts";
 
 /** Functions of this chapter. */
 export const INTERRUPT: Readonly<Record<string, SystemFn>> = {
   int: (c, op) => {
     checkV86(c);
-    enterHandler(c, op.imm & 0xff, EventKind.software, -1, c.nextEip, false);
+    softwareInterrupt(c, op.imm & 0xff, EventKind.software);
   },
-  int3: (c) => enterHandler(c, Vector.bp, EventKind.software, -1, c.nextEip, false),
+  int3: (c) => softwareInterrupt(c, Vector.bp, EventKind.software),
   into: (c) => {
-    if ((arithmetic(c.state) & Flag.of) !== 0) enterHandler(c, Vector.of, EventKind.software, -1, c.nextEip, false);
+    if ((arithmetic(c.state) & Flag.of) !== 0) softwareInterrupt(c, Vector.of, EventKind.software);
   },
-  int1: (c) => enterHandler(c, Vector.db, EventKind.icebp, -1, c.nextEip, false),
+  int1: (c) => softwareInterrupt(c, Vector.db, EventKind.icebp),
   bound,
 };
+
+/** Enters a handler for an instruction, unless a monitor takes the event; then EIP is where that has left it. */
+function softwareInterrupt(c: Context, vector: number, kind: number): void {
+  const answer = c.interceptor === undefined ? "deliver" : intercepted(c, c.interceptor, kind, vector, -1);
+  if (answer === "deliver") return enterHandler(c, vector, kind, -1, c.nextEip, false);
+  if (answer === "handled") {
+    c.nextEip = c.state.get(Layout.eip) >>> 0;
+    return;
+  }
+  if (answer.vector === Vector.pf) c.state.set(Layout.faultLinear, answer.linear | 0);
+  c.raise(answer.vector, answer.errorCode);
+}
 
 function bound(c: Context, op: Op): void {
   const bytes = op.opSize >>> 3;

@@ -51,32 +51,40 @@ function fixed(c: Context, n: number): number | undefined {
   return c.model.features.has("cmov") ? FIXED[n] : undefined;
 }
 
+/** Reads a register, low and high; `undefined`: this CPU has none of that number. */
+export function readMsr(c: Context, n: number): readonly [number, number] | undefined {
+  if (n === Msr.tsc) return readTsc(c);
+  if (FIELDS[n] !== undefined && c.model.features.has("sep")) return [c.state.get(FIELDS[n]), 0];
+  if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) return [c.state.get(Layout.efer), 0];
+  if (fixed(c, n) !== undefined) return [FIXED[n], 0];
+  return c.bus.readMsr(n);
+}
+
+/** Writes a register; false: there is none, or the value is refused. */
+export function writeMsr(c: Context, n: number, low: number, high: number): boolean {
+  const s = c.state;
+  if (n === Msr.tsc) writeTsc(c, low, high);
+  else if (FIELDS[n] !== undefined && c.model.features.has("sep")) s.set(FIELDS[n], low);
+  else if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) {
+    if ((low & ~Efer.nxe) !== 0 || high !== 0) return false;
+    s.set(Layout.efer, low);
+    c.flushTlb(true);
+  } else if (fixed(c, n) !== undefined) return n === MICROCODE || (low === FIXED[n] && high === 0);
+  else return c.bus.writeMsr(n, low, high);
+  return true;
+}
+
 function rdmsr(c: Context): void {
   checkRing0(c);
-  const n = c.state.reg32(ECX) >>> 0;
-  if (n === Msr.tsc) set(c, ...readTsc(c));
-  else if (FIELDS[n] !== undefined && c.model.features.has("sep")) set(c, c.state.get(FIELDS[n]), 0);
-  else if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) set(c, c.state.get(Layout.efer), 0);
-  else if (fixed(c, n) !== undefined) set(c, FIXED[n], 0);
-  else {
-    const value = c.bus.readMsr(n);
-    if (value === undefined) c.raise(Vector.gp, 0);
-    else set(c, value[0], value[1]);
-  }
+  const value = readMsr(c, c.state.reg32(ECX) >>> 0);
+  if (value === undefined) c.raise(Vector.gp, 0);
+  else set(c, value[0], value[1]);
 }
 
 function wrmsr(c: Context): void {
   checkRing0(c);
-  const s = c.state, n = s.reg32(ECX) >>> 0, low = s.reg32(EAX), high = s.reg32(EDX);
-  if (n === Msr.tsc) writeTsc(c, low, high);
-  else if (FIELDS[n] !== undefined && c.model.features.has("sep")) s.set(FIELDS[n], low);
-  else if (n === Msr.efer && (c.model.extendedBits & NX) !== 0) {
-    if ((low & ~Efer.nxe) !== 0 || high !== 0) c.raise(Vector.gp, 0);
-    s.set(Layout.efer, low);
-    c.flushTlb(true);
-  } else if (fixed(c, n) !== undefined) {
-    if (n !== MICROCODE && (low !== FIXED[n] || high !== 0)) c.raise(Vector.gp, 0);
-  } else if (!c.bus.writeMsr(n, low, high)) c.raise(Vector.gp, 0);
+  const s = c.state;
+  if (!writeMsr(c, s.reg32(ECX) >>> 0, s.reg32(EAX), s.reg32(EDX))) c.raise(Vector.gp, 0);
 }
 
 /** Functions of this chapter. */

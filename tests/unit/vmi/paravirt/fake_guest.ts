@@ -55,7 +55,6 @@ export class FakeGuest implements GuestContext {
     return 0;
   }
   setControl(): void {}
-  execute(): void {}
   cpuid(): readonly [number, number, number, number] {
     return [0, 0, 0, 0];
   }

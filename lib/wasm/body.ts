@@ -157,6 +157,26 @@ export class FunctionBody {
     this.code.leb(index);
   }
 
+  /** Calls through table 0: parameters, then the element index, are on the stack; `type` is {@linkcode ModuleBuilder.typeOf}. */
+  callIndirect(type: number): void {
+    this.code.u8(Op.callIndirect);
+    this.code.leb(type);
+    this.code.u8(0);
+  }
+
+  /** Leaves by calling function `index`: its result is this function's. */
+  returnCall(index: number): void {
+    this.code.u8(Op.returnCall);
+    this.code.leb(index);
+  }
+
+  /** As {@linkcode FunctionBody.callIndirect}, but the result is this function's. */
+  returnCallIndirect(type: number): void {
+    this.code.u8(Op.returnCallIndirect);
+    this.code.leb(type);
+    this.code.u8(0);
+  }
+
   /** return */
   return(): void {
     this.code.u8(Op.return);

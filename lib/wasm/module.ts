@@ -4,7 +4,7 @@
  */
 import type { FunctionBody } from "./body.ts";
 import { Sink } from "./sink.ts";
-import { ValType, type ValTypeName } from "./opcodes.ts";
+import { FUNCREF, Op, ValType, type ValTypeName } from "./opcodes.ts";
 
 /** Parameter and result types of a function. */
 export interface Signature {
@@ -26,11 +26,23 @@ export class ModuleBuilder {
   #signatures: Signature[] = [];
   #imports: Import[] = [];
   #memory: { module: string; name: string; pages: number } | undefined = undefined;
+  #table: { module: string; name: string; size: number } | undefined = undefined;
+  #elements: { slot: number; index: number }[] = [];
   #functions: { type: number; body: FunctionBody; export: string | undefined }[] = [];
 
   /** Declares the imported memory with its true, fixed size in 64 KiB pages: V8 then drops checks of constant addresses. */
   importMemory(module: string, name: string, pages: number): void {
     this.#memory = { module, name, pages };
+  }
+
+  /** Declares the imported table of functions with its fixed size. */
+  importTable(module: string, name: string, size: number): void {
+    this.#table = { module, name, size };
+  }
+
+  /** Puts function `index` into the imported table when the module is instantiated. */
+  addElement(slot: number, index: number): void {
+    this.#elements.push({ slot, index });
   }
 
   /** Declares an imported function; returns its index. */
@@ -67,6 +79,7 @@ export class ModuleBuilder {
       for (const f of this.#functions) s.leb(f.type);
     });
     section(out, 7, (s) => this.#exportSection(s));
+    if (this.#elements.length > 0) section(out, 9, (s) => this.#elementSection(s));
     const hinted = this.#functions.some((f) => f.body.hints.length > 0);
     if (hinted) section(out, 0, (s) => this.#hintSection(s));
     section(out, 10, (s) => {
@@ -95,7 +108,7 @@ export class ModuleBuilder {
   }
 
   #importSection(s: Sink): void {
-    s.leb(this.#imports.length + (this.#memory === undefined ? 0 : 1));
+    s.leb(this.#imports.length + (this.#memory === undefined ? 0 : 1) + (this.#table === undefined ? 0 : 1));
     for (const i of this.#imports) {
       s.name(i.module);
       s.name(i.name);
@@ -108,6 +121,25 @@ export class ModuleBuilder {
       s.raw([2, 1]);
       s.leb(this.#memory.pages);
       s.leb(this.#memory.pages);
+    }
+    if (this.#table !== undefined) {
+      s.name(this.#table.module);
+      s.name(this.#table.name);
+      s.raw([1, FUNCREF, 1]);
+      s.leb(this.#table.size);
+      s.leb(this.#table.size);
+    }
+  }
+
+  #elementSection(s: Sink): void {
+    s.leb(this.#elements.length);
+    for (const { slot, index } of this.#elements) {
+      s.u8(0);
+      s.u8(Op.i32Const);
+      s.sleb(slot);
+      s.u8(Op.end);
+      s.leb(1);
+      s.leb(index);
     }
   }
 

@@ -23,6 +23,8 @@ export const Op = {
   return: 0x0f,
   call: 0x10,
   callIndirect: 0x11,
+  returnCall: 0x12,
+  returnCallIndirect: 0x13,
   drop: 0x1a,
   select: 0x1b,
   localGet: 0x20,
@@ -32,6 +34,9 @@ export const Op = {
   i64Const: 0x42,
   f64Const: 0x44,
 } as const;
+
+/** Element type of a table of functions. */
+export const FUNCREF = 0x70;
 
 /** Block type byte for "no result". */
 export const BLOCK_VOID = 0x40;

@@ -91,7 +91,7 @@ export class CodeCache {
 
   /** The page's code in a mode, made on first use; the page is write-protected from then on. */
   page(pfn: number, mode: number): CodePage {
-    const key = pfn * 16 + mode;
+    const key = pfn * 32 + mode;
     let page = this.#pages.get(key);
     if (page === undefined) {
       page = new CodePage(pfn, key);

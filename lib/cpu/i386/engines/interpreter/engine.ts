@@ -18,6 +18,7 @@ import { JUMP_CACHE_ENTRIES } from "./entry.ts";
 import { program } from "./program.ts";
 import { Lowerer } from "./lower.ts";
 import { Handler, Rec } from "./record.ts";
+import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.ts";
 
 /** Bytes of one jump cache. */
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
@@ -26,7 +27,9 @@ const POOL_BYTES = 16 << 20;
 /** Instructions decoded in one go. */
 const RUN_LENGTH = 64;
 /** Records a run may need: address, crossing and instruction each, and the end. */
-const RUN_RECORDS = RUN_LENGTH * 3 + 4;
+const RUN_RECORDS = RUN_LENGTH * 3 + 5;
+/** Bytes of working memory. */
+export const INTERPRETER_BYTES: number = 2 * CACHE_BYTES + POOL_BYTES;
 /** Mode bits that decide how code is decoded. */
 const DECODE_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 const LONGEST = 15;
@@ -34,11 +37,12 @@ const LONGEST = 15;
 /** Makes interpreter engines. */
 export const interpreter: EngineFactory = {
   name: "interpreter",
-  workBytes: 2 * CACHE_BYTES + POOL_BYTES,
+  workBytes: INTERPRETER_BYTES,
   create: (cpu) => new InterpreterEngine(cpu),
 };
 
-class InterpreterEngine implements Engine {
+/** The interpreter of one CPU, with or without a translator of hot code. */
+export class InterpreterEngine implements Engine {
   readonly #cpu: I386Cpu;
   readonly #view: DataView;
   readonly #cache: CodeCache;
@@ -48,6 +52,8 @@ class InterpreterEngine implements Engine {
   readonly #bytes: Uint8Array = new Uint8Array(LONGEST);
   readonly #lowerer: Lowerer;
   readonly #run: () => number;
+  readonly #translator: Translator | undefined;
+  #full = false;
   #relook = false;
   #outside = false;
   #mode = -1;
@@ -55,7 +61,8 @@ class InterpreterEngine implements Engine {
   #placeAt = 0;
   #placeSize = 0;
 
-  constructor(cpu: I386Cpu) {
+  /** @param cpu The CPU. @param translator Makes the translator, if there is one. */
+  constructor(cpu: I386Cpu, translator?: TranslatorMaker) {
     this.#cpu = cpu;
     const { memory, stateAt, workAt, space } = cpu.board;
     this.#view = new DataView(memory.buffer);
@@ -66,9 +73,13 @@ class InterpreterEngine implements Engine {
     this.#lowerer = new Lowerer(cpu, this.#cache);
     this.#index = opcodeIndex(cpu.model.features);
     const pages = memory.buffer.byteLength >>> 16;
-    const instance = new WebAssembly.Instance(program(pages, stateAt), {
+    this.#translator = translator?.(this.#asHost());
+    const regions = this.#translator?.tableSize ?? 0;
+    const instance = new WebAssembly.Instance(program(pages, stateAt, regions), {
       env: {
         memory,
+        regions: this.#translator?.table as WebAssembly.ImportValue,
+        hot: (record: number) => this.#translator?.hot(record),
         load: (linear: number, size: number) => this.#load(linear, size),
         store: (linear: number, size: number, value: number) => this.#store(linear, size, value),
         place: (linear: number, size: number) => this.#place(linear, size),
@@ -88,7 +99,7 @@ class InterpreterEngine implements Engine {
 
   run(): boolean {
     this.#relook = false;
-    if (this.#cache.isFull(RUN_RECORDS)) this.forget();
+    if (this.#full || this.#cache.isFull(RUN_RECORDS)) this.forget();
     return this.#run() !== 0;
   }
 
@@ -112,12 +123,39 @@ class InterpreterEngine implements Engine {
   }
 
   codeWritten(pfn: number, from: number, to: number): void {
-    if (this.#cache.written(pfn, from, to)) this.#forgetJumps();
+    if (this.#cache.written(pfn, from, to)) this.#dropped(pfn);
   }
 
   forget(): void {
+    this.#full = false;
+    this.#translator?.forget();
     this.#cache.clear();
     this.#lowerer.ops.length = 0;
+    this.#forgetJumps();
+  }
+
+  #asHost(): TranslatorHost {
+    return {
+      cache: this.#cache,
+      lowerer: this.#lowerer,
+      index: this.#index,
+      jumpCache: (user) => this.#jumpsAt + (user ? CACHE_BYTES : 0),
+      decodeKey: () => this.#key(),
+      call: (index) => this.#call(index),
+      forgetSoon: () => {
+        this.#full = true;
+      },
+    };
+  }
+
+  /** Mode as part of the key of a page: translations are made for one privilege. */
+  #key(): number {
+    if (this.#translator === undefined) return this.#mode;
+    return this.#mode | (this.#cpu.state.get(Layout.mode) & ModeBit.user);
+  }
+
+  #dropped(pfn: number): void {
+    this.#translator?.dropped(pfn);
     this.#forgetJumps();
   }
 
@@ -204,7 +242,7 @@ class InterpreterEngine implements Engine {
   #find(): number {
     const cpu = this.#cpu, s = cpu.state;
     s.set(Layout.exit, 0);
-    if (this.#cache.isFull(RUN_RECORDS)) return 0; // run() makes room
+    if (this.#full || this.#cache.isFull(RUN_RECORDS)) return 0; // run() makes room
     try {
       const record = this.#recordAt(s.get(Layout.eip));
       if (!this.#outside) this.#remember(s.get(Layout.eip), record);
@@ -233,11 +271,28 @@ class InterpreterEngine implements Engine {
     const linear = (eip + s.seg(SegReg.cs, Seg.base)) | 0;
     const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
     if (!this.#cache.isKept(pfn)) return this.#decodeOutside(linear);
-    const page = this.#cache.page(pfn, this.#mode);
+    const page = this.#cache.page(pfn, this.#key());
     const known = page.entries.get(linear & 0xfff);
     // A record over the page end is dropped with its second page, yet its entry stays here.
     const isAlive = known !== undefined && this.#view.getUint16(known + Rec.handler, true) !== Handler.lookup;
-    return isAlive ? known : this.#decodeRun(page, linear);
+    return isAlive && this.#mayEnter(known) ? known : this.#decodeRun(page, linear);
+  }
+
+  /** With a translator, blocks are entered at their counter, region or check of a second page only. */
+  #mayEnter(record: number): boolean {
+    if (this.#translator?.accepts(this.#mode) !== true) return true;
+    const handler = this.#view.getUint16(record + Rec.handler, true);
+    return handler === Handler.counter || handler === Handler.region || handler === Handler.crossing;
+  }
+
+  /** Puts a counter before a block. */
+  #count(page: CodePage, offset: number): void {
+    const r = this.#cache.take(), v = this.#view;
+    this.#lowerer.clear(r);
+    v.setUint16(r + Rec.handler, Handler.counter, true);
+    v.setInt32(r + Rec.offset, offset, true);
+    v.setInt32(r + Rec.imm, page.pfn, true);
+    v.setInt32(r + Rec.op, this.#translator?.threshold(page.pfn) ?? 0, true);
   }
 
   /** Decodes from `linear` to the end of a block or page. @returns The first record. */
@@ -246,14 +301,17 @@ class InterpreterEngine implements Engine {
     const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
     const first = this.#cache.next;
     let offset = linear & 0xfff;
+    const counted = this.#translator?.accepts(this.#mode) === true;
+    if (counted) this.#count(page, offset);
     for (let n = 0; n < RUN_LENGTH; n++) {
-      if (offset >= 0x1000 || (n > 0 && page.entries.has(offset))) break;
+      const known = n > 0 ? page.entries.get(offset) : undefined;
+      if (offset >= 0x1000 || (known !== undefined && this.#mayEnter(known))) break;
       const status = this.#decode(host, at + offset, 0x1000 - offset);
       if (status === DecodeStatus.more) {
         if (n === 0) this.#decodeCrossing(page, linear, offset);
         break;
       }
-      page.entries.set(offset, this.#cache.next);
+      page.entries.set(offset, n === 0 ? first : this.#cache.next);
       const length = this.#lowerer.lower(status, offset, this.#mode);
       page.mark(offset, offset + length);
       offset += length;
@@ -290,7 +348,7 @@ class InterpreterEngine implements Engine {
     const length = this.#lowerer.lower(status, offset, this.#mode);
     this.#lowerer.close(offset + length);
     if (this.#cache.isKept(second)) {
-      const other = this.#cache.page(second, this.#mode);
+      const other = this.#cache.page(second, this.#key());
       other.mark(0, Math.max(1, length - here));
       other.runs.push(start, this.#cache.next);
     }
@@ -304,7 +362,7 @@ class InterpreterEngine implements Engine {
       const second = cpu.board.space.bus(cpu.mem.fetchPage(((linear & ~0xfff) + 0x1000) | 0)) >>> 12;
       if (second === this.#view.getInt32(record + Rec.imm, true)) return 0;
       const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
-      if (this.#cache.written(pfn, 0, 0x1000)) this.#forgetJumps();
+      if (this.#cache.written(pfn, 0, 0x1000)) this.#dropped(pfn);
       return 1;
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;

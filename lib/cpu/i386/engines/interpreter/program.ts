@@ -6,14 +6,14 @@
  * evaluator. Cold.
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
-import { ModuleBuilder } from "../../../../wasm/module.ts";
+import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import type { ValTypeName } from "../../../../wasm/opcodes.ts";
 import { Layout } from "../../state.ts";
 import { cases } from "./cases.ts";
 import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
 import { emitAddress, emitLookup } from "./entry.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
-import { FIRST_TREE, Rec } from "./record.ts";
+import { FIRST_TREE, Rec, RECORD_BYTES } from "./record.ts";
 
 /** What the module imports from TypeScript. */
 export interface ProgramImports {
@@ -33,6 +33,8 @@ export interface ProgramImports {
   call(index: number): number;
   /** Checks the second page of the instruction of `record`: as `call`. */
   crossing(record: number): number;
+  /** The block of counter `record` was executed often: it may be translated. */
+  hot(record: number): void;
   /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
   segment(segment: number): void;
 }
@@ -40,12 +42,12 @@ export interface ProgramImports {
 const I32: ValTypeName = "i32";
 const compiled: Map<string, WebAssembly.Module> = new Map();
 
-/** The compiled module for a memory size and state address. */
-export function program(memoryPages: number, state: number): WebAssembly.Module {
-  const key = `${memoryPages}:${state}`;
+/** The compiled module for a memory size, state address and size of the table of regions (0: no translator). */
+export function program(memoryPages: number, state: number, regions: number = 0): WebAssembly.Module {
+  const key = `${memoryPages}:${state}:${regions}`;
   const known = compiled.get(key);
   if (known !== undefined) return known;
-  const module = new WebAssembly.Module(buildProgram(memoryPages, state));
+  const module = new WebAssembly.Module(buildProgram(memoryPages, state, regions));
   compiled.set(key, module);
   return module;
 }
@@ -55,7 +57,7 @@ function params(n: number): ValTypeName[] {
 }
 
 /** Bytes of the module. */
-export function buildProgram(memoryPages: number, state: number): Uint8Array<ArrayBuffer> {
+export function buildProgram(memoryPages: number, state: number, regions: number = 0): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
   m.importMemory("env", "memory", memoryPages);
   const imported = (name: string, n: number, results: number): number =>
@@ -63,6 +65,8 @@ export function buildProgram(memoryPages: number, state: number): Uint8Array<Arr
   const load = imported("load", 2, 1), store = imported("store", 3, 1), place = imported("place", 2, 1);
   const commit = imported("commit", 0, 0), raise = imported("raise", 2, 0), find = imported("find", 0, 1);
   const call = imported("call", 1, 1), crossing = imported("crossing", 1, 1), segment = imported("segment", 1, 0);
+  const hot = regions > 0 ? imported("hot", 1, 0) : undefined;
+  if (regions > 0) m.importTable("env", "regions", regions);
   const own = (n: number, body: FunctionBody, name?: string): number =>
     m.addFunction({ params: params(n), results: [I32] }, body, name);
   const calls: Calls = {
@@ -74,7 +78,7 @@ export function buildProgram(memoryPages: number, state: number): Uint8Array<Arr
     commit,
     raise,
   };
-  own(0, runBody(state, calls, { find, call, crossing, segment }), "run");
+  own(0, runBody(state, calls, { find, call, crossing, segment, hot, region: m.typeOf(REGION) }), "run");
   return m.bytes();
 }
 
@@ -108,11 +112,16 @@ function saveContext(f: FunctionBody, state: number, rec: number, count: number,
   put(Layout.flagsC, () => f.get(flags + 3));
 }
 
+/** Type of a region: entry -> 0 look EIP up, 1 interpret the instruction at EIP first, 2 a fault is recorded. */
+export const REGION: Signature = { params: [I32], results: [I32] };
+
 interface Others {
   readonly find: number;
   readonly call: number;
   readonly crossing: number;
   readonly segment: number;
+  readonly hot: number | undefined;
+  readonly region: number;
 }
 
 /** The interpreter itself; returns 1 if a fault is recorded. */
@@ -132,6 +141,7 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
     la: local(),
     t: local(),
   }; // deno-fmt-ignore
+  const skip = local();
   const get = (at: number): void => {
     f.i32(0);
     f.mem("i32.load", state + at);
@@ -226,11 +236,38 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   f.set(l.eip);
   f.br(lookup);
   f.end();
-  f.get(l.rec);
-  f.i32(32);
-  f.num("i32.add");
-  f.set(l.rec);
-  f.br(dispatch);
+  step(f, l, dispatch);
+  f.end(); // handler 4: counter
+  if (others.hot === undefined) f.unreachable();
+  else emitCounter(f, l, others.hot, dispatch);
+  f.end(); // handler 5: region
+  if (others.hot === undefined) f.unreachable();
+  else {
+    f.get(skip);
+    f.if("unlikely");
+    f.i32(0);
+    f.set(skip);
+    step(f, l, dispatch);
+    f.end();
+    untick(f, l);
+    saveContext(f, state, l.rec, l.count, l.kind);
+    f.get(l.rec);
+    f.mem("i32.load", Rec.imm);
+    f.get(l.rec);
+    f.mem("i32.load", Rec.op);
+    f.callIndirect(others.region);
+    f.tee(skip);
+    f.i32(2);
+    f.num("i32.eq");
+    f.if("unlikely");
+    f.i32(1);
+    f.return();
+    f.end();
+    reload();
+    get(Layout.eip);
+    f.set(l.eip);
+    f.br(lookup);
+  }
   for (const { tree, opSize, addrSize } of all) {
     f.end();
     e.emit(tree, opSize, addrSize);
@@ -245,6 +282,33 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   saveContext(f, state, l.rec, l.count, l.kind);
   f.i32(1);
   return f;
+}
+
+/** Goes on with the following record as part of the same instruction. */
+function step(f: FunctionBody, l: Locals, dispatch: number): void {
+  f.get(l.rec);
+  f.i32(RECORD_BYTES);
+  f.num("i32.add");
+  f.set(l.rec);
+  f.br(dispatch);
+}
+
+/** Counts down; at 0 TypeScript is told. The block is interpreted in any case. */
+function emitCounter(f: FunctionBody, l: Locals, hot: number, dispatch: number): void {
+  f.get(l.rec);
+  f.get(l.rec);
+  f.mem("i32.load", Rec.op);
+  f.i32(1);
+  f.num("i32.sub");
+  f.tee(l.t);
+  f.mem("i32.store", Rec.op);
+  f.get(l.t);
+  f.num("i32.eqz");
+  f.if("unlikely");
+  f.get(l.rec);
+  f.call(hot);
+  f.end();
+  step(f, l, dispatch);
 }
 
 function untick(f: FunctionBody, l: Locals): void {

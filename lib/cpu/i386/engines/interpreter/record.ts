@@ -24,13 +24,13 @@ export const Rec = {
   index: 10,
   /** i32: displacement. */
   disp: 12,
-  /** i32: first immediate; in an address record the mask of the offset. */
+  /** i32: first immediate; in an address record the mask of the offset; in counters the page; of a region the entry. */
   imm: 16,
   /** i32: second immediate, or the record a direct jump leads to (0: not known yet). */
   link: 20,
   /** i32: offset of the instruction in its page; may be 4096 and more in the record that leaves a page. */
   offset: 24,
-  /** i32: index into the engine's list of TypeScript instructions. */
+  /** i32: index into the engine's list of TypeScript instructions; of a counter the count, of a region its slot. */
   op: 28,
 } as const;
 
@@ -44,7 +44,11 @@ export const Handler = {
   address: 2,
   /** The instruction that follows crosses a page: check the second page. */
   crossing: 3,
+  /** Counts executions of the block that follows and offers it to the translator when its count is used up. */
+  counter: 4,
+  /** The block that follows is translated: calls its region. */
+  region: 5,
 } as const;
 
 /** Number of the first handler made from a tree. */
-export const FIRST_TREE = 4;
+export const FIRST_TREE = 6;

@@ -1,0 +1,47 @@
+/**
+ * What the interpreter asks of a translator of hot code, and what it lends to one. The interpreter puts a counter record
+ * before every block it decodes; a counter used up is offered, and may be turned into a record that calls the
+ * translation. Cold contract.
+ */
+import type { OpcodeIndex } from "../../opcode_index.ts";
+import type { CodeCache } from "./code_cache.ts";
+import type { Lowerer } from "./lower.ts";
+
+/** Parts of the interpreter a translator works with. */
+export interface TranslatorHost {
+  /** Predecoded code. */
+  readonly cache: CodeCache;
+  /** List of TypeScript instructions. */
+  readonly lowerer: Lowerer;
+  /** Opcodes of the model. */
+  readonly index: OpcodeIndex;
+  /** Byte address of the jump cache for supervisor or user code. */
+  jumpCache(user: boolean): number;
+  /** Key of the mode in which the CPU decodes now, as in {@linkcode CodeCache.page}. */
+  decodeKey(): number;
+  /** Runs TypeScript instruction `index` at `Layout.eip`: 0 go on, 1 look EIP up, 2 a fault is recorded. */
+  call(index: number): number;
+  /** Everything is forgotten before the next instruction is run. */
+  forgetSoon(): void;
+}
+
+/** Translates hot code. */
+export interface Translator {
+  /** Regions by slot. */
+  readonly table: WebAssembly.Table;
+  /** Size of the table. */
+  readonly tableSize: number;
+  /** True if code of this mode is counted and offered. */
+  accepts(mode: number): boolean;
+  /** Executions after which a block of page `pfn` is offered. */
+  threshold(pfn: number): number;
+  /** The block behind counter `record` is hot. */
+  hot(record: number): void;
+  /** Code of page `pfn` was dropped. */
+  dropped(pfn: number): void;
+  /** All code was dropped. */
+  forget(): void;
+}
+
+/** Makes the translator of one CPU. */
+export type TranslatorMaker = (host: TranslatorHost) => Translator;

@@ -1,16 +1,21 @@
 /**
  * What a disk or CD drive reads and writes: an array of sectors. In-memory image and copy-on-write overlay. Warm.
  */
+import type { FieldValue } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
 
 /** An image of sectors of one size. Callers keep `lba + count` within `sectors`. */
 export interface BlockImage {
   /** Number of sectors. */
   readonly sectors: number;
-  /** Reads `count` sectors into `into`; false: a medium error. */
+  /** Reads `count` sectors into `into`; false, or an error thrown: a medium error. */
   read(lba: number, count: number, into: Uint8Array): boolean;
-  /** Writes `count` sectors; false: a medium error or a read-only image. */
+  /** Writes `count` sectors; false, or an error thrown: a medium error or a read-only image. */
   write(lba: number, count: number, from: Uint8Array): boolean;
+  /** What a snapshot must keep of the medium; absent: it never changes, or its changes are nobody's business. */
+  save?(): FieldValue;
+  /** Goes back to what {@linkcode BlockImage.save} gave. @throws {ConfigError} snapshot-mismatch */
+  load?(saved: FieldValue): void;
 }
 
 /**
@@ -37,8 +42,12 @@ export function memoryImage(bytes: Uint8Array, sectorSize = 512): BlockImage {
   };
 }
 
-/** An overlay over an image that is never written: changed sectors are kept apart. */
+/** An overlay over an image that is never written: changed sectors are kept apart, and saved in snapshots. */
 export interface OverlayImage extends BlockImage {
+  /** Saves the changed sectors. */
+  save(): FieldValue;
+  /** Has exactly the saved sectors changed. @throws {ConfigError} snapshot-mismatch */
+  load(saved: FieldValue): void;
   /** Changed sectors by number. */
   readonly changed: ReadonlyMap<number, Uint8Array>;
   /** Forgets all changes. */
@@ -62,6 +71,26 @@ export function overlayImage(base: BlockImage, sectorSize = 512): OverlayImage {
     write(lba, count, from): boolean {
       for (let i = 0; i < count; i++) changed.set(lba + i, from.slice(i * sectorSize, (i + 1) * sectorSize));
       return true;
+    },
+    save(): FieldValue {
+      const lbas = [...changed.keys()].sort((a, b) => a - b);
+      // A sector once stored is never written in place, so snapshots share it.
+      const data = lbas.map((lba) => changed.get(lba) ?? new Uint8Array(0));
+      return { sectors: base.sectors, lbas, data };
+    },
+    load(saved): void {
+      const f = saved as { sectors: number; lbas: readonly number[]; data: readonly Uint8Array[] };
+      if (f.sectors !== base.sectors) {
+        throw new ConfigError(
+          "snapshot-mismatch",
+          `Snapshot is of an image with ${f.sectors} sectors, this one has ${base.sectors}; give the same image`,
+        );
+      }
+      changed.clear();
+      f.lbas.forEach((lba, i) => {
+        const sector = f.data[i];
+        if (sector?.length === sectorSize) changed.set(lba, sector);
+      });
     },
     discard(): void {
       changed.clear();

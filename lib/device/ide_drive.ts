@@ -62,12 +62,14 @@ export class IdeDrive {
   readonly #o: IdeDriveOptions;
   readonly #size: number;
   readonly #raise: () => void;
+  readonly #note: (text: string) => void;
   s: DriveState;
   #buffer: Uint8Array = new Uint8Array(0);
 
-  /** Makes one. @param raise Called when the drive raises its interrupt. */
-  constructor(options: IdeDriveOptions, raise: () => void) {
+  /** Makes one. @param raise Called when the drive raises its interrupt. @param note Leaves an entry in the trace. */
+  constructor(options: IdeDriveOptions, raise: () => void, note: (text: string) => void) {
     this.#o = options;
+    this.#note = note;
     this.#size = options.kind === "cd" ? 2048 : 512;
     this.#raise = raise;
     this.s = powerOn(options.kind === "cd");
@@ -79,16 +81,28 @@ export class IdeDrive {
     this.#buffer = new Uint8Array(0);
   }
 
-  /** State with the buffer. */
+  /** State with the buffer, and the medium's changes. */
   save(): FieldValue {
-    return { state: { ...this.s }, buffer: this.#buffer.slice() };
+    return { state: { ...this.s }, buffer: this.#buffer.slice(), medium: this.#o.image.save?.() ?? null };
   }
 
   /** Restores what save gave. */
   load(value: FieldValue): void {
-    const f = value as unknown as { state: DriveState; buffer: Uint8Array };
+    const f = value as unknown as { state: DriveState; buffer: Uint8Array; medium: FieldValue };
     this.s = { ...powerOn(false), ...f.state };
     this.#buffer = f.buffer.slice();
+    if (f.medium !== null) this.#o.image.load?.(f.medium);
+  }
+
+  /** Reads or writes the medium; false: an error of the medium, also one that the image threw. */
+  #medium(what: "read" | "write", count: number, bytes: Uint8Array): boolean {
+    try {
+      if (this.#o.image[what](this.#n("lba"), count, bytes)) return true;
+      this.#note(`medium error at sector ${this.#n("lba")}`);
+    } catch (e) {
+      this.#note(`medium error at sector ${this.#n("lba")}: ${e instanceof Error ? e.message : String(e)}`);
+    }
+    return false;
   }
 
   #n(name: string): number {
@@ -273,7 +287,7 @@ export class IdeDrive {
     const count = Math.min(this.#n("left"), Math.max(1, this.#n("limit")));
     const buffer = new Uint8Array(count * this.#size);
     const op = this.#n("op");
-    if (op === Op.read && !this.#o.image.read(this.#n("lba"), count, buffer)) return this.#fail(UNC);
+    if (op === Op.read && !this.#medium("read", count, buffer)) return this.#fail(UNC);
     this.#begin(op, buffer, interrupt);
   }
 
@@ -290,7 +304,7 @@ export class IdeDrive {
     if (op === Op.packet) return this.#packet();
     if (op === Op.reply || op === Op.stream) return this.#cdMore();
     const count = this.#buffer.length / this.#size;
-    if (op === Op.write && !this.#o.image.write(this.#n("lba"), count, this.#buffer)) return this.#fail(UNC);
+    if (op === Op.write && !this.#medium("write", count, this.#buffer)) return this.#fail(UNC);
     this.s["lba"] = this.#n("lba") + count;
     this.s["left"] = this.#n("left") - count;
     const dma = this.s["dma"] === true;
@@ -322,7 +336,7 @@ export class IdeDrive {
     if (pos >= this.#buffer.length && this.#n("left") > 0) {
       const count = Math.min(this.#n("left"), CHUNK / 2048);
       this.#buffer = new Uint8Array(count * 2048);
-      if (!this.#o.image.read(this.#n("lba"), count, this.#buffer)) {
+      if (!this.#medium("read", count, this.#buffer)) {
         Object.assign(s, { sense: 3, asc: 0x11, count: 3 });
         return this.#fail(0x30 | ABRT);
       }

@@ -23,6 +23,12 @@ export interface Pic8259 extends Device, InterruptController {
   isLevel(n: number): boolean;
 }
 
+/** Options of {@linkcode pic8259}. */
+export interface PicOptions {
+  /** Lines that are level-triggered from power-on (ELCR), a bit each, as firmware would leave them; default none. */
+  readonly level?: number;
+}
+
 const CASCADE = 2;
 /** ELCR bits that exist: IRQ 0-2, 8 and 13 are always edge-triggered. */
 const ELCR_MASK = [0xf8, 0xde] as const;
@@ -222,6 +228,11 @@ class Pair implements Pic8259 {
   readonly name = "pic";
   readonly #chips: readonly [Chip, Chip] = [new Chip(true), new Chip(false)];
   #listeners: InterruptListener[] = [];
+  readonly #level: number;
+
+  constructor(o: PicOptions) {
+    this.#level = o.level ?? 0;
+  }
 
   attach(host: DeviceHost): void {
     for (const which of [0, 1] as const) {
@@ -279,6 +290,7 @@ class Pair implements Pic8259 {
 
   reset(): void {
     for (const chip of this.#chips) chip.reset();
+    for (const i of [0, 1] as const) this.#chips[i].elcr = (this.#level >> (8 * i)) & ELCR_MASK[i];
     this.#changed();
   }
 
@@ -332,6 +344,6 @@ class Pair implements Pic8259 {
 }
 
 /** Makes the pair at ports 0x20, 0xA0 and 0x4D0. */
-export function pic8259(): Pic8259 {
-  return new Pair();
+export function pic8259(options: PicOptions = {}): Pic8259 {
+  return new Pair(options);
 }

@@ -42,7 +42,8 @@ class Channel {
   #table = 0;
 
   constructor(a: IdeDriveOptions | undefined, b: IdeDriveOptions | undefined) {
-    this.#drives = [a, b].map((o) => o === undefined ? undefined : new IdeDrive(o, () => this.#raised()));
+    const note = (text: string): void => this.#host?.trace("ide", text);
+    this.#drives = [a, b].map((o) => o === undefined ? undefined : new IdeDrive(o, () => this.#raised(), note));
   }
 
   attach(host: DeviceHost, name: string, base: number, irq: number): void {
@@ -197,12 +198,18 @@ class Channel {
     this.#lines();
   }
 
+  /** Nobody answers on the bus: the master stops with its error bit, the drive goes on waiting. */
+  #aborted(): boolean {
+    this.#status |= 2;
+    return true;
+  }
+
   /** Moves data along the descriptor table; true if the last descriptor was used up. */
   #walk(drive: IdeDrive, memory: GuestMemory): boolean {
     const entry = new Uint8Array(8);
     const view = new DataView(entry.buffer);
     for (let i = 0; i < PRD_LIMIT; i++) {
-      memory.readPhysical((this.#table + 8 * i) >>> 0, entry);
+      if (memory.readPhysical((this.#table + 8 * i) >>> 0, entry) !== entry.length) return this.#aborted();
       let at = view.getUint32(0, true) & ~1;
       let left = view.getUint16(4, true) & 0xfffe || 0x10000;
       while (left > 0 && drive.dmaReady) {
@@ -210,8 +217,8 @@ class Channel {
         const n = Math.min(left, window.length);
         if (n === 0) return true;
         const part = window.subarray(0, n);
-        if (drive.toGuest) memory.writePhysical(at >>> 0, part);
-        else memory.readPhysical(at >>> 0, part);
+        const moved = drive.toGuest ? memory.writePhysical(at >>> 0, part) : memory.readPhysical(at >>> 0, part);
+        if (moved !== n) return this.#aborted();
         drive.dmaMoved(n);
         at += n;
         left -= n;
@@ -252,9 +259,9 @@ export function piix3Ide(options: IdeOptions): Piix3Ide {
     reset(): void {
       for (const c of channels) c.reset();
     },
-    save: (): Section => ({ version: 1, fields: { channels: channels.map((c) => c.save()) } }),
+    save: (): Section => ({ version: 2, fields: { channels: channels.map((c) => c.save()) } }),
     load(section): void {
-      const f = fieldsOf(section, this.name) as { channels: readonly FieldValue[] };
+      const f = fieldsOf(section, this.name, 2) as { channels: readonly FieldValue[] };
       channels.forEach((c, i) => c.load(f.channels[i] ?? null));
     },
   };

@@ -21,8 +21,14 @@ export interface Piix3Isa extends Device {
   pin(device: number, pin: number): IrqLine;
 }
 
+/** Options of {@linkcode piix3Isa}. */
+export interface Piix3IsaOptions {
+  /** ISA lines of PIRQ A-D from power-on, as firmware would leave them; default: not routed. */
+  readonly pirq?: readonly [number, number, number, number];
+}
+
 /** Makes the bridge. */
-export function piix3Isa(): Piix3Isa {
+export function piix3Isa(options: Piix3IsaOptions = {}): Piix3Isa {
   const { config, writable } = pciConfig({
     vendor: 0x8086,
     device: 0x7000,
@@ -32,7 +38,7 @@ export function piix3Isa(): Piix3Isa {
   });
   config[4] = 7;
   for (let i = 0x60; i < 0x64; i++) {
-    config[i] = 0x80;
+    config[i] = options.pirq?.[i - 0x60] ?? 0x80;
     writable[i] = 0x8f;
   }
   for (const i of [0x4c, 0x4e, 0x4f, 0x69, 0x6a, 0x82]) writable[i] = 0xff;

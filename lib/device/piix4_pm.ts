@@ -47,6 +47,8 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
   config[0x40] = (base & 0xc0) | 1;
   config[0x41] = base >> 8;
   config[0x80] = writable[0x80] = 1;
+  // DEVACTB: writes of port 0xB2 raise the management interrupt. Set, so that firmware does not wait for one.
+  config[0x5b] = 2;
   let status = 0;
   let enable = 0;
   let control = 0;

@@ -1,7 +1,7 @@
 /**
- * Ports of a few bits: 0x92 (A20 and fast reset), 0xE9 (debug console), 0x80 (power-on self-test codes).
+ * Ports of a few bits: 0x92 (A20 and fast reset), 0xE9 (debug console), 0x80 (power-on self-test codes), 0xED (delay).
  *
- * Sources: 82371SB data sheet for port 0x92; conventions for the other two. Cold.
+ * Sources: 82371SB data sheet for port 0x92; conventions for the others. Cold.
  *
  * Not emulated: activity lights and the password lock of port 0x92.
  */
@@ -87,6 +87,21 @@ export function postCode(options: PostCodeOptions = {}): Device {
     save: () => ({ version: 1, fields: { value } }),
     load(section): void {
       value = Number(fieldsOf(section, this.name)["value"]);
+    },
+  };
+}
+
+/** Makes port 0xED, which does nothing: guests touch it to lose a microsecond. */
+export function delayPort(): Device {
+  return {
+    name: "delay",
+    attach(host): void {
+      host.ports.map(0xed, 1, this.name, { read: (): number => 0xff, write: (): void => {} });
+    },
+    reset(): void {},
+    save: () => ({ version: 1, fields: {} }),
+    load(section): void {
+      fieldsOf(section, this.name);
     },
   };
 }

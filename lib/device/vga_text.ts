@@ -2,7 +2,9 @@
  * VGA as a text screen: 0xB8000 and the register files that text modes need. The screen can be read as text.
  *
  * The window is RAM of 32 KiB behind MMIO at 0xB8000 (aliases fold); a graphics window at 0xA0000 keeps bytes in one
- * 64 KiB plane so that probes of a BIOS find memory, and is otherwise not drawn. Retrace bits are computed from time.
+ * 64 KiB plane so that probes of a BIOS find memory, and is otherwise not drawn. Where the board has RAM at these
+ * addresses (`window: "board"`), that is the video memory: guests write it at full speed. Retrace bits are computed
+ * from time.
  *
  * Sources: IBM VGA technical reference. Cold.
  *
@@ -22,13 +24,20 @@ export interface VgaText extends Device {
   readonly cursor: { readonly row: number; readonly column: number; readonly visible: boolean };
 }
 
+/** Options of {@linkcode vgaText}. */
+export interface VgaTextOptions {
+  /** Whose memory the window is: `own` (default), behind MMIO, or the `board`'s RAM from 0xA0000 to 0xBFFFF. */
+  readonly window?: "own" | "board";
+}
+
+const TEXT_AT = 0xb8000;
 const TEXT_BYTES = 0x8000;
 const PLANE_BYTES = 0x10000;
 
 class Vga implements VgaText {
   readonly name = "vga";
   readonly #text: Uint8Array = new Uint8Array(TEXT_BYTES);
-  readonly #plane: Uint8Array = new Uint8Array(PLANE_BYTES);
+  readonly #plane: Uint8Array;
   readonly #crtc: Uint8Array = new Uint8Array(256);
   readonly #sequencer: Uint8Array = new Uint8Array(256);
   readonly #graphics: Uint8Array = new Uint8Array(256);
@@ -36,12 +45,20 @@ class Vga implements VgaText {
   readonly #palette: Uint8Array = new Uint8Array(768);
   /** Indices: CRTC, sequencer, graphics, attribute, DAC read, DAC write, misc, mask, attribute flip-flop, DAC state. */
   readonly #i: Uint16Array = new Uint16Array(10);
+  readonly #own: boolean;
   #host: DeviceHost | undefined;
+
+  constructor(o: VgaTextOptions) {
+    this.#own = o.window !== "board";
+    this.#plane = new Uint8Array(this.#own ? PLANE_BYTES : 0);
+  }
 
   attach(host: DeviceHost): void {
     this.#host = host;
-    host.mmio.mapMmio(0xb8000, TEXT_BYTES, this.name, window(this.#text));
-    host.mmio.mapMmio(0xa0000, PLANE_BYTES, this.name, window(this.#plane));
+    if (this.#own) {
+      host.mmio.mapMmio(TEXT_AT, TEXT_BYTES, this.name, window(this.#text));
+      host.mmio.mapMmio(0xa0000, PLANE_BYTES, this.name, window(this.#plane));
+    }
     const handler = {
       read: (port: number): number => this.#read(port),
       write: (port: number, value: number): void => this.#write(port, value & 0xff),
@@ -71,6 +88,7 @@ class Vga implements VgaText {
     const start = (((this.#crtc[12] ?? 0) << 8) | (this.#crtc[13] ?? 0)) * 2;
     const pitch = (this.#crtc[0x13] ?? 0) * 4 || columns * 2;
     const out: string[] = [];
+    if (!this.#own) this.#host?.memory.readPhysical(TEXT_AT, this.#text);
     for (let r = 0; r < rows; r++) {
       let line = "";
       for (let c = 0; c < columns; c++) {
@@ -102,8 +120,7 @@ class Vga implements VgaText {
 
   #arrays(): Uint8Array[] {
     return [
-      this.#text,
-      this.#plane,
+      ...(this.#own ? [this.#text, this.#plane] : []),
       this.#crtc,
       this.#sequencer,
       this.#graphics,
@@ -237,6 +254,6 @@ function window(bytes: Uint8Array): MmioHandler {
 }
 
 /** Makes the text screen. */
-export function vgaText(): VgaText {
-  return new Vga();
+export function vgaText(options: VgaTextOptions = {}): VgaText {
+  return new Vga(options);
 }

@@ -294,7 +294,8 @@ export class Machine implements LoadTarget {
   }
 
   /**
-   * Goes to a snapshot of this machine, or of one described alike. Hooks, trace and what the serial console has seen stay.
+   * Goes to a snapshot of this machine, or of one described alike. Hooks and trace stay;
+   * the serial console's text goes back with the machine.
    * @throws {ConfigError} snapshot-mismatch, snapshot-version
    */
   restore(snapshot: Snapshot): void {

@@ -40,9 +40,9 @@ export class PcPlatform implements Platform {
   readonly #coprocessor: CoprocessorLine = new CoprocessorLine();
   #current: () => number = () => 0;
 
-  /** @param cpus Number of CPUs. */
-  constructor(cpus = 1) {
-    this.pic = pic8259();
+  /** @param cpus Number of CPUs. @param level Lines that are level-triggered from power-on, a bit each. */
+  constructor(cpus = 1, level?: number) {
+    this.pic = pic8259(level === undefined ? {} : { level });
     this.apics = localApics({
       cpus,
       current: () => this.#current(),

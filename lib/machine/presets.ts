@@ -1,28 +1,24 @@
 /**
  * Ready-made machines: nothing but assembly of parts that a script could put together itself. Cold.
  *
- * Not emulated in these presets: disks, network, APIC and ACPI tables, graphics.
+ * Not emulated in these presets: network, floppy, USB, graphics.
  */
 import { MiB } from "../base/bits.ts";
 import { i386, type I386Options } from "../cpu/i386/factory.ts";
 import type { Device } from "../core/device.ts";
-import { i8042 } from "../device/i8042.ts";
-import { pic8259 } from "../device/pic8259.ts";
-import { pit8254 } from "../device/pit8254.ts";
-import { rtcMc146818 } from "../device/rtc_mc146818.ts";
-import { port92, postCode } from "../device/small_ports.ts";
-import { SystemPorts } from "../device/system_ports.ts";
-import { uart16550 } from "../device/uart16550.ts";
-import { ram, type Region } from "../memory/region.ts";
+import type { OverlayImage } from "../device/block_image.ts";
+import type { AddressSpace } from "../memory/address_space.ts";
+import { ram, type Region, rom, shadowRam } from "../memory/region.ts";
 import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
-import { checkKeys, integer } from "./config.ts";
+import { checkKeys, integer, MAX_CPUS } from "./config.ts";
 import { SerialConsole } from "./serial_console.ts";
-import { Keyboard } from "./keyboard.ts";
+import type { Keyboard } from "./keyboard.ts";
 import { biosRegions } from "./loader/raw.ts";
 import { type Machine, machine } from "./machine.ts";
 import { paravirt, type ParavirtHypervisor, type ParavirtOptions } from "./paravirt.ts";
-import { picPlatform } from "./pic_platform.ts";
+import { pcBoard, type PciCard, pcTables, TABLES_AT } from "./pc_board.ts";
+import { type DiskSource, plugDrives } from "./pc_disks.ts";
 import { TextScreen } from "./screen.ts";
 
 /** Options of {@linkcode tiny}. */
@@ -35,8 +31,16 @@ export interface TinyOptions extends I386Options {
 export interface PcOptions extends I386Options {
   /** Bytes of RAM, at least 2 MiB; default 64 MiB. */
   readonly memory?: number;
-  /** BIOS image; default none: programs are loaded directly. */
+  /** Number of CPUs; default 1. */
+  readonly cpus?: number;
+  /** BIOS image; default none: programs are loaded directly, and the board is as a BIOS leaves it, tables included. */
   readonly bios?: Uint8Array;
+  /** Hard disks on the IDE channels, at most four, three beside a CD. The images themselves are never written. */
+  readonly disks?: readonly DiskSource[];
+  /** A CD in a drive, sectors of 2048 bytes. */
+  readonly cd?: DiskSource;
+  /** Cards in PCI slots, from slot 3 on. */
+  readonly cards?: readonly PciCard[];
   /** More devices. */
   readonly devices?: readonly Device[];
   /** Date at power-on, `YYYY-MM-DDThh:mm:ss`; default `2000-01-01T00:00:00`. */
@@ -61,12 +65,18 @@ export interface VmiPcOptions extends PcOptions {
   readonly rom?: Omit<ParavirtOptions, "backend">;
 }
 
-/** A PC: `serial`, `screen` and `keyboard` are there. */
+/** A PC: `serial`, `screen`, `keyboard` and the disks' overlays are there. */
 export type PcMachine = Machine & {
   /** The text screen. */
   readonly screen: TextScreen;
   /** The keyboard. */
   readonly keyboard: Keyboard;
+  /** What the guest has written to each hard disk; snapshots keep it. */
+  readonly disks: readonly OverlayImage[];
+  /** What firmware wrote to its debug port 0x402. */
+  readonly firmwareLog: SerialConsole;
+  /** Presses the power button: a guest with ACPI is asked to switch off. */
+  readonly pressPower: () => void;
 };
 
 /** A PC with a paravirtual interface. */
@@ -76,7 +86,10 @@ export type VmiPcMachine = PcMachine & {
 };
 
 const CPU_KEYS = ["model", "engine"];
-const PC_KEYS = ["memory", "bios", "devices", "date", "hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS];
+const PC_KEYS = [
+  ...["memory", "cpus", "bios", "disks", "cd", "cards", "devices", "date"],
+  ...["hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
+];
 
 /** An i386 and RAM, nothing else. @throws {ConfigError} config-key, config-value */
 export function tiny(options: TinyOptions = {}): Machine {
@@ -86,8 +99,9 @@ export function tiny(options: TinyOptions = {}): Machine {
 }
 
 /**
- * A PC with interrupt controllers, timer, serial port at 0x3f8, CMOS clock, keyboard and text screen.
- * @throws {ConfigError} config-key, config-value, image-bios
+ * A PC with interrupt controllers and APICs, timer, serial port at 0x3f8, CMOS clock, keyboard, text screen, PCI with
+ * IDE disks and a CD, and power management.
+ * @throws {ConfigError} config-key, config-value, image-bios, image-size
  */
 export function pc(options: PcOptions = {}): PcMachine {
   checkKeys("pc", options, PC_KEYS);
@@ -96,7 +110,7 @@ export function pc(options: PcOptions = {}): PcMachine {
 
 /**
  * A PC with the paravirtual interface's option ROM.
- * @throws {ConfigError} config-key, config-value, image-bios, and those of the ROM
+ * @throws {ConfigError} config-key, config-value, image-bios, image-size, and those of the ROM
  */
 export function vmiPc(options: VmiPcOptions = {}): VmiPcMachine {
   checkKeys("vmiPc", options, ["backend", "rom", ...PC_KEYS]);
@@ -106,33 +120,34 @@ export function vmiPc(options: VmiPcOptions = {}): VmiPcMachine {
 
 function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined): PcMachine {
   const size = integer("memory", options.memory, 64 * MiB, 2 * MiB, 2 ** 31 - 64 * MiB);
+  const cpus = integer("cpus", options.cpus, 1, 1, MAX_CPUS);
+  const { drives, overlays } = plugDrives(options.disks ?? [], options.cd);
   const serial = new SerialConsole();
-  const controllers = pic8259();
-  const keys = i8042();
-  const keyboard = new Keyboard((code, down) => keys.key(code, down));
-  const uart = uart16550({ onByte: (byte) => serial.put(byte) });
+  const firmwareLog = new SerialConsole();
+  let space: AddressSpace | undefined;
+  const board = pcBoard({
+    cpus,
+    memory: size,
+    bios: options.bios !== undefined,
+    drives,
+    cards: options.cards ?? [],
+    date: options.date,
+    cmos: {},
+    onSerial: (byte) => serial.put(byte),
+    onDebug: (byte) => firmwareLog.put(byte),
+    shadow: (at, bytes, access) => space?.setShadow(at, bytes, access),
+  });
   serial.connect((byte) => {
-    uart.feed(Uint8Array.of(byte));
+    board.serial.feed(Uint8Array.of(byte));
     return true;
   });
-  const devices = [
-    controllers,
-    pit8254(),
-    uart,
-    rtcMc146818({ memory: size, ...(options.date === undefined ? {} : { start: options.date }) }),
-    keys,
-    keyboard,
-    port92(),
-    postCode(),
-    new SystemPorts(),
-    ...(options.devices ?? []),
-  ];
   const { hz, seed, trace, onReset, stopOnFault } = options;
   const m = machine({
     cpu: i386(cpuOptions(options)),
-    memory: pcMemory(size, options.bios),
-    devices,
-    platform: picPlatform(controllers),
+    cpus,
+    memory: pcMemory(size, cpus, options.bios),
+    devices: [...board.devices, ...(options.devices ?? []), ...board.platform.devices],
+    platform: board.platform,
     serial,
     ...(hypervisor === undefined ? {} : { paravirt: hypervisor }),
     ...(hz === undefined ? {} : { hz }),
@@ -141,16 +156,24 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
     ...(onReset === undefined ? {} : { onReset }),
     ...(stopOnFault === undefined ? {} : { stopOnFault }),
   });
-  return Object.assign(m, { screen: new TextScreen(m.physical), keyboard });
+  space = m.space;
+  return Object.assign(m, {
+    screen: new TextScreen(board.display),
+    keyboard: board.keyboard,
+    disks: overlays,
+    firmwareLog,
+    pressPower: (): void => board.power.pressPower(),
+  });
 }
 
-/** RAM below 640 KiB, video memory as RAM, RAM from 1 MiB; a BIOS where the CPU starts. */
-function pcMemory(size: number, bios: Uint8Array | undefined): readonly Region[] {
+/** RAM below 640 KiB, video memory as RAM, RAM from 1 MiB; a BIOS where the CPU starts, or what one leaves behind. */
+function pcMemory(size: number, cpus: number, bios: Uint8Array | undefined): readonly Region[] {
   return [
     ram({ at: 0, size: 0xa0000, name: "low" }),
     ram({ at: 0xa0000, size: 0x20000, name: "video" }),
     ram({ at: 1 * MiB, size: size - 1 * MiB, name: "high" }),
-    ...(bios === undefined ? [] : biosRegions(bios)),
+    shadowRam({ at: 0xc0000, size: 0x40000, name: "shadow" }),
+    ...(bios === undefined ? [rom({ at: TABLES_AT, bytes: pcTables(cpus), name: "tables" })] : biosRegions(bios)),
   ];
 }
 

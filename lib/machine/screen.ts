@@ -1,8 +1,7 @@
 /**
- * The text screen of a PC as a script reads it: 80 by 25 cells at 0xb8000. Nothing is rendered. Cold.
+ * The text screen of a PC as a script reads it: the visible page of the display adapter. Nothing is rendered. Cold.
  */
 import { ConfigError } from "../core/errors.ts";
-import type { MemoryView } from "./memory_view.ts";
 import type { Condition } from "./until.ts";
 
 /** Physical address of the first cell. */
@@ -11,27 +10,31 @@ export const TEXT_AT = 0xb8000;
 /** Cells of a row, and rows. */
 export const TEXT_SIZE = { columns: 80, rows: 25 } as const;
 
+/** Where the characters come from: a display adapter. */
+export interface ScreenSource {
+  /** Rows of the visible page, as characters. */
+  text(): readonly string[];
+  /** Where the cursor is. */
+  readonly cursor: { readonly row: number; readonly column: number; readonly visible: boolean };
+}
+
 /** Text screen of one machine. */
 export class TextScreen {
-  readonly #memory: MemoryView;
+  readonly #source: ScreenSource;
 
-  /** Reads cells from physical memory. */
-  constructor(memory: MemoryView) {
-    this.#memory = memory;
+  /** Reads what an adapter shows. */
+  constructor(source: ScreenSource) {
+    this.#source = source;
   }
 
   /** The rows without the blanks at their ends. Bytes outside ASCII are shown as `?`. */
   rows(): string[] {
-    const { columns, rows } = TEXT_SIZE;
-    const cells = this.#memory.peek(TEXT_AT, columns * rows * 2);
-    return Array.from({ length: rows }, (_, row) => {
-      let line = "";
-      for (let column = 0; column < columns; column++) {
-        const c = cells[(row * columns + column) * 2];
-        line += c === 0 ? " " : c >= 0x20 && c < 0x7f ? String.fromCharCode(c) : "?";
-      }
-      return line.trimEnd();
-    });
+    return this.#source.text().map((row) => row.replaceAll(/[^ -~]/g, "?").trimEnd());
+  }
+
+  /** Where the cursor is, rows and columns from 0. */
+  get cursor(): { readonly row: number; readonly column: number; readonly visible: boolean } {
+    return this.#source.cursor;
   }
 
   /** All rows, without empty ones at the end. */

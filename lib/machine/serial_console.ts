@@ -1,8 +1,13 @@
 /**
  * The far end of a guest's serial line: what the guest wrote, and what is typed to it. Typing waits in a queue until the
  * device takes it, so a script may send a whole line at once. Cold.
+ *
+ * Text and queue belong to the machine's state: a snapshot keeps them, and after going back to one the text is what the
+ * guest had written by then. Listeners stay.
  */
+import type { Section } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
+import { checkVersion } from "./snapshot.ts";
 import type { Condition } from "./until.ts";
 
 /** Characters of output kept. */
@@ -94,6 +99,20 @@ export class SerialConsole {
   connect(sink: ByteSink): void {
     this.#sink = sink;
     this.ready();
+  }
+
+  /** Text and queue, for a snapshot. */
+  save(): Section {
+    return { version: 1, fields: { text: this.#text, dropped: this.#dropped, queue: [...this.#queue] } };
+  }
+
+  /** Goes back to them. @throws {ConfigError} snapshot-version */
+  load(section: Section): void {
+    checkVersion("Section console", section.version, 1, 1);
+    const f = section.fields as { text: string; dropped: number; queue: readonly number[] };
+    this.#text = f.text;
+    this.#dropped = f.dropped;
+    this.#queue = [...f.queue];
   }
 
   /** The device can take input again. */

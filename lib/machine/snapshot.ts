@@ -9,6 +9,7 @@ import type { Section } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
 import { ByteSink, ByteSource, readSection, StateHash, writeSection } from "../core/sections.ts";
 import { PAGE } from "../memory/region.ts";
+import { PAGES, SHADOW_PAGES } from "../memory/shadow.ts";
 
 /** Format of {@linkcode Snapshot.toBytes}. */
 export const SNAPSHOT_FORMAT = 1;
@@ -130,7 +131,9 @@ export class Snapshot {
     const pages = new Map<number, Uint8Array>();
     for (let n = source.u32(); n > 0; n--) {
       const pfn = source.u32();
-      if (pfn >= 1 << 20) throw new ConfigError("snapshot-corrupt", `Snapshot is damaged: page number ${pfn}`);
+      if (pfn >= PAGES + SHADOW_PAGES) {
+        throw new ConfigError("snapshot-corrupt", `Snapshot is damaged: page number ${pfn}`);
+      }
       pages.set(pfn, source.bytes(PAGE));
     }
     if (source.left !== 0) {

@@ -4,11 +4,11 @@
  */
 import type { Component, Section } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
-import { PageBit } from "../memory/address_space.ts";
 import { PAGE } from "../memory/region.ts";
 import type { MachineParts } from "./board.ts";
 import type { CheckedConfig } from "./config.ts";
 import type { RunLoop } from "./run_loop.ts";
+import type { SerialConsole } from "./serial_console.ts";
 import { checkVersion, Snapshot } from "./snapshot.ts";
 
 /** The first fault of a shutdown. */
@@ -23,6 +23,8 @@ export interface Shutdown {
 
 /** Version of the machine's own section. */
 const VERSION = 1;
+/** Section of the far end of the serial line. */
+const CONSOLE = "console";
 
 /** Snapshots of one machine. */
 export class StateKeeper {
@@ -33,12 +35,14 @@ export class StateKeeper {
   readonly #p: MachineParts;
   readonly #loop: RunLoop;
   readonly #shape: string;
+  readonly #console: SerialConsole | undefined;
   #baseline: Snapshot | undefined = undefined;
 
   /** @param parts Parts. @param config Description. @param loop Run loop. @param more Hypervisor interface. */
   constructor(parts: MachineParts, config: CheckedConfig, loop: RunLoop, more: Component | undefined) {
     this.#p = parts;
     this.#loop = loop;
+    this.#console = config.serial;
     this.components = [...config.devices, ...(more === undefined ? [] : [more]), ...parts.cpus];
     const memory = config.memory.filter((r) => r.kind !== "mmio")
       .map((r) => `${r.kind} 0x${r.at.toString(16)}+0x${r.size.toString(16)}`).sort();
@@ -53,7 +57,7 @@ export class StateKeeper {
     const dirty = space.takeDirty();
     const own = new Map<number, Uint8Array>();
     for (const pfn of dirty) {
-      const host = hostOf(space.pages[pfn]);
+      const host = space.homeOf(pfn);
       if (host >= 0) own.set(pfn, space.host.slice(host, host + PAGE));
     }
     const sections = new Map<string, Section>();
@@ -62,6 +66,7 @@ export class StateKeeper {
     sections.set("machine", { version: VERSION, fields: { round: this.#loop.save(), off, shutdown, a20: space.a20 } });
     sections.set("clock", clock.save());
     for (const c of this.components) sections.set(c.name, c.save());
+    if (this.#console !== undefined) sections.set(CONSOLE, this.#console.save());
     const parent = this.#baseline;
     this.#baseline = new Snapshot(this.#shape, sections, own, parent);
     return this.#baseline;
@@ -90,18 +95,18 @@ export class StateKeeper {
     this.#loop.reset();
     clock.load(section(to, "clock"));
     for (const c of this.components) c.load(section(to, c.name));
+    if (this.#console !== undefined) this.#console.load(section(to, CONSOLE));
     this.#loop.load(f.round);
     return f.off;
   }
 
   #putPage(pfn: number, bytes: Uint8Array | undefined): void {
     const { space } = this.#p;
-    const entry = space.pages[pfn];
-    const host = hostOf(entry);
+    const host = space.homeOf(pfn);
     if (host < 0) return;
     if (bytes !== undefined) space.host.set(bytes, host);
     else this.#powerOn(pfn, host);
-    if ((entry & PageBit.code) !== 0) space.codeWritten(pfn, 0, PAGE);
+    space.replaced(pfn);
   }
 
   /** Contents at power-on: RAM is zero, ROM has its image. */
@@ -130,10 +135,6 @@ export class StateKeeper {
 }
 
 const EMPTY: Snapshot = new Snapshot("", new Map(), new Map(), undefined);
-
-function hostOf(entry: number): number {
-  return (entry & (PageBit.ram | PageBit.rom)) === 0 ? -1 : entry & ~0xfff;
-}
 
 function section(snapshot: Snapshot, name: string): Section {
   const found = snapshot.sections.get(name);

@@ -2,7 +2,7 @@
  * Physical address space: sorted, non-overlapping Regions, and one map from page number to where the page lies in the
  * machine's WebAssembly memory. The map is what TLB fills, DMA and page walks read; a page's low bits say what it is.
  *
- * Invariants: no two Regions share a page; a page with translated code has {@linkcode PageBit.code} set and every
+ * Invariants: no two Regions share a page, shadow RAM aside (shadow.ts); a page with translated code has {@linkcode PageBit.code} set and every
  * write to it passes through {@linkcode AddressSpace.codeWritten}; a RAM page not marked dirty has not been written
  * since the last {@linkcode AddressSpace.takeDirty}. Warm.
  *
@@ -11,6 +11,7 @@
 import type { GuestMemory, MmioHandler, MmioMap, Width } from "../core/bus.ts";
 import { ConfigError } from "../core/errors.ts";
 import { PAGE, type Region } from "./region.ts";
+import { PAGES, Shadow, SHADOW_PAGES, splitHandler } from "./shadow.ts";
 
 /** Low bits of a page-map entry; the high bits are the page's byte address in the WebAssembly memory. */
 export const PageBit = { ram: 1, rom: 2, mmio: 4, code: 8, dirty: 16 } as const;
@@ -18,7 +19,7 @@ export const PageBit = { ram: 1, rom: 2, mmio: 4, code: 8, dirty: 16 } as const;
 /** Physical address space of one machine. */
 export class AddressSpace implements GuestMemory, MmioMap {
   /** Page number to host byte address and {@linkcode PageBit}; for MMIO the high bits index the handlers. 0: nothing there. */
-  readonly pages: Int32Array = new Int32Array(1 << 20);
+  readonly pages: Int32Array = new Int32Array(PAGES + SHADOW_PAGES);
   /** All bytes of the WebAssembly memory. */
   readonly host: Uint8Array;
   /** The same as a DataView. */
@@ -32,6 +33,9 @@ export class AddressSpace implements GuestMemory, MmioMap {
   #regions: Region[] = [];
   #handlers: { region: Region & { kind: "mmio" } }[] = [];
   #dirty: number[] = [];
+  #shadow: Shadow | undefined = undefined;
+  /** Index of the handler of pages that are switched in for writes alone. */
+  #splitIndex = 0;
   #a20 = true;
   #nextHost: number;
   #end: number;
@@ -77,6 +81,7 @@ export class AddressSpace implements GuestMemory, MmioMap {
    */
   add(region: Region): void {
     validate(region);
+    if (region.kind === "shadow") return this.#addShadow(region);
     const other = this.#regions.find((r) => region.at < r.at + r.size && r.at < region.at + region.size);
     if (other !== undefined) {
       throw new ConfigError(
@@ -88,21 +93,15 @@ export class AddressSpace implements GuestMemory, MmioMap {
     const count = region.size / PAGE;
     if (region.kind === "mmio") {
       const index = this.#handlers.push({ region });
-      for (let i = 0; i < count; i++) this.pages[first + i] = (index << 12) | PageBit.mmio;
+      for (let i = 0; i < count; i++) this.#place(first + i, (index << 12) | PageBit.mmio);
     } else {
-      if (this.#nextHost + region.size > this.#end) {
-        throw new ConfigError(
-          "region-size",
-          `Region "${region.name}" ${span(region)} does not fit into the machine's memory`,
-        );
-      }
+      const at = this.#allocate(region);
       const bit = region.kind === "ram" ? PageBit.ram : PageBit.rom;
-      for (let i = 0; i < count; i++) this.pages[first + i] = (this.#nextHost + i * PAGE) | bit;
+      for (let i = 0; i < count; i++) this.#place(first + i, (at + i * PAGE) | bit);
       if (region.kind === "rom") {
-        this.host.fill(0xff, this.#nextHost, this.#nextHost + region.size);
-        this.host.set(region.bytes, this.#nextHost);
+        this.host.fill(0xff, at, at + region.size);
+        this.host.set(region.bytes, at);
       }
-      this.#nextHost += region.size;
     }
     this.#regions.push(region);
     this.#regions.sort((a, b) => a.at - b.at);
@@ -114,8 +113,43 @@ export class AddressSpace implements GuestMemory, MmioMap {
     const at = this.#regions.indexOf(region);
     if (at < 0 || region.kind !== "mmio") return;
     this.#regions.splice(at, 1);
-    for (let i = 0; i < region.size / PAGE; i++) this.pages[region.at / PAGE + i] = 0;
+    for (let i = 0; i < region.size / PAGE; i++) this.#place(region.at / PAGE + i, 0);
     this.remapped();
+  }
+
+  /**
+   * Switches shadow RAM: reads of the range come from it, writes go to it, or to what lies under it. Parts of the range
+   * that have no shadow stay as they are.
+   */
+  setShadow(at: number, size: number, access: { readonly read: boolean; readonly write: boolean }): void {
+    const shadow = this.#shadow;
+    if (shadow === undefined) return;
+    for (let pfn = at / PAGE; pfn < (at + size) / PAGE; pfn++) {
+      const i = shadow.index(pfn);
+      if (i < 0) continue;
+      const { pages } = this;
+      if ((pages[pfn] & PageBit.code) !== 0) this.codeWritten(pfn, 0, PAGE);
+      if (!shadow.isIn(i)) shadow.under[i] = pages[pfn] & ~PageBit.code;
+      const over = shadow.hostOf(i);
+      const dirty = pages[PAGES + i] & PageBit.dirty;
+      shadow.switched[i] = (access.read ? 1 : 0) | (access.write ? 2 : 0);
+      if (access.read) pages[pfn] = over | (access.write ? PageBit.ram | dirty : PageBit.rom);
+      else pages[pfn] = access.write ? (this.#splitIndex << 12) | PageBit.mmio : shadow.under[i];
+    }
+    this.remapped();
+  }
+
+  /** Byte address of a page in {@linkcode AddressSpace.host} by the number that dirty lists give; -1: it has no bytes. */
+  homeOf(pfn: number): number {
+    const i = this.#shadow?.index(pfn) ?? -1;
+    const entry = i >= 0 && this.#shadow?.isIn(i) === true ? this.#shadow.under[i] : this.pages[pfn];
+    return (entry & (PageBit.ram | PageBit.rom)) === 0 ? -1 : entry & ~0xfff;
+  }
+
+  /** Told after all bytes of such a page were replaced from outside: keeps translated code true. */
+  replaced(pfn: number): void {
+    const at = pfn >= PAGES ? pfn - PAGES + (this.#shadow?.first ?? 0) : pfn;
+    if ((this.pages[at] & PageBit.code) !== 0) this.codeWritten(at, 0, PAGE);
   }
 
   /** Claims a range for a device; see {@linkcode MmioMap}. The range is widened to whole pages. */
@@ -129,7 +163,10 @@ export class AddressSpace implements GuestMemory, MmioMap {
   read(physical: number, width: Width): number {
     const at = this.bus(physical);
     if ((at & 0xfff) + (width >>> 3) > PAGE) return this.#split(at, width);
-    const entry = this.pages[at >>> 12];
+    return this.#readEntry(this.pages[at >>> 12], at, width);
+  }
+
+  #readEntry(entry: number, at: number, width: Width): number {
     if ((entry & (PageBit.ram | PageBit.rom)) !== 0) {
       const host = (entry & ~0xfff) + (at & 0xfff);
       if (width === 32) return this.view.getUint32(host, true);
@@ -186,7 +223,13 @@ export class AddressSpace implements GuestMemory, MmioMap {
   takeDirty(): number[] {
     const list = this.#dirty;
     this.#dirty = [];
-    for (const pfn of list) this.pages[pfn] &= ~PageBit.dirty;
+    for (const pfn of list) {
+      this.pages[pfn] &= ~PageBit.dirty;
+      const i = pfn >= PAGES ? pfn - PAGES : this.#shadow?.index(pfn) ?? -1;
+      if (i < 0 || this.#shadow === undefined) continue;
+      this.#shadow.under[i] &= ~PageBit.dirty;
+      this.pages[this.#shadow.first + i] &= ~PageBit.dirty;
+    }
     this.remapped();
     return list;
   }
@@ -235,7 +278,7 @@ export class AddressSpace implements GuestMemory, MmioMap {
       const offset = address % PAGE;
       const n = Math.min(PAGE - offset, length - done);
       const pfn = Math.floor(address / PAGE);
-      useful += one(pfn < this.pages.length && pfn >= 0 ? this.pages[pfn] : 0, offset, done, n, pfn);
+      useful += one(pfn < PAGES && pfn >= 0 ? this.pages[pfn] : 0, offset, done, n, pfn);
       done += n;
     }
     return useful;
@@ -249,7 +292,58 @@ export class AddressSpace implements GuestMemory, MmioMap {
 
   #setDirty(pfn: number): void {
     this.pages[pfn] |= PageBit.dirty;
-    this.#dirty.push(pfn);
+    const i = this.#shadow?.index(pfn) ?? -1;
+    if (i < 0 || this.#shadow?.isIn(i) !== true) {
+      this.#dirty.push(pfn);
+    } else if ((this.pages[PAGES + i] & PageBit.dirty) === 0) {
+      this.pages[PAGES + i] |= PageBit.dirty;
+      this.#dirty.push(PAGES + i);
+    }
+  }
+
+  /** Makes `entry` what the page is, or what lies under its shadow. */
+  #place(pfn: number, entry: number): void {
+    const i = this.#shadow?.index(pfn) ?? -1;
+    if (i >= 0 && this.#shadow?.isIn(i) === true) this.#shadow.under[i] = entry;
+    else this.pages[pfn] = entry;
+  }
+
+  #allocate(region: Region): number {
+    const at = this.#nextHost;
+    if (at + region.size > this.#end) {
+      throw new ConfigError(
+        "region-size",
+        `Region "${region.name}" ${span(region)} does not fit into the machine's memory`,
+      );
+    }
+    this.#nextHost += region.size;
+    return at;
+  }
+
+  #addShadow(region: Region): void {
+    if (this.#shadow !== undefined || region.size > SHADOW_PAGES * PAGE) {
+      throw new ConfigError(
+        "region-size",
+        `Shadow RAM "${region.name}" ${span(region)} must be the only one and at most 256 KiB`,
+      );
+    }
+    const shadow = new Shadow(region.at, region.size, this.#allocate(region));
+    this.#shadow = shadow;
+    for (let i = 0; i < shadow.count; i++) this.pages[PAGES + i] = shadow.hostOf(i) | PageBit.ram;
+    const handler = splitHandler(
+      (offset, width) => this.#readEntry(shadow.under[offset >>> 12], region.at + offset, width),
+      (offset, value, width) => this.#writeShadow(shadow, offset, value, width),
+    );
+    this.#splitIndex = this.#handlers.push({ region: { ...region, kind: "mmio", handler } });
+  }
+
+  #writeShadow(shadow: Shadow, offset: number, value: number, width: Width): void {
+    const host = shadow.host + offset;
+    for (let k = 0; k < width >>> 3; k++) this.host[host + k] = value >>> (8 * k);
+    const home = PAGES + (offset >>> 12);
+    if ((this.pages[home] & PageBit.dirty) !== 0) return;
+    this.pages[home] |= PageBit.dirty;
+    this.#dirty.push(home);
   }
 }
 

@@ -26,6 +26,13 @@ export type Region =
     readonly bytes: Uint8Array;
   }
   | {
+    /** RAM under other Regions, switched in by the host bridge; see `AddressSpace.setShadow`. */
+    readonly kind: "shadow";
+    readonly name: string;
+    readonly at: number;
+    readonly size: number;
+  }
+  | {
     readonly kind: "mmio";
     readonly name: string;
     readonly at: number;
@@ -52,6 +59,11 @@ export function ram(place: Place): Region {
 export function rom(place: { readonly at: number; readonly bytes: Uint8Array; readonly name?: string }): Region {
   const size = Math.ceil(Math.max(1, place.bytes.length) / PAGE) * PAGE;
   return { kind: "rom", name: place.name ?? label("rom", place.at), at: place.at, size, bytes: place.bytes };
+}
+
+/** RAM under a range, at most 256 KiB and at power-on not to be seen; at most one in an address space. */
+export function shadowRam(place: Place): Region {
+  return { kind: "shadow", name: place.name ?? label("shadow", place.at), at: place.at, size: place.size };
 }
 
 /** Memory-mapped device registers. */

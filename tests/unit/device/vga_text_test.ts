@@ -34,5 +34,9 @@ Deno.test("irqHub: shared lines are joined, line 0 reaches pin 2", () => {
   a.set(false);
   b.set(false);
   const [up, down] = [["pic0 true", "io2 true"], ["pic0 false", "io2 false"]];
-  assertEquals(seen, [...up, ...down, ...up, ...down], "a second source gives a new edge, the line falls with the last");
+  assertEquals(
+    seen,
+    [...up, ...down, ...up, ...down],
+    "a second source gives a new edge, the line falls with the last",
+  );
 });

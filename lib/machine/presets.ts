@@ -124,7 +124,7 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
   const { drives, overlays } = plugDrives(options.disks ?? [], options.cd);
   const serial = new SerialConsole();
   const firmwareLog = new SerialConsole();
-  let space: AddressSpace | undefined;
+  let space: AddressSpace | undefined = undefined as AddressSpace | undefined;
   const board = pcBoard({
     cpus,
     memory: size,

@@ -35,14 +35,14 @@ export class StateKeeper {
   readonly #p: MachineParts;
   readonly #loop: RunLoop;
   readonly #shape: string;
-  readonly #console: SerialConsole | undefined;
+  readonly #far: SerialConsole | undefined;
   #baseline: Snapshot | undefined = undefined;
 
   /** @param parts Parts. @param config Description. @param loop Run loop. @param more Hypervisor interface. */
   constructor(parts: MachineParts, config: CheckedConfig, loop: RunLoop, more: Component | undefined) {
     this.#p = parts;
     this.#loop = loop;
-    this.#console = config.serial;
+    this.#far = config.serial;
     this.components = [...config.devices, ...(more === undefined ? [] : [more]), ...parts.cpus];
     const memory = config.memory.filter((r) => r.kind !== "mmio")
       .map((r) => `${r.kind} 0x${r.at.toString(16)}+0x${r.size.toString(16)}`).sort();
@@ -66,7 +66,7 @@ export class StateKeeper {
     sections.set("machine", { version: VERSION, fields: { round: this.#loop.save(), off, shutdown, a20: space.a20 } });
     sections.set("clock", clock.save());
     for (const c of this.components) sections.set(c.name, c.save());
-    if (this.#console !== undefined) sections.set(CONSOLE, this.#console.save());
+    if (this.#far !== undefined) sections.set(CONSOLE, this.#far.save());
     const parent = this.#baseline;
     this.#baseline = new Snapshot(this.#shape, sections, own, parent);
     return this.#baseline;
@@ -95,7 +95,7 @@ export class StateKeeper {
     this.#loop.reset();
     clock.load(section(to, "clock"));
     for (const c of this.components) c.load(section(to, c.name));
-    if (this.#console !== undefined) this.#console.load(section(to, CONSOLE));
+    if (this.#far !== undefined) this.#far.load(section(to, CONSOLE));
     this.#loop.load(f.round);
     return f.off;
   }

@@ -51,6 +51,7 @@ export { TEXT_AT, TEXT_SIZE, TextScreen } from "./lib/machine/screen.ts";
 // Images
 export { biosRegions, bootSector, firmware, raw, type RawImage } from "./lib/machine/loader/raw.ts";
 export { elf } from "./lib/machine/loader/elf.ts";
+export { type ImageKind, imageKind } from "./lib/machine/loader/detect.ts";
 export { multiboot, type MultibootModule, type MultibootOptions } from "./lib/machine/loader/multiboot.ts";
 export { linux, type LinuxHeader, type LinuxOptions, parseLinux } from "./lib/machine/loader/linux.ts";
 export {

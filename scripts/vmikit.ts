@@ -2,15 +2,17 @@
  * The command line: `deno task vmikit --help`. The program is built by a function over an {@linkcode Io}, so that tests
  * drive it without a process; each command has its file in cli/. Cold.
  *
- * Not there yet: gdb, bench, cluster, lab, shell completion, more than one CPU.
+ * Not there yet: gdb, cluster, lab, more than one CPU.
  */
 import { ConfigError } from "../mod.ts";
 import { Command, CommanderError, ValidationError } from "./deps/cli.ts";
-import { resolve, toFileUrl } from "./deps/std.ts";
+import { addBench } from "./cli/bench.ts";
 import { addBoot } from "./cli/boot.ts";
 import { addAsm, addDisasm } from "./cli/code.ts";
+import { addCompletions } from "./cli/completions.ts";
 import { addFlat } from "./cli/flat.ts";
-import { Exit, type Io, notYet, UsageError } from "./cli/io.ts";
+import { hostIo, quit } from "./cli/host_io.ts";
+import { Exit, type Io, json, notYet, UsageError } from "./cli/io.ts";
 import { addRun } from "./cli/run.ts";
 import { addCalls, addRom } from "./cli/tables.ts";
 import { addTrace } from "./cli/trace.ts";
@@ -26,10 +28,14 @@ Examples:
 /** Commands of the design that do not work yet, and what to use. */
 const LATER: readonly (readonly [name: string, instead: string])[] = [
   ["gdb", "use trace, or a script with hooks"],
-  ["bench", "use deno task bench"],
   ["cluster", "write a script with several machines and use run"],
   ["lab", "use boot, flat or trace"],
 ];
+
+const COMMANDS = [
+  ...[addRun, addBoot, addFlat, addTrace, addAsm, addDisasm, addRom, addCalls],
+  ...[addBench, addCompletions],
+] as const;
 
 /** Builds the program; `done` receives the exit code of the command that ran. */
 export function buildProgram(io: Io, done: (code: number) => void): Command {
@@ -40,7 +46,7 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .showHelpAfterError("Add --help for options and examples.")
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .addHelpText("after", EXAMPLES);
-  for (const add of [addRun, addBoot, addFlat, addTrace, addAsm, addDisasm, addRom, addCalls]) add(program, io, done);
+  for (const add of COMMANDS) add(program, io, done);
   for (const [name, instead] of LATER) {
     program.command(name)
       .description("not there yet")
@@ -53,7 +59,7 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
   return program;
 }
 
-/** Runs a command line; returns the exit code. */
+/** Runs a command line; returns the exit code. With `--json` an error is a JSON object on standard output too. */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   let code: number = Exit.ok;
   const program = buildProgram(io, (c) => code = c);
@@ -65,49 +71,26 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     await program.parseAsync([...args], { from: "user" });
     return code;
   } catch (error) {
-    return failure(error, io);
+    const { exit, message, said } = failure(error);
+    if (!said) io.err(`vmikit: ${message}\n`);
+    if (exit !== Exit.ok && args.includes("--json")) io.out(json({ exit, error: message }));
+    return exit;
   }
 }
 
-/** Says what went wrong; returns the exit code. */
-function failure(error: unknown, io: Io): number {
-  if (error instanceof ValidationError) {
-    io.err(`vmikit: ${error.message}\n`);
-    return Exit.usage;
+/** What went wrong, the exit code, and whether the person has been told. */
+function failure(error: unknown): { readonly exit: number; readonly message: string; readonly said: boolean } {
+  if (error instanceof CommanderError && !(error instanceof ValidationError)) { // commander has said why
+    return { exit: error.exitCode === 0 ? Exit.ok : Exit.usage, message: error.message, said: true };
   }
-  if (error instanceof CommanderError) return error.exitCode === 0 ? Exit.ok : Exit.usage; // commander has said why
-  if (error instanceof UsageError || error instanceof ConfigError) {
-    io.err(`vmikit: ${error.message}\n`);
-    return Exit.usage;
+  if (error instanceof ValidationError || error instanceof UsageError || error instanceof ConfigError) {
+    return { exit: Exit.usage, message: error.message, said: false };
   }
   if (error instanceof RangeError && error.message.includes("cut off")) { // a reader reached the end of a file
-    io.err(`vmikit: ${error.message}; is the file complete\n`);
-    return Exit.usage;
+    return { exit: Exit.usage, message: `${error.message}; is the file complete`, said: false };
   }
-  io.err(`vmikit: this is a bug of vmikit, please report it: ${error instanceof Error ? error.stack : error}\n`);
-  return Exit.internal;
+  const trace = error instanceof Error ? error.stack ?? error.message : String(error);
+  return { exit: Exit.internal, message: `this is a bug of vmikit, please report it: ${trace}`, said: false };
 }
 
-/** Writes all of a text; when nobody reads any more, the program ends. */
-function writeAll(to: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) Deno.exit(Exit.limit);
-    throw error;
-  }
-}
-
-if (import.meta.main) {
-  const code = await main(Deno.args, {
-    out: (text) => writeAll(Deno.stdout, text),
-    err: (text) => writeAll(Deno.stderr, text),
-    read: (path) => Deno.readFile(path),
-    write: (path, bytes) => Deno.writeFile(path, bytes),
-    load: (path) => import(toFileUrl(resolve(path)).href),
-    now: () => performance.now(),
-    input: () => Deno.stdin.readable,
-  });
-  Deno.exit(code);
-}
+if (import.meta.main) quit(await main(Deno.args, hostIo()));

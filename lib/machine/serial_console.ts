@@ -58,7 +58,7 @@ export class SerialConsole {
   /** Types a text (Latin-1) or bytes. */
   send(input: string | Uint8Array): void {
     const bytes = typeof input === "string" ? Array.from(input, (c) => c.charCodeAt(0) & 0xff) : [...input];
-    this.#queue.push(...bytes);
+    for (const byte of bytes) this.#queue.push(byte);
     this.ready();
   }
 

@@ -2,7 +2,7 @@
  * `vmikit asm` and `vmikit disasm`: source to bytes and back. Cold.
  */
 import { assemble, type Assembly, disassemble, hexBytes } from "../../mod.ts";
-import type { Command } from "../deps/cli.ts";
+import { type Command, Option } from "../deps/cli.ts";
 import { Exit, type Io, json, readInput, writeOutput } from "./io.ts";
 import { address, codeSize } from "./options.ts";
 
@@ -12,6 +12,7 @@ export function addAsm(program: Command, io: Io, done: (code: number) => void): 
     .description("Assemble a file written in nasm's language")
     .argument("<file>", "source")
     .option("-o, --out <file>", "write the bytes to a file; default: print them as hex")
+    .addOption(new Option("--json", "print bytes and listing as JSON").conflicts("listing"))
     .option("--listing", "print address, bytes and source of each line")
     .option("--bits <16|32>", "code size at the start", codeSize, 32)
     .option("--origin <address>", "address of the first byte", address, 0)
@@ -22,9 +23,12 @@ export function addAsm(program: Command, io: Io, done: (code: number) => void): 
     .action(async (file, o) => {
       const source = new TextDecoder().decode(await readInput(io, file, "source"));
       const code = assemble(source, { bits: o.bits === 16 ? 16 : 32, origin: o.origin });
+      if (o.json === true) {
+        io.out(json({ exit: Exit.ok, origin: code.origin, bytes: [...code.bytes], lines: code.lines }));
+      }
       if (o.listing === true) io.out(listing(source, code));
       if (o.out !== undefined) await writeOutput(io, o.out, code.bytes, "code");
-      else if (o.listing !== true) io.out(`${hexBytes(code.bytes)}\n`);
+      else if (o.listing !== true && o.json !== true) io.out(`${hexBytes(code.bytes)}\n`);
       done(Exit.ok);
     });
 }

@@ -1,7 +1,8 @@
 /**
  * Runs a guest for `boot` and `flat`: serial to the terminal, limits, progress, the closing report, the exit code. Cold.
  */
-import { hex, type PcMachine, type StopReason } from "../../mod.ts";
+import { type EngineName, hex, type PcMachine, type StopReason } from "../../mod.ts";
+import { KeyFilter, KEYS, Progress } from "./console.ts";
 import { Exit, type Io, json, UsageError } from "./io.ts";
 
 /** How a guest is run. */
@@ -14,6 +15,8 @@ export interface GuestRun {
   readonly instructions: number;
   /** Seconds of host time at most. */
   readonly timeout?: number | undefined;
+  /** Who executes. */
+  readonly engine: EngineName;
   /** Print figures at the end. */
   readonly stats?: boolean | undefined;
   /** Print the result as JSON; the serial line then goes to standard error. */
@@ -24,36 +27,52 @@ export interface GuestRun {
   readonly extra?: () => object;
 }
 
-/** Milliseconds between two progress lines. */
-const PROGRESS_EVERY = 5000;
+/** Why a run was ended from outside. */
+type Ended = "time" | "interrupt";
+
+/** A run in progress. */
+interface Session {
+  readonly io: Io;
+  readonly m: PcMachine;
+  readonly run: GuestRun;
+  readonly progress: Progress;
+  /** Ends the run; the first cause counts. */
+  readonly end: (why: Ended) => void;
+}
+
+/** Instructions between two looks at clock and keys: some ten milliseconds. */
+const PIECE: Readonly<Record<EngineName, number>> = { interpreter: 4_000_000, reference: 50_000 };
 
 /** Runs; returns the exit code. */
 export async function runGuest(io: Io, m: PcMachine, run: GuestRun): Promise<number> {
   if (run.until === "") throw new UsageError("--until needs a text that is not empty");
   const began = io.now();
-  let reported = began;
   const abort = new AbortController();
-  const timer = run.timeout === undefined ? undefined : setTimeout(() => abort.abort(), run.timeout * 1000);
-  const quiet = connect(io, m, run);
+  let ended: Ended | undefined;
+  const end = (why: Ended): void => {
+    ended ??= why;
+    abort.abort();
+  };
+  const progress = new Progress(io);
+  const timer = run.timeout === undefined ? undefined : setTimeout(() => end("time"), run.timeout * 1000);
+  const quiet = connect({ io, m, run, progress, end });
+  let stop: StopReason;
   try {
-    const stop = await m.runAsync({
+    stop = await m.runAsync({
       instructions: run.instructions,
+      piece: PIECE[run.engine],
       signal: abort.signal,
-      ...(run.until === undefined ? {} : { until: m.serial.contains(run.until) }),
-      onProgress: (p) => {
-        const now = io.now();
-        if (now - reported < PROGRESS_EVERY) return;
-        reported = now;
-        io.err(`vmikit: ${millions(p.instructions)} instructions, ${Math.round((now - began) / 1000)} s\n`);
-      },
+      ...(run.until === undefined ? {} : { until: m.serial.contains(utf8(run.until)) }),
+      onProgress: (p) => progress.update(() => `${millions(p.instructions)} instructions, ${since(io, began)} s`),
     });
-    const code = exitCode(stop, run);
-    report(io, m, run, stop, code, (io.now() - began) / 1000);
-    return code;
   } finally {
     clearTimeout(timer);
+    progress.clear();
     await quiet();
   }
+  const code = ended === "interrupt" ? Exit.interrupted : exitCode(stop, run);
+  report(io, m, run, { stop, code, seconds: (io.now() - began) / 1000, ended });
+  return code;
 }
 
 /** Exit code of a run's end. */
@@ -102,15 +121,24 @@ export function stopText(stop: StopReason): string {
   }
 }
 
-function report(io: Io, m: PcMachine, run: GuestRun, stop: StopReason, code: number, seconds: number): void {
+/** How a run ended. */
+interface RunEnd {
+  readonly stop: StopReason;
+  readonly code: number;
+  readonly seconds: number;
+  readonly ended: Ended | undefined;
+}
+
+function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ended }: RunEnd): void {
   const instructions = m.cpus.reduce((sum, c) => sum + c.cpu.instructions, 0);
   if (run.json === true) {
     const stats = run.stats === true ? { stats: { instructions, ticks: m.now, seconds } } : {};
-    io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, serial: m.serial.text }));
+    io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, serial: text(m.serial.text) }));
     return;
   }
   const midLine = run.serial === "stdio" && /[^\n]$/.test(m.serial.tail(1));
-  io.err(`${midLine ? "\n" : ""}vmikit: ${stopText(stop)}\n`);
+  const said = ended === "interrupt" ? `ended from the keyboard at EIP ${hex(stop.eip, 8)}` : stopText(stop);
+  io.err(`${midLine ? "\n" : ""}vmikit: ${said}\n`);
   if (code === Exit.crash && run.until !== undefined) {
     io.err(`vmikit: the guest ended before ${JSON.stringify(run.until)} was seen\n`);
   }
@@ -121,31 +149,67 @@ function report(io: Io, m: PcMachine, run: GuestRun, stop: StopReason, code: num
   }
 }
 
-/** Connects the serial line; returns how to disconnect. */
-function connect(io: Io, m: PcMachine, run: GuestRun): () => Promise<void> {
-  if (run.serial === "none") return () => Promise.resolve();
+/** Connects serial line, keyboard and Ctrl-C; returns how to disconnect. */
+function connect(session: Session): () => Promise<void> {
+  const { io, m, run, progress, end } = session;
+  const interactive = run.serial === "stdio" && run.json !== true && io.terminal?.input === true;
+  const ignore = interactive ? undefined : io.terminal?.onInterrupt(() => end("interrupt"));
+  if (run.serial === "none") return () => Promise.resolve(ignore?.());
   const to = run.json === true ? io.err : io.out;
   const decoder = new TextDecoder(); // a character may have several bytes
   const remove = m.serial.listen((byte) => {
     const text = decoder.decode(Uint8Array.of(byte), { stream: true });
-    if (text !== "") to(text);
+    if (text === "") return;
+    progress.clear();
+    to(text);
   });
+  if (interactive) {
+    io.err(`vmikit: ${KEYS}\n`);
+    io.terminal?.raw(true);
+  }
+  const stopKeys = pumpKeys(session, interactive ? new KeyFilter() : undefined);
+  return async () => {
+    if (interactive) io.terminal?.raw(false);
+    ignore?.();
+    remove();
+    await stopKeys();
+  };
+}
+
+/** Types what comes from standard input; returns how to end that. */
+function pumpKeys({ io, m, end }: Session, filter: KeyFilter | undefined): () => Promise<void> {
   const reader = io.input?.().getReader();
   const pump = async (): Promise<void> => {
     while (reader !== undefined) {
       const { value, done } = await reader.read();
       if (done) return;
-      m.serial.send(value);
+      const { bytes, quit, help } = filter?.take(value) ?? { bytes: value, quit: false, help: false };
+      m.serial.send(bytes);
+      if (help) io.err(`\r\nvmikit: ${KEYS}\r\n`);
+      if (quit) return end("interrupt");
     }
   };
   const pumping = pump().catch((error) => io.err(`vmikit: standard input: ${String(error)}\n`));
   return async () => {
-    remove();
     await reader?.cancel();
     await pumping;
   };
 }
 
+/** A text as the bytes a guest writes, one character each. */
+function utf8(text: string): string {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** The other way: what a guest wrote as text. */
+function text(bytes: string): string {
+  return new TextDecoder().decode(Uint8Array.from(bytes, (c) => c.charCodeAt(0)));
+}
+
 function millions(n: number): string {
   return `${(n / 1e6).toFixed(0)} million`;
+}
+
+function since(io: Io, began: number): number {
+  return Math.round((io.now() - began) / 1000);
 }

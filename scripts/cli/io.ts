@@ -13,6 +13,8 @@ export const Exit = {
   limit: 2,
   /** The guest crashed, or ended without the text that was asked for. */
   crash: 3,
+  /** Ctrl-C, or Ctrl-A x at the guest's console. */
+  interrupted: 130,
   /** Wrong usage: options, files, sources, or something that is not there yet. */
   usage: 64,
   /** A bug of vmikit. */
@@ -35,6 +37,22 @@ export interface Io {
   now(): number;
   /** What is typed to the guest's serial port; absent: nothing. */
   readonly input?: () => ReadableStream<Uint8Array>;
+  /** What is known of the terminal; absent: there is none. */
+  readonly terminal?: Terminal;
+}
+
+/** The terminal a person sits at. */
+export interface Terminal {
+  /** Is standard input the terminal? */
+  readonly input: boolean;
+  /** Is standard output? */
+  readonly output: boolean;
+  /** Is standard error? Progress is shown only there. */
+  readonly error: boolean;
+  /** Every key reaches the program at once, Ctrl-C too; `false` restores the terminal, however often it is called. */
+  raw(on: boolean): void;
+  /** Calls `fn` at Ctrl-C instead of ending the program. @returns Ends that. */
+  onInterrupt(fn: () => void): () => void;
 }
 
 /** The user's mistake; the message says what, where, and how to mend it. */
@@ -43,6 +61,19 @@ export class UsageError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "UsageError";
+  }
+}
+
+/** A file larger than anything a guest could take. */
+export class TooLarge extends Error {
+  /** Bytes that would have been accepted. */
+  readonly limit: number;
+
+  /** Makes the error. @param limit Bytes that would have been accepted. */
+  constructor(limit: number) {
+    super(`more than ${limit} bytes`);
+    this.name = "TooLarge";
+    this.limit = limit;
   }
 }
 
@@ -71,6 +102,7 @@ export async function writeOutput(io: Io, path: string, bytes: Uint8Array, what:
 
 /** Why a file could not be used, and what to do. */
 function reason(error: unknown): string {
+  if (error instanceof TooLarge) return `it has more than ${error.limit / 2 ** 20} MiB; is it the right file`;
   if (error instanceof Deno.errors.NotFound) return "no such file or directory; check the path";
   if (error instanceof Deno.errors.IsADirectory) return "it is a directory; name a file";
   if (error instanceof Deno.errors.PermissionDenied) return "not permitted; check the rights of the file";

@@ -1,9 +1,13 @@
 /**
  * The command line, driven without a process. Cold.
  */
-import { Exit, type Io } from "../../../scripts/cli/io.ts";
+import { KeyFilter } from "../../../scripts/cli/console.ts";
+import { Exit, type Io, type Terminal } from "../../../scripts/cli/io.ts";
 import { assert, assertEquals, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
 import { main } from "../../../scripts/vmikit.ts";
+import { KERNELS } from "../../../scripts/bench/kernels.ts";
+import { multibootImage } from "../../../scripts/bench/images.ts";
+import { bzImage, elfFile } from "../machine/images.ts";
 
 /** What a command line did. */
 interface Ran {
@@ -13,7 +17,11 @@ interface Ran {
 }
 
 /** Runs a command line over files in memory. */
-async function vmikit(args: readonly string[], files: Record<string, Uint8Array> = {}): Promise<Ran> {
+async function vmikit(
+  args: readonly string[],
+  files: Record<string, Uint8Array> = {},
+  more: Partial<Io> = {},
+): Promise<Ran> {
   const said = { out: "", err: "" };
   let time = 0;
   const io: Io = {
@@ -30,6 +38,7 @@ async function vmikit(args: readonly string[], files: Record<string, Uint8Array>
     },
     load: (path) => path.startsWith("bad") ? Promise.reject(new Error("broken")) : Promise.resolve({}),
     now: () => time += 10,
+    ...more,
   };
   return { code: await main(args, io), ...said };
 }
@@ -40,6 +49,23 @@ const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 const HELLO = Uint8Array.of(0xba, 0xf8, 3, 0xb0, 0x4f, 0xee, 0xb0, 0x4b, 0xee, 0xe6, 0xe9, 0xfa, 0xf4);
 const LOOP = Uint8Array.of(0xeb, 0xfe);
 const FLAT = ["flat", "--image", "a.bin@0x7c00"];
+
+/** A disk: 512 bytes with a boot sector's signature. */
+const DISK = new Uint8Array(512);
+DISK.set([0x55, 0xaa], 510);
+
+/** A BIOS that writes OK to the first serial port and halts: at its end a jump to its code. */
+const BIOS = new Uint8Array(0x10000);
+BIOS.set(HELLO, 0xe000);
+BIOS.set([0xe9, 0x0d, 0xe0], 0xfff0);
+
+const FILES: Record<string, Uint8Array> = {
+  "a.bin": HELLO,
+  "bad.asm": text("mov eax,\n"),
+  disk: DISK,
+  bios: BIOS,
+  elf: elfFile(),
+};
 
 Deno.test("vmikit flat ends with 0 when the guest halts, and shows its serial line", async () => {
   const { code, out, err } = await vmikit(FLAT, { "a.bin": HELLO });
@@ -89,9 +115,17 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
   const wrong: readonly (readonly [args: string[], says: string])[] = [
     [[], "Usage"],
     [["bot"], "unknown command"],
-    [["boot"], "--kernel"],
+    [["boot"], "--kernel FILE or --bios FILE"],
+    [["boot", "--kernel", "elf", "--append", "x"], "leave --append out"],
+    [["boot", "--bios", "a.bin"], "whole 64 KiB blocks"],
+    [["boot", "--bios", "bios", "--initrd", "a.bin"], "leave --initrd out"],
+    [["boot", "--kernel", "bios", "--bios", "bios"], "leave --bios out"],
+    [["boot", "--kernel", "disk"], "boot sector"],
+    [["boot", "--kernel", "elf", "--memory", "0"], "from 2 to 1984"],
+    [["boot", "--kernel", "elf", "--instructions", "0"], "from 1"],
+    [["boot", "--kernel", "elf", "extra"], "too many arguments"],
     [["boot", "--kernel", "no"], "check the path"],
-    [["boot", "--kernel", "a.bin"], "a.bin"],
+    [["boot", "--kernel", "a.bin"], 'Cannot tell what "a.bin" is'],
     [["boot", "--kernel", "a.bin", "--cpus", "2"], "not there yet"],
     [["boot", "--kernel", "a.bin", "--backend", "shadow"], "Allowed choices"],
     [["boot", "--kernel", "a.bin", "--engine", "jit"], "Allowed choices"],
@@ -104,23 +138,50 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["flat", "--image", "a.bin@0xfff00000"], "load elsewhere"],
     [["asm", "bad.asm"], "Line 1"],
     [["asm", "bad.asm", "--bits", "64"], "16 or 32"],
-    [["rom", "--json", "--out", "x"], "cannot be used"],
+    [["asm"], "missing required argument"],
+    [["asm", "bad.asm", "--origin", "-1"], "an address"],
+    [["asm", "no.asm"], "check the path"],
+    [["disasm"], "missing required argument"],
+    [["disasm", "a.bin", "--bits", "x"], "16 or 32"],
+    [["trace"], "--image"],
+    [["trace", "--image", "a.bin@0x7c00", "--instructions", "1G"], "from 1 to 10000000"],
+    [["trace", "--image", "a.bin@"], "FILE@ADDRESS"],
+    [["flat"], "--image"],
+    [["flat", "--image", "a.bin@5G"], "an address"],
+    [[...FLAT, "--port-log", "0x10000"], "from 0 to 65535"],
+    [[...FLAT, "--serial", "tcp"], "Allowed choices"],
+    [["rom", "--out", "x", "--json"], "cannot be used"],
+    [["rom", "--at", "0x100000"], "0xc0000 to 0xdffff"],
+    [["rom", "--backend", "xen"], "Allowed choices"],
+    [["calls", "SetCR3"], "too many arguments"],
+    [["run"], "missing required argument"],
+    [["completions"], "missing required argument"],
+    [["completions", "tcsh"], "Allowed choices are bash, zsh, fish"],
+    [["bench", "--engine", "jet"], "Allowed choices"],
+    [["bench", "--time", "0"], "seconds"],
     [["run", "no.ts"], "check the path"],
     [["gdb", "--port", "1"], "not there yet"],
     [["lab"], "not there yet"],
     [["cluster", "x"], "not there yet"],
-    [["bench"], "deno task bench"],
   ];
   for (const [args, says] of wrong) {
-    const { code, err, out } = await vmikit(args, { "a.bin": HELLO, "bad.asm": text("mov eax,\n") });
-    assertEquals([args, code, out], [args, Exit.usage, ""]);
-    if (says !== "a.bin") assertStringIncludes(err, says, args.join(" "));
-    else assert(err.length > 10);
+    const { code, err, out } = await vmikit(args, FILES);
+    const json = args.includes("--json");
+    assertEquals([args, code, json ? "" : out], [args, Exit.usage, ""]);
+    assertStringIncludes(err, says, args.join(" "));
+    // The same with --json: one object on standard output, which says what the person is told.
+    if (args.length === 0) continue;
+    const result = await vmikit(json ? args : [...args, "--json"], FILES);
+    const { exit, error } = JSON.parse(result.out);
+    assertEquals([args, result.code, exit], [args, Exit.usage, Exit.usage]);
+    assertStringIncludes(result.err, String(error).trim());
   }
 });
 
 Deno.test("vmikit --help of every command shows examples and ends with 0", async () => {
-  for (const name of ["", "boot", "flat", "trace", "run", "rom", "calls", "asm", "disasm"]) {
+  for (
+    const name of ["", "boot", "flat", "trace", "run", "rom", "calls", "asm", "disasm", "bench", "completions"]
+  ) {
     const { code, out } = await vmikit([...(name === "" ? [] : [name]), "--help"]);
     assertEquals([name, code], [name, Exit.ok]);
     assertStringIncludes(out, "Examples:");
@@ -182,3 +243,158 @@ Deno.test("vmikit run tells a script that ends from one that throws", async () =
   assertEquals(code, Exit.script);
   assertStringIncludes(err, "broken");
 });
+
+Deno.test("vmikit boot tells Linux, multiboot, ELF and BIOS images apart and starts each", async () => {
+  const files = { ...FILES, linux: bzImage(), multiboot: multibootImage(KERNELS[0], 3), module: HELLO };
+  const boot = async (...args: string[]): Promise<unknown> => {
+    const { out, code } = await vmikit(["boot", "--json", "--instructions", "1000", ...args], files);
+    const { stop, serial, exit } = JSON.parse(out);
+    assertEquals(exit, code);
+    return [stop.kind, serial];
+  };
+  assertEquals(await boot("--kernel", "bios"), ["halt", "OK"]);
+  assertEquals(await boot("--bios", "bios", "--until", "O"), ["until", "O"]);
+  assertEquals(await boot("--kernel", "multiboot", "--initrd", "module", "--append", "a"), ["halt", "done"]);
+  assertEquals(await boot("--kernel", "linux", "--initrd", "module", "--append", "a"), ["budget", ""]); // NOPs
+  assertEquals(await boot("--kernel", "elf"), ["fault", ""]); // numbers, no code
+});
+
+Deno.test("vmikit run, asm and bench print JSON when asked", async () => {
+  assertEquals(JSON.parse((await vmikit(["run", "good.ts", "--json"], { "good.ts": text("") })).out), { exit: 0 });
+  const bad = JSON.parse((await vmikit(["run", "bad.ts", "--json"], { "bad.ts": text("") })).out);
+  assertEquals(bad.exit, Exit.script);
+  assertStringIncludes(bad.error, "broken");
+  const code = JSON.parse((await vmikit(["asm", "a.asm", "--json"], { "a.asm": text("nop\nhlt\n") })).out);
+  assertEquals([code.bytes, code.lines.length], [[0x90, 0xf4], 2]);
+  const bench = JSON.parse((await vmikit(["bench", "--time", "0.2", "--engine", "interpreter", "--json"])).out);
+  assertEquals(bench.rows.length, KERNELS.length);
+  assert(bench.rows.every((row: { mips: number }) => row.mips > 0));
+  assertEquals(bench.means.length, 2);
+});
+
+/** A terminal for tests: notes what is done to it. */
+function fakeTerminal(log: string[]): Terminal & { interrupt(): void } {
+  let interrupt = (): void => {};
+  return {
+    input: true,
+    output: true,
+    error: true,
+    raw: (on) => void log.push(on ? "raw" : "restored"),
+    onInterrupt: (fn) => {
+      interrupt = fn;
+      return () => void log.push("signal given back");
+    },
+    interrupt: () => interrupt(),
+  };
+}
+
+/** Echoes the serial line: mov dx, 0x3fd; in al, dx; test al, 1; jz; mov dl, 0xf8; in al, dx; out dx, al; jmp */
+const ECHO = Uint8Array.of(0xba, 0xfd, 3, 0xec, 0xa8, 1, 0x74, 0xf8, 0xb2, 0xf8, 0xec, 0xee, 0xeb, 0xf2);
+
+Deno.test("vmikit at a terminal: keys go to the guest, Ctrl-A x ends the run, the terminal is restored", async () => {
+  const log: string[] = [];
+  let keys: ReadableStreamDefaultController<Uint8Array> | undefined;
+  let out = "";
+  const { code, err } = await vmikit([...FLAT, "--instructions", "100G"], { "a.bin": ECHO }, {
+    terminal: fakeTerminal(log),
+    input: () =>
+      new ReadableStream({
+        start(controller) {
+          keys = controller;
+          for (const piece of [[0x61, 3], [1], [1, 0x62]]) keys.enqueue(Uint8Array.from(piece)); // a ^C ^A^A b
+        },
+      }),
+    out: (text) => {
+      out += text;
+      if (text === "b") keys?.enqueue(Uint8Array.of(1, 0x78, 0x63)); // ^A x c
+    },
+  });
+  assertEquals([code, log], [Exit.interrupted, ["raw", "restored"]]);
+  assertEquals(out, "a\x03\x01b");
+  assertStringIncludes(err, "Ctrl-A x ends the run");
+  assertStringIncludes(err, "ended from the keyboard");
+});
+
+Deno.test("vmikit restores the terminal when the guest crashes", async () => {
+  const log: string[] = [];
+  const args = [...FLAT, "--mode", "protected"];
+  const { code } = await vmikit(args, { "a.bin": Uint8Array.of(0x0f, 0x0b) }, { terminal: fakeTerminal(log) });
+  assertEquals([code, log], [Exit.crash, ["raw", "restored"]]);
+});
+
+Deno.test("vmikit without the serial line ends at Ctrl-C and shows progress that it takes away", async () => {
+  const log: string[] = [];
+  const terminal = fakeTerminal(log);
+  let err = "";
+  const { code } = await vmikit([...FLAT, "--serial", "none", "--instructions", "100G"], { "a.bin": LOOP }, {
+    terminal,
+    err: (text) => {
+      err += text;
+      if (text.includes("million instructions")) terminal.interrupt();
+    },
+    now: ((n) => () => n += 400)(0),
+  });
+  assertEquals([code, log], [Exit.interrupted, ["signal given back"]]);
+  const [, shown, ...rest] = err.split("\r\x1b[2K");
+  assert(/^vmikit: \d+ million instructions, \d+ s$/.test(shown), JSON.stringify(err));
+  assert(rest.length > 0 && !(rest.at(-1) ?? "").includes("million"), JSON.stringify(err));
+});
+
+Deno.test("vmikit shows no progress when standard error is no terminal", async () => {
+  const args = [...FLAT, "--serial", "none", "--instructions", "20M"];
+  const { err } = await vmikit(args, { "a.bin": LOOP }, { now: ((n) => () => n += 4000)(0) });
+  assert(!err.includes("million"), err);
+});
+
+Deno.test("KeyFilter passes keys, takes commands, also when they come in pieces", () => {
+  const keys = new KeyFilter();
+  const take = (...bytes: number[]): unknown => {
+    const { bytes: out, quit, help } = keys.take(Uint8Array.from(bytes));
+    return [[...out], quit, help];
+  };
+  assertEquals(take(0x61, 3, 0x1b), [[0x61, 3, 0x1b], false, false]);
+  assertEquals(take(1), [[], false, false]);
+  assertEquals(take(0x68), [[], false, true]);
+  assertEquals(take(1, 0x61, 1, 1), [[1, 1], false, false]);
+  assertEquals(take(1, 0x7a), [[1, 0x7a], false, false]);
+  assertEquals(take(0x62, 1, 0x58, 0x62), [[0x62], true, false]);
+});
+
+const COMPLETE = `
+  complete() { :; }
+  eval "$1"; shift
+  COMP_WORDS=(vmikit "$@"); COMP_CWORD=$#
+  _vmikit
+  printf '%s\\n' "\${COMPREPLY[@]}"
+`;
+
+Deno.test("vmikit completions bash completes commands, options and choices in a real bash", async () => {
+  const script = (await vmikit(["completions", "bash"])).out;
+  const complete = async (...words: string[]): Promise<string[]> => {
+    const { stdout, stderr } = await new Deno.Command("bash", {
+      args: ["--norc", "-c", COMPLETE, "bash", script, ...words],
+    }).output();
+    assertEquals(new TextDecoder().decode(stderr), "");
+    return new TextDecoder().decode(stdout).trim().split("\n");
+  };
+  assertEquals(await complete("bo"), ["boot"]);
+  assertEquals(await complete("boot", "--ke"), ["--kernel"]);
+  assertEquals(await complete("boot", "--engine", "re"), ["reference"]);
+  assertEquals(await complete("completions", ""), ["bash", "zsh", "fish", "--json", "-h", "--help"].sort(byGiven));
+  assertEquals(await complete("rom", "--backend", "n"), ["native"]);
+});
+
+/** Order in which the script lists words: options first. */
+function byGiven(a: string, b: string): number {
+  return Number(b.startsWith("-")) - Number(a.startsWith("-"));
+}
+
+for (const shell of ["zsh", "fish"] as const) {
+  Deno.test(`vmikit completions ${shell} names every command and option`, async () => {
+    const { code, out } = await vmikit(["completions", shell]);
+    assertEquals(code, Exit.ok);
+    for (const word of ["boot", "kernel", "engine", "interpreter reference", "completions", "bash zsh fish"]) {
+      assertStringIncludes(out, word);
+    }
+  });
+}

@@ -6,7 +6,7 @@
  *
  * Sources: Intel MultiProcessor Specification 1.4; ACPI 1.0b. Cold.
  *
- * Not emulated: ACPI processor objects and thermal zones; PCI resources (_CRS) are left to the operating system's scan.
+ * Not emulated: ACPI processor objects, thermal zones, devices on the ISA bus.
  */
 
 /** Options of {@linkcode firmwareTables}. */
@@ -24,6 +24,9 @@ export interface FirmwareTableOptions {
   /** System control interrupt; default 9. */
   readonly sci?: number;
 }
+
+/** First address of memory for PCI devices: RAM ends below. */
+const PCI_MEMORY = 0x80000000;
 
 const le = (value: number, bytes: number): number[] =>
   Array.from({ length: bytes }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
@@ -49,6 +52,26 @@ function packed(op: readonly number[], body: readonly number[]): number[] {
   return [...op, 0x80 | ((n + 3) & 15), ((n + 3) >> 4) & 0xff, (n + 3) >> 12, ...body];
 }
 
+/** Address space descriptor of the host bridge: a range it passes on, `size` 2 or 4 bytes a field (ACPI 1.0b 6.4.3.5). */
+function windowOf(type: number, flags: number, size: 2 | 4, from: number, to: number): number[] {
+  const fields = [0, from, to, 0, to - from + 1].flatMap((n) => le(n, size));
+  return [size === 2 ? 0x88 : 0x87, ...le(3 + fields.length, 2), type, 0x0c, flags, ...fields];
+}
+
+/** _CRS of the host bridge: bus numbers, ports and memory for PCI; the configuration ports are its own. */
+function bridgeResources(): number[] {
+  const bytes = [
+    ...windowOf(2, 0, 2, 0, 0xff),
+    ...[0x47, 1, ...le(0xcf8, 2), ...le(0xcf8, 2), 1, 8],
+    ...windowOf(1, 3, 2, 0, 0xcf7),
+    ...windowOf(1, 3, 2, 0xd00, 0xffff),
+    ...windowOf(0, 3, 4, 0xa0000, 0xbffff),
+    ...windowOf(0, 3, 4, PCI_MEMORY, 0xfebfffff),
+    ...[0x79, 0],
+  ];
+  return [0x08, ...text("_CRS", 4), ...packed([0x11], [0x0a, bytes.length, ...bytes])];
+}
+
 function dsdt(s5: number, pirq: readonly number[]): number[] {
   const entries: number[][] = [];
   for (let device = 0; device < 32; device++) {
@@ -61,7 +84,7 @@ function dsdt(s5: number, pirq: readonly number[]): number[] {
   const sleep = [0x08, ...text("_S5_", 4), ...packed([0x12], [4, ...s, ...s, 0, 0])];
   const hid = [0x08, ...text("_HID", 4), 0x0c, 0x41, 0xd0, 0x0a, 0x03];
   const prt = [0x08, ...text("_PRT", 4), ...packed([0x12], [entries.length, ...entries.flat()])];
-  const bridge = packed([0x5b, 0x82], [...text("PCI0", 4), ...hid, ...prt]);
+  const bridge = packed([0x5b, 0x82], [...text("PCI0", 4), ...hid, ...bridgeResources(), ...prt]);
   return acpi("DSDT", 1, [...sleep, ...packed([0x10], [0x5c, ...text("_SB_", 4), ...bridge])]);
 }
 

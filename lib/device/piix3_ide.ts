@@ -19,6 +19,8 @@ import { fieldsOf } from "./section.ts";
 export interface IdeOptions {
   /** Primary master and slave, secondary master and slave; `undefined`: nothing plugged in. */
   readonly drives: readonly (IdeDriveOptions | undefined)[];
+  /** First of 16 bus-master ports from power-on, as firmware would assign them; default: not assigned. */
+  readonly masterPort?: number;
 }
 
 /** The controller: a device and a PCI function, usually plugged in at 1.1. */
@@ -238,6 +240,10 @@ export function piix3Ide(options: IdeOptions): Piix3Ide {
   const channels = [new Channel(d[0], d[1]), new Channel(d[2], d[3])] as const;
   const { config, writable } = pciConfig({ vendor: 0x8086, device: 0x7010, classCode: 0x010180, command: 5 });
   config[0x41] = config[0x43] = 0x80;
+  if (options.masterPort !== undefined) {
+    new DataView(config.buffer).setUint32(0x20, options.masterPort | 1, true);
+    config[4] = 5;
+  }
   for (let i = 0x40; i < 0x45; i++) writable[i] = 0xff;
   const master: PortHandler = {
     read: (port): number => channels[((port >> 3) & 1) as 0 | 1].masterRead(port & 7),

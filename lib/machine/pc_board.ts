@@ -79,6 +79,8 @@ export const TABLES_AT = 0xf0000;
 const PIRQ = [10, 10, 11, 11] as const;
 /** Lines that are level-triggered: system control interrupt and PIRQs. */
 const LEVEL = (1 << 9) | (1 << 10) | (1 << 11);
+/** Bus-master ports of the IDE controller when no BIOS assigns them. */
+const MASTER_PORT = 0xc000;
 const FIRST_SLOT = 3;
 const SECOND_SERIAL = { name: "uart1", port: 0x2f8, irq: 3 } as const;
 const DEBUG_PORT = 0x402;
@@ -88,7 +90,7 @@ export function pcBoard(o: PcBoardOptions): PcBoard {
   const platform = new PcPlatform(o.cpus, o.bios ? undefined : LEVEL);
   const bus = pciBus();
   const isa = piix3Isa(o.bios ? {} : { pirq: PIRQ });
-  const ide = piix3Ide({ drives: o.drives });
+  const ide = piix3Ide({ drives: o.drives, ...(o.bios ? {} : { masterPort: MASTER_PORT }) });
   const power = piix4Pm();
   bus.add(0, 0, i440fx({ shadow: o.shadow }));
   bus.add(1, 0, isa.pci);

@@ -7,7 +7,9 @@
  * Not emulated: system management interrupts (enabling ACPI sets SCI_EN at once), sleep states but S5, GPE sources,
  * SMBus, the timer's carry interrupt.
  */
-import type { Device } from "../core/device.ts";
+import type { PortHandler } from "../core/bus.ts";
+import type { Device, DeviceHost } from "../core/device.ts";
+import { ConfigError } from "../core/errors.ts";
 import { pciConfig } from "./pci_bus.ts";
 import type { PciFunction } from "./pci_bus.ts";
 import { scaledTime } from "./scaled_time.ts";
@@ -19,7 +21,7 @@ export const PM_TIMER_HZ = 3_579_545;
 
 /** Options of {@linkcode piix4Pm}. */
 export interface PmOptions {
-  /** First of 64 ports; default 0x600. The base address register at 0x40 shows it and cannot be moved. */
+  /** First of 64 ports at power-on; default 0x600. The base address register at 0x40 moves them. */
   readonly port?: number;
   /** Sleep type of S5; default 0. The ACPI tables must say the same. */
   readonly s5?: number;
@@ -42,10 +44,12 @@ export interface Piix4Pm extends Device {
 
 /** Makes it. */
 export function piix4Pm(options: PmOptions = {}): Piix4Pm {
-  const base = options.port ?? 0x600;
+  const first = options.port ?? 0x600;
   const { config, writable } = pciConfig({ vendor: 0x8086, device: 0x7113, classCode: 0x068000, revision: 3, pin: 1 });
-  config[0x40] = (base & 0xc0) | 1;
-  config[0x41] = base >> 8;
+  config[0x40] = (first & 0xc0) | 1;
+  config[0x41] = first >> 8;
+  writable[0x40] = 0xc0;
+  writable[0x41] = 0xff;
   config[0x80] = writable[0x80] = 1;
   // DEVACTB: writes of port 0xB2 raise the management interrupt. Set, so that firmware does not wait for one.
   config[0x5b] = 2;
@@ -57,6 +61,9 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
   let time: ScaledTime = scaledTime(PM_TIMER_HZ, PM_TIMER_HZ);
   let now = (): number => 0;
   let sci = (_level: boolean): void => {};
+  let attached: DeviceHost | undefined;
+  let base = -1;
+  let unmap = (): void => {};
   let request = (): void => {};
 
   function update(): void {
@@ -83,9 +90,38 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
     update();
   }
 
+  const registers: PortHandler = {
+    widths: [8, 16, 32],
+    read(port, width): number {
+      let value = 0;
+      for (let i = 0; i < width / 8; i++) value |= readByte(port - base + i) << (8 * i);
+      return value >>> 0;
+    },
+    write(port, value, width): void {
+      for (let i = 0; i < width / 8; i++) writeByte(port - base + i, (value >>> (8 * i)) & 0xff);
+    },
+  };
+
+  /** Puts the registers where configuration space says; where another device is they are not to be seen. */
+  function decode(space: Uint8Array): void {
+    const at = ((space[0x40] ?? 0) & 0xc0) | ((space[0x41] ?? 0) << 8);
+    const wanted = ((space[0x80] ?? 0) & 1) !== 0 && at !== 0 ? at : -1;
+    if (wanted === base || attached === undefined) return;
+    unmap();
+    unmap = (): void => {};
+    base = wanted;
+    if (wanted < 0) return;
+    try {
+      unmap = attached.ports.map(wanted, 64, "pm", registers);
+    } catch (e) {
+      if (!(e instanceof ConfigError)) throw e;
+      attached.trace("pm", `ports from 0x${wanted.toString(16)} collide, not mapped`);
+    }
+  }
+
   return {
     name: "pm",
-    pci: { name: "pm", config, writable },
+    pci: { name: "pm", config, writable, changed: decode },
     pressPower(): void {
       status |= 0x100;
       update();
@@ -96,17 +132,8 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
       const line = host.irq(options.sci ?? 9);
       sci = (level): void => line.set(level);
       request = (): void => host.request("power-off");
-      host.ports.map(base, 64, this.name, {
-        widths: [8, 16, 32],
-        read: (port, width): number => {
-          let value = 0;
-          for (let i = 0; i < width / 8; i++) value |= readByte(port - base + i) << (8 * i);
-          return value >>> 0;
-        },
-        write: (port, value, width): void => {
-          for (let i = 0; i < width / 8; i++) writeByte(port - base + i, (value >>> (8 * i)) & 0xff);
-        },
-      });
+      attached = host;
+      decode(config);
       host.ports.map(0xb2, 2, this.name, {
         read: (port): number => port === 0xb2 ? command : 0,
         write: (port, value): void => {

@@ -1,0 +1,114 @@
+/** SeaBIOS from the reset vector: it finds the board, and boots from an IDE disk and from a CD. */
+import { asm, MiB, pc, type Program } from "../../mod.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
+import { guestSync } from "./guest.ts";
+import { isoImage } from "./iso9660.ts";
+
+const image = guestSync("seabios");
+const large = guestSync("seabios-256k");
+const title = (what: string, has = image.available): string => `${what}${has ? "" : " (guest not available)"}`;
+
+/** Loads the sector after itself through the BIOS (INT 0x13, 2048 or 512 bytes) and prints the text there on COM1. */
+const loader = (sector: number): Program =>
+  asm`
+  bits 16
+  xor ax, ax
+  mov ds, ax
+  mov ss, ax
+  mov sp, 0x7c00
+  mov [0x500], dl
+  mov si, packet
+  mov ah, 0x42
+  int 0x13
+  jc failed
+  mov si, 0x8000
+next:
+  lodsb
+  test al, al
+  jz done
+  mov dx, 0x3f8
+  out dx, al
+  jmp next
+failed:
+  mov dx, 0x3f8
+  mov al, '!'
+  out dx, al
+done:
+  hlt
+  jmp done
+packet:
+  db 16, 0, 1, 0
+  dw 0x8000, 0
+  dd ${sector}, 0
+`;
+
+const bytesOf = (t: string): Uint8Array => new TextEncoder().encode(`${t}\0`);
+
+function bootDisk(): Uint8Array {
+  const disk = new Uint8Array(4 * MiB);
+  disk.set(loader(7).at?.(0x7c00).bytes ?? new Uint8Array(0));
+  disk.set([0x55, 0xaa], 510);
+  disk.set(bytesOf("second stage of the disk\n"), 7 * 512);
+  return disk;
+}
+
+function bootCd(): Uint8Array {
+  return isoImage(loader(27).at?.(0x7c00).bytes ?? new Uint8Array(0), [
+    { name: "STAGE2.TXT", data: bytesOf("second stage of the CD\n") },
+  ]);
+}
+
+for (const [name, bios] of [["128 KiB", image], ["256 KiB", large]] as const) {
+  Deno.test({
+    name: title(`SeaBIOS of ${name} boots a sector from an IDE disk`, bios.available),
+    ignore: !bios.available,
+    fn() {
+      if (!bios.available) return;
+      const m = pc({ memory: 16 * MiB, bios: Deno.readFileSync(bios.path), disks: [bootDisk()] });
+      const stop = m.run({ until: m.serial.contains("disk\n"), instructions: 2_000_000_000 });
+      assertEquals(stop.kind, "until", m.firmwareLog.tail(2000));
+      assertEquals(m.serial.text, "second stage of the disk\n");
+      assertStringIncludes(m.firmwareLog.text, "RamSize: 0x01000000");
+      assertStringIncludes(m.firmwareLog.text, "ata0-0: VMIKIT HARDDISK ATA-6 Hard-Disk (4 MiBytes)");
+      assertEquals(m.physical.peek(0x500, 1)[0], 0x80, "drive number");
+    },
+  });
+}
+
+Deno.test({
+  name: title("SeaBIOS boots an El Torito CD"),
+  ignore: !image.available,
+  fn() {
+    if (!image.available) return;
+    const m = pc({ memory: 16 * MiB, bios: Deno.readFileSync(image.path), cd: bootCd() });
+    const stop = m.run({ until: m.serial.contains("CD\n"), instructions: 2_000_000_000 });
+    assertEquals(stop.kind, "until", m.firmwareLog.tail(2000) + m.serial.text);
+    assertEquals(m.serial.text, "second stage of the CD\n");
+    assert(m.physical.peek(0x500, 1)[0] >= 0xe0, "a CD's drive number");
+  },
+});
+
+Deno.test({
+  name: title("SeaBIOS goes on the same from a snapshot that another machine takes, shadow RAM included"),
+  ignore: !image.available,
+  fn() {
+    if (!image.available) return;
+    const make = () => pc({ memory: 16 * MiB, bios: Deno.readFileSync(image.path), disks: [bootDisk()] });
+    const m = make();
+    m.run({ until: m.firmwareLog.contains("Press ESC"), instructions: 2_000_000_000 });
+    const middle = m.snapshot();
+    m.run({ until: m.serial.contains("disk\n"), instructions: 2_000_000_000 });
+    const end = m.hash();
+    const other = make();
+    other.restore(middle);
+    other.run({ until: other.serial.contains("disk\n"), instructions: 2_000_000_000 });
+    assertEquals(other.hash(), end);
+    m.reset();
+    m.serial.clear();
+    assertEquals(
+      m.run({ until: m.serial.contains("disk\n"), instructions: 2_000_000_000 }).kind,
+      "until",
+      "boots again",
+    );
+  },
+});

@@ -98,6 +98,10 @@ export interface CpuBus {
   shutdown(vector: number, errorCode: number, linear: number): void;
   /** Ends the run as `unimplemented`. */
   unimplemented(what: string): void;
+  /** The program spins: with several CPUs the rest of this CPU's turn may pass as if it had spun on. */
+  pause?(): void;
+  /** A message came that may give this CPU something to do, whoever has the turn. */
+  woken?(): void;
   /**
    * FERR#: an x87 instruction finds an unmasked error pending while CR0.NE is 0 (on a PC: IRQ 13). Returns true while
    * IGNNE# is asserted: the instruction goes on. Absent: no such line on this board.

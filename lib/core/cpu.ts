@@ -10,7 +10,7 @@ export type CpuExit =
   | "count"
   /** Something asked for attention: interrupt conditions, a request, a stop. */
   | "attention"
-  /** The CPU is halted and waits for an interrupt. */
+  /** The CPU is halted and waits for an interrupt, or waits to be started. */
   | "halted"
   /** The CPU is in shutdown (a fault no handler took). */
   | "shutdown";
@@ -77,6 +77,23 @@ export interface Cpu extends Component {
   interruptsChanged?(): void;
   /** While halted: may a maskable interrupt wake it? Absent: yes. */
   readonly wakeable?: boolean;
+  /**
+   * True while {@linkcode Cpu.run} would execute and deliver nothing: halted or waiting to be started, and nothing
+   * pending that it would take. Its turns are passed over.
+   */
+  readonly idle: boolean;
+  /** True while it waits for {@linkcode Cpu.startUp}: it takes no time and nothing else wakes it. Absent: never. */
+  readonly waiting?: boolean;
+  /**
+   * Reset by a message of another CPU, at the next instruction boundary: registers as the architecture says, memory and
+   * what a warm reset keeps stay. The boot CPU begins anew, another one waits for {@linkcode Cpu.startUp}. Absent: the
+   * CPU knows no such message.
+   */
+  init?(): void;
+  /** Starts a CPU that waits; otherwise nothing happens. `entry`, u8, says where, as the architecture counts it. */
+  startUp?(entry: number): void;
+  /** A page of memory now holds translated code of some CPU: no write to it may go unseen. */
+  codeMarked?(pfn: number): void;
   /**
    * Enters a program without firmware; called after {@linkcode Cpu.reset} with the program in memory. Absent: only
    * firmware at the reset vector can be run.

@@ -14,6 +14,8 @@ export type MemoryAccess = "read" | "write" | "execute";
 export interface HookEvent {
   /** Which kind of hook fired. */
   readonly kind: HookKind;
+  /** Index of the CPU that executes. */
+  readonly cpu: number;
   /** Ends the run as `{ kind: "hook", name }`, at the boundary the kind's contract names. The first asker wins. */
   stop(name?: string): void;
 }

@@ -11,6 +11,7 @@ import type { Width } from "./bus.ts";
 import type {
   CodeEvent,
   FaultEvent,
+  HookKind,
   HypercallEvent,
   InstructionMatch,
   InterruptEvent,
@@ -22,6 +23,7 @@ import type {
 } from "./hook_events.ts";
 import { HookRanges } from "./hook_ranges.ts";
 import type { AddressRange } from "./hook_ranges.ts";
+import type { HypercallHook, InstructionHook, MemoryHook, VectorHook } from "./hook_kinds.ts";
 
 export type { AddressRange } from "./hook_ranges.ts";
 export type {
@@ -39,31 +41,12 @@ export type {
   PortEvent,
 } from "./hook_events.ts";
 
-interface MemoryHook {
-  readonly read: boolean;
-  readonly write: boolean;
-  readonly fn: (event: MemoryEvent) => void;
-}
-
-interface VectorHook<E> {
-  readonly vector: number | undefined;
-  readonly fn: (event: E) => void;
-}
-
-interface InstructionHook {
-  readonly match: (mnemonic: string) => boolean;
-  readonly fn: (event: CodeEvent) => void;
-}
-
-interface HypercallHook {
-  readonly name: string | undefined;
-  readonly fn: (event: HypercallEvent) => void;
-}
-
 const WHOLE = 2 ** 32;
 
 /** All hooks of one machine. */
 export class HookTable {
+  /** Index of the CPU that executes or did last; the machine sets it. */
+  cpu = 0;
   /** Called after the set of hooks changed: predecoded and translated code, and TLBs, are to be made anew. */
   changed: () => void = () => {};
   /** Called after the set of hypercall hooks changed; a hypervisor interface installs it. */
@@ -80,6 +63,7 @@ export class HookTable {
   #hypercalls: readonly HypercallHook[] = [];
   #stopped = false;
   #skip = -1;
+  #skipCpu = 0;
 
   /**
    * Before the instruction at a linear address, or at any address of a range, executes; again at each repetition of the
@@ -261,7 +245,7 @@ export class HookTable {
    */
   fireCode(linear: number): boolean {
     const at = linear >>> 0;
-    if (this.#skip === at) return false;
+    if (this.#skips(at)) return false;
     this.#stopped = false;
     for (const fn of this.#code.at(at)) fn(at);
     return this.#before(at);
@@ -269,7 +253,7 @@ export class HookTable {
 
   /** Fires instruction hooks; result as {@linkcode HookTable.fireCode}. */
   fireInstruction(mnemonic: string, linear: number): boolean {
-    if (this.#skip === linear >>> 0) return false;
+    if (this.#skips(linear >>> 0)) return false;
     this.#stopped = false;
     for (const h of this.#instructions) {
       if (h.match(mnemonic)) h.fn(this.#codeEvent("instruction", linear, mnemonic));
@@ -279,7 +263,7 @@ export class HookTable {
 
   /** Fires block hooks; result as {@linkcode HookTable.fireCode}. */
   fireBlock(linear: number): boolean {
-    if (this.#skip === linear >>> 0) return false;
+    if (this.#skips(linear >>> 0)) return false;
     this.#stopped = false;
     for (const fn of this.#blocks) fn(this.#codeEvent("block", linear, ""));
     return this.#before(linear);
@@ -298,7 +282,7 @@ export class HookTable {
   firePort(access: "read" | "write", port: number, width: Width, value: number): number {
     let now = value;
     for (const fn of this.#ports.overlapping(port, width >>> 3)) {
-      const event: PortEvent = { kind: "port", access, port, width, value: now, stop: this.#stopper("port") };
+      const event: PortEvent = { ...this.#what("port", "port"), access, port, width, value: now };
       fn(event);
       now = width === 32 ? event.value >>> 0 : event.value & ((1 << width) - 1);
     }
@@ -310,7 +294,7 @@ export class HookTable {
     this.#stopped = false;
     for (const h of this.#interrupts) {
       if (h.vector !== undefined && h.vector !== vector) continue;
-      h.fn({ kind: "interrupt", vector, source, stop: this.#stopper("interrupt") });
+      h.fn({ ...this.#what("interrupt", "interrupt"), vector, source });
     }
     return this.#stopped;
   }
@@ -320,7 +304,7 @@ export class HookTable {
     this.#stopped = false;
     for (const h of this.#faults) {
       if (h.vector !== undefined && h.vector !== vector) continue;
-      h.fn({ kind: "fault", vector, errorCode, linear: linear >>> 0, stop: this.#stopper("fault") });
+      h.fn({ ...this.#what("fault", "fault"), vector, errorCode, linear: linear >>> 0 });
     }
     return this.#stopped;
   }
@@ -335,7 +319,7 @@ export class HookTable {
     let now = result;
     for (const h of this.#hypercalls) {
       if (h.name !== undefined && h.name !== name) continue;
-      const event: HypercallEvent = { kind: "hypercall", phase, name, args, result: now, stop: this.#stopper(name) };
+      const event: HypercallEvent = { ...this.#what("hypercall", name), phase, name, args, result: now };
       h.fn(event);
       now = event.result;
     }
@@ -351,16 +335,21 @@ export class HookTable {
   }
 
   /**
-   * The next instruction is at `linear` and its hooks have fired already (they stopped the run there): do not fire them
-   * again until {@linkcode HookTable.endSkip}. For the machine.
+   * The next instruction of CPU `cpu` is at `linear` and its hooks have fired already (they stopped the run there): do
+   * not fire them again until {@linkcode HookTable.endSkip}. For the machine.
    */
-  skipOnce(linear: number): void {
+  skipOnce(linear: number, cpu: number = this.cpu): void {
     this.#skip = linear >>> 0;
+    this.#skipCpu = cpu;
   }
 
   /** See {@linkcode HookTable.skipOnce}. */
   endSkip(): void {
     this.#skip = -1;
+  }
+
+  #skips(linear: number): boolean {
+    return this.#skip === linear && this.#skipCpu === this.cpu;
   }
 
   #before(linear: number): boolean {
@@ -387,11 +376,15 @@ export class HookTable {
     };
   }
 
+  #what<K extends HookKind>(kind: K, name: string): { kind: K; cpu: number; stop: (name?: string) => void } {
+    return { kind, cpu: this.cpu, stop: this.#stopper(name) };
+  }
+
   #codeEvent(kind: "code" | "instruction" | "block", linear: number, mnemonic: string): CodeEvent {
-    return { kind, linear: linear >>> 0, mnemonic, stop: this.#stopper(mnemonic === "" ? kind : mnemonic) };
+    return { ...this.#what(kind, mnemonic === "" ? kind : mnemonic), linear: linear >>> 0, mnemonic };
   }
 
   #memoryEvent(access: MemoryAccess, linear: number, size: number, value: number): MemoryEvent {
-    return { kind: "memory", access, linear: linear >>> 0, size, value: value >>> 0, stop: this.#stopper("memory") };
+    return { ...this.#what("memory", "memory"), access, linear: linear >>> 0, size, value: value >>> 0 };
   }
 }

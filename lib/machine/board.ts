@@ -35,10 +35,14 @@ export interface MachineParts {
   readonly request: (draft: StopDraft) => void;
   /** Adds virtual cycles. */
   readonly charge: (ticks: number) => void;
+  /** Index of the CPU that runs or ran last. */
+  readonly current: () => number;
+  /** Passes the rest of the running CPU's turn. */
+  readonly pause: () => void;
+  /** Makes the run loop look at all CPUs again. */
+  readonly attention: () => void;
   /** Program counter of the CPU that runs. */
   readonly pc: () => number;
-  /** Index of the CPU that runs. */
-  readonly current: () => number;
   /** Ends the run and throws the error from it. */
   readonly fail: (error: Error) => void;
 }
@@ -61,6 +65,8 @@ export function cpuBus(
     trace: p.note,
     shutdown,
     unimplemented: (what) => p.request({ kind: "unimplemented", what }),
+    pause: p.pause,
+    woken: p.attention,
     ...(platform?.ferr === undefined ? {} : { ferr: () => platform.ferr?.(index) ?? false }),
     ...(hypervisor === undefined ? {} : { hypercall: () => hypervisor.hypercall(index) }),
   };

@@ -95,19 +95,22 @@ export class Driver {
   run(run: DriverRun): StopReason {
     const { loop, parts } = this.#d;
     const { hooks, clock } = parts;
+    const { deadline, poll, every } = run;
+    const stopped = this.current, at = hooks.stoppedBefore, since = stopped.instructions;
     let executed = 0;
-    let skip = hooks.stoppedBefore >= 0 && hooks.stoppedBefore === this.current.pcLinear;
+    let skip = at >= 0 && at === stopped.pcLinear;
     hooks.stoppedBefore = -1;
+    if (skip) hooks.skipOnce(at, loop.current);
     while (true) {
-      if (skip) hooks.skipOnce(this.current.pcLinear);
       const left = run.budget - executed;
-      const { deadline, poll, every } = run;
       const end = loop.run({ instructions: skip ? Math.min(1, left) : left, deadline, poll, every });
       executed += loop.executed;
       if (skip) {
-        hooks.endSkip();
-        skip = false;
+        skip = stopped.instructions === since; // with several CPUs others may come first
+        if (!skip) hooks.endSkip();
         if (end === "budget" && executed < run.budget && clock.now < deadline) continue;
+        hooks.endSkip();
+        if (skip && hooks.stoppedBefore < 0) hooks.stoppedBefore = at;
       }
       const stop = this.#stopOf(end, executed, run.name);
       if (stop.kind !== "reset" || !this.#d.reboot) return stop;

@@ -10,18 +10,18 @@ import type { StopReason } from "../core/stop.ts";
 import { Trace } from "../core/trace.ts";
 import { Prng } from "../base/prng.ts";
 import { AddressSpace } from "../memory/address_space.ts";
-import type { CpuFactory } from "../memory/board.ts";
 import { PortSpace } from "../memory/port_space.ts";
 import type { Region } from "../memory/region.ts";
-import { cpuBus, type MachineParts } from "./board.ts";
+import type { MachineParts } from "./board.ts";
 import { connect, scriptLines } from "./connect.ts";
 import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
 import type { SerialConsole } from "./serial_console.ts";
 import { CpuView } from "./cpu_view.ts";
+import { makeCpus } from "./cpus.ts";
 import type { Hypervisor } from "./platform.ts";
 import { Images } from "./images.ts";
 import { noteRun } from "./last_run.ts";
-import { makeMemory, type MemoryLayout } from "./layout.ts";
+import { makeMemory } from "./layout.ts";
 import { MemoryView } from "./memory_view.ts";
 import type { Bootable, LoadTarget, Program } from "./program.ts";
 import { Driver } from "./driver.ts";
@@ -100,22 +100,25 @@ export class Machine implements LoadTarget {
       charge: (ticks) => this.#loop.charge(ticks),
       pc: () => this.#current.pc,
       current: () => this.#loop.current,
+      pause: () => this.#loop.pause(),
+      attention: () => this.#loop.attention(),
       fail: (error) => this.#driver.fail(error),
     };
     this.#drive = scriptLines(config.platform);
-    const cpus = this.#makeCpus(c.cpus, layout);
+    const cpus = makeCpus(this.#parts, c.cpus, layout, (vector, errorCode, linear) => {
+      this.#keeper.shutdown ??= { vector, errorCode, linear };
+      this.#loop.attention();
+    });
     this.cpus = cpus.map((cpu) => new CpuView(cpu));
     this.cpu = this.cpus[0];
     this.physical = new MemoryView(this.space, (at) => at);
     this.linear = new MemoryView(this.space, (at) => cpus[0].translate(at));
-    const platform = config.platform;
-    const controllers = cpus.map((_, i) => platform?.interrupts(i));
     this.#loop = new RunLoop({
       cpus,
-      controllers,
       clock: this.clock,
       quantum: c.quantum,
       requested: () => this.#driver.requested || this.#keeper.shutdown !== undefined,
+      begins: (index) => this.hooks.cpu = index,
     });
     this.#keeper = new StateKeeper(this.#parts, c, this.#loop, config.paravirt);
     this.#driver = new Driver({
@@ -137,6 +140,11 @@ export class Machine implements LoadTarget {
   /** Virtual time in ticks since power-on. */
   get now(): number {
     return this.clock.now;
+  }
+
+  /** The CPU that runs or ran last: the program counter of a stop reason is this one's. */
+  get current(): CpuView {
+    return this.cpus[this.#loop.current];
   }
 
   /** The hypervisor interface, if the description gave one. */
@@ -253,7 +261,7 @@ export class Machine implements LoadTarget {
     }
   }
 
-  /** Runs one instruction (or delivers one interrupt or fault). */
+  /** Runs one instruction (or delivers one interrupt or fault) of the CPU whose turn it is. */
   step(): StopReason {
     return this.run({ instructions: 1 });
   }
@@ -361,26 +369,6 @@ export class Machine implements LoadTarget {
 
   get #current(): Cpu {
     return this.#driver.current;
-  }
-
-  #makeCpus(factories: readonly CpuFactory[], layout: MemoryLayout): readonly Cpu[] {
-    const { space, hooks } = this;
-    const parts = this.#parts;
-    factories.forEach((factory, index) => {
-      const bus = cpuBus(parts, index, (vector, errorCode, linear) => {
-        this.#keeper.shutdown ??= { vector, errorCode, linear };
-        this.#loop.attention();
-      });
-      const interrupts = parts.platform?.interrupts(index);
-      const [stateAt, workAt] = [layout.stateAt[index], layout.workAt[index]];
-      const board = { memory: layout.memory, stateAt, workAt, space, bus, interrupts, hooks, index };
-      parts.cpus.push(factory.create(`cpu${index}`, board));
-    });
-    const { cpus } = parts;
-    space.codeWritten = (pfn, from, to): void => cpus.forEach((c) => c.codeWritten?.(pfn, from, to));
-    space.remapped = (): void => cpus.forEach((c) => c.remapped?.());
-    hooks.changed = (): void => cpus.forEach((c) => c.hooksChanged?.());
-    return cpus;
   }
 
   #betweenRuns(what: string): void {

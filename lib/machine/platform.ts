@@ -23,7 +23,10 @@ export interface Platform {
   writeMsr?(index: number, msr: number, low: number, high: number): boolean;
   /** FERR#; see `CpuBus.ferr`. */
   ferr?(index: number): boolean;
-  /** Called once, after all CPUs were made: for INIT, start-up and NMI messages. `current`: whose instruction executes. */
+  /**
+   * Called once, after all CPUs were made: messages go to `init`, `startUp` and `nmi` of a CPU; `current` is the index of
+   * the CPU that executes (or did last), for registers that each CPU has at the same address.
+   */
   connect?(cpus: readonly Cpu[], current: () => number): void;
 }
 

@@ -2,11 +2,11 @@
  * The life of a machine on one page: fire what is due, run a CPU up to the next event, look why it came back, repeat.
  *
  * Invariants: events fire only between two instructions; time stands still while nothing runs, except that it jumps to
- * the next event when all CPUs are halted; the same machine makes the same steps however the run is cut into calls of
- * {@linkcode RunLoop.run}. With several CPUs each runs a quantum in turn over the same span of virtual time; events fire
- * at the end of the round. Warm: once a slice, not once an instruction.
+ * the next event when all CPUs are idle; the same machine makes the same steps however the run is cut into calls of
+ * {@linkcode RunLoop.run}. Several busy CPUs take turns in rounds: each runs a quantum over the same span of virtual time,
+ * then time moves on and events fire; an idle CPU's turn is passed over. While one CPU alone is busy there are no rounds:
+ * it runs up to the next event, or until it wakes another. Warm: once a slice, not once an instruction.
  */
-import type { InterruptController } from "../core/bus.ts";
 import type { Clock } from "../core/clock.ts";
 import type { FieldValue } from "../core/component.ts";
 import type { Cpu, CpuExit } from "../core/cpu.ts";
@@ -43,26 +43,30 @@ const IDLE_SECONDS = 600;
 export interface LoopParts {
   /** CPUs, in turn order. */
   readonly cpus: readonly Cpu[];
-  /** Controllers by CPU. */
-  readonly controllers: readonly (InterruptController | undefined)[];
   /** Virtual time. */
   readonly clock: Clock;
   /** Instructions a turn. */
   readonly quantum: number;
   /** Is a stop asked for? */
   readonly requested: () => boolean;
+  /** CPU `index` is about to execute. */
+  readonly begins: (index: number) => void;
 }
 
 /** Run loop of one machine. */
 export class RunLoop {
   readonly #p: LoopParts;
-  /** Round in progress: its length in ticks (0: none), whose turn, and what that CPU has done of it. */
+  /** Round in progress: its length in ticks (0: none), whose turn, what that CPU has done of it, the most any has. */
   #span = 0;
   #turn = 0;
   #done = 0;
-  #halted = 0;
+  #most = 0;
+  /** One CPU alone is busy: time follows it at once. */
+  #alone = false;
+  #deadline = Infinity;
   /** Ticks added by the cost model in the running slice. */
   #extra = 0;
+  #paused = false;
   #running: Cpu | undefined = undefined;
   #executed = 0;
   #last = 0;
@@ -89,13 +93,23 @@ export class RunLoop {
 
   /** Adds virtual cycles at the current instruction. */
   charge(ticks: number): void {
-    if (this.#running === undefined) {
-      this.#p.clock.advance(ticks);
+    const { clock } = this.#p;
+    const cpu = this.#running;
+    if (cpu === undefined) {
+      clock.advance(ticks);
       return;
     }
     this.#extra += ticks;
-    const left = this.#p.clock.nextEvent - this.#p.clock.now;
-    if (left < LONGEST) this.#running.shorten(Math.max(0, Math.ceil(left) + this.#running.elapsed()));
+    const next = Math.min(clock.nextEvent, this.#deadline) - clock.now;
+    const left = this.#alone ? next : Math.min(next, this.#span - this.#done - this.#extra - cpu.elapsed());
+    if (left < LONGEST) cpu.shorten(Math.max(0, Math.ceil(left)) + cpu.elapsed());
+  }
+
+  /** The running CPU spins: with others busy, the rest of its turn passes as if it had spun on. */
+  pause(): void {
+    if (this.#running === undefined || this.#alone) return;
+    this.#paused = true;
+    this.#running.interruptSlice();
   }
 
   /** Makes every CPU look at its interrupts and at requests again. */
@@ -106,7 +120,8 @@ export class RunLoop {
   /** Runs until a limit, a request, or the end of all activity. */
   run(limits: Limits): LoopEnd {
     this.#executed = 0;
-    const { clock, requested } = this.#p;
+    this.#deadline = limits.deadline;
+    const { clock, cpus, requested } = this.#p;
     let idleSince = clock.now;
     let stuck = 0;
     while (true) {
@@ -114,61 +129,97 @@ export class RunLoop {
       if (requested()) return "request";
       if (limits.poll?.() === true) return "polled";
       const left = Math.min(limits.instructions - this.#executed, limits.every, LONGEST);
-      if (limits.instructions - this.#executed <= 0 || limits.deadline - clock.now <= 0) return "budget";
-      if (this.#span === 0) this.#beginRound(limits.deadline);
-      const cpu = this.#p.cpus[this.#turn];
-      const [exit, ran] = this.#slice(cpu, Math.min(left, this.#span - this.#done));
+      const until = Math.ceil(limits.deadline - clock.now);
+      if (limits.instructions - this.#executed <= 0 || until <= 0) return "budget";
+      const busy = this.#choose();
+      if (busy === "none" && !this.#sleep(limits.deadline, idleSince)) return requested() ? "request" : "halt";
+      if (busy !== "one") continue;
+      const [exit, ran] = this.#slice(cpus[this.#turn], Math.min(left, until, this.#room()));
       if (ran > 0) idleSince = clock.now;
       if (exit === "shutdown") return "shutdown";
-      stuck = ran > 0 || exit === "halted" ? 0 : stuck + 1;
-      if (stuck > 1000 && !requested()) throw new InternalError(`CPU ${cpu.name} makes no progress`);
-      const all = this.#endTurn(exit);
-      if (!all || requested()) continue;
-      if (!this.#sleep(limits.deadline, idleSince)) return requested() ? "request" : "halt";
+      stuck = ran > 0 || cpus[this.#turn].idle ? 0 : stuck + 1;
+      if (stuck > 1000 && !requested()) throw new InternalError(`CPU ${cpus[this.#turn].name} makes no progress`);
     }
   }
 
-  /** Forgets a round in progress: after reset and restore. */
+  /** Ends a round in progress: at reset and restore. */
   reset(): void {
-    this.#span =
-      this.#turn =
-      this.#done =
-      this.#halted =
-        0;
+    this.#endRound(Math.max(this.#most, this.#done));
   }
 
   /** The round in progress, for a snapshot. */
   save(): { readonly [name: string]: FieldValue } {
-    return { span: this.#span, turn: this.#turn, done: this.#done, halted: this.#halted };
+    return { span: this.#span, turn: this.#turn, done: this.#done, most: this.#most };
   }
 
   /** Restores it. */
   load(fields: FieldValue): void {
-    const f = fields as { span: number; turn: number; done: number; halted: number };
-    [this.#span, this.#turn, this.#done, this.#halted] = [f.span, f.turn, f.done, f.halted];
-    const done = f.done;
-    this.#p.clock.setProgress(f.span === 0 ? undefined : { elapsed: () => done, shorten: () => {} });
+    const f = fields as { span: number; turn: number; done: number; most: number };
+    [this.#span, this.#turn, this.#done, this.#most] = [f.span, f.turn, f.done, f.most];
+    this.#showRound();
   }
 
-  #beginRound(deadline: number): void {
-    const { clock, cpus, quantum } = this.#p;
-    const next = Math.ceil(Math.min(clock.nextEvent, deadline) - clock.now);
-    this.#span = Math.max(1, Math.min(next, cpus.length === 1 ? LONGEST : quantum));
-    this.#turn = this.#done = this.#halted = 0;
+  /** Whose turn it is, in `#turn`; `none`: all CPUs are idle, `over`: a round just ended. */
+  #choose(): "one" | "none" | "over" {
+    const { cpus } = this.#p;
+    if (this.#span === 0) {
+      const first = cpus.findIndex((c) => !c.idle);
+      if (first < 0) return "none";
+      this.#turn = first;
+      this.#alone = !cpus.some((c, i) => i > first && !c.idle);
+      if (!this.#alone) this.#beginRound();
+      return "one";
+    }
+    this.#alone = false;
+    for (; this.#turn < cpus.length; this.#turn++) {
+      if (this.#done < this.#span && !cpus[this.#turn].idle) return "one";
+      this.#done = 0;
+    }
+    this.#endRound(cpus.every((c) => c.idle) ? this.#most : this.#span);
+    return "over";
+  }
+
+  #beginRound(): void {
+    const { clock, quantum } = this.#p;
+    this.#span = Math.max(1, Math.min(Math.ceil(clock.nextEvent - clock.now), quantum));
+    this.#done = this.#most = 0;
+    this.#showRound();
+  }
+
+  #endRound(ticks: number): void {
+    const { clock } = this.#p;
+    if (this.#span !== 0) {
+      clock.setProgress(undefined);
+      clock.advance(ticks);
+    }
+    this.#span =
+      this.#turn =
+      this.#done =
+      this.#most =
+        0;
+  }
+
+  /** Ticks the CPU may run now. */
+  #room(): number {
+    const { clock } = this.#p;
+    return this.#alone ? Math.ceil(clock.nextEvent - clock.now) : this.#span - this.#done;
   }
 
   #slice(cpu: Cpu, limit: number): [exit: CpuExit, ran: number] {
     const { clock } = this.#p;
     const before = this.#done;
     this.#extra = 0;
+    this.#paused = false;
     this.#running = cpu;
     this.#last = this.#turn;
-    const alone = this.#p.cpus.length === 1;
+    this.#p.begins(this.#turn);
     const start = cpu.instructions;
     clock.setProgress({
       elapsed: () => before + cpu.elapsed() + this.#extra,
       shorten: (ticks) => {
-        if (alone) cpu.shorten(Math.max(0, Math.ceil(ticks) - this.#extra));
+        if (!this.#alone) this.#cut(ticks, before + cpu.elapsed() + this.#extra);
+        const end = this.#alone ? Math.ceil(ticks) : this.#span;
+        cpu.shorten(Math.max(0, end - before - this.#extra));
       },
     });
     try {
@@ -178,46 +229,41 @@ export class RunLoop {
       const ran = cpu.instructions - start;
       this.#running = undefined;
       this.#executed += ran;
-      this.#done += ran + this.#extra;
-      clock.setProgress(undefined);
-      // One CPU: time follows it at once. Several: the others still have to pass through the same span.
-      if (alone) {
-        clock.advance(this.#done);
-        this.#done = 0;
-        this.#span = 0;
-      } else {
-        const done = this.#done;
-        clock.setProgress({ elapsed: () => done, shorten: () => {} });
-      }
+      this.#endSlice(ran + this.#extra);
     }
   }
 
-  /** Passes the turn on; true: all CPUs are halted and nothing waits. */
-  #endTurn(exit: CpuExit): boolean {
-    const { cpus, clock } = this.#p;
-    if (cpus.length === 1) return exit === "halted" && !this.#interruptible(0);
-    if (exit !== "halted" && this.#done < this.#span) return false;
-    if (exit === "halted") this.#halted++;
-    this.#turn++;
-    this.#done = 0;
-    clock.setProgress(undefined);
-    if (this.#turn < cpus.length) return false;
-    const all = this.#halted === cpus.length && cpus.every((_, i) => !this.#interruptible(i));
-    if (!all) clock.advance(this.#span);
-    this.reset();
-    return all;
+  /** Alone: time follows at once. In a round: the others still have to pass through the same span. */
+  #endSlice(ticks: number): void {
+    if (this.#alone) {
+      this.#p.clock.setProgress(undefined);
+      this.#p.clock.advance(ticks);
+      return;
+    }
+    this.#done += ticks;
+    if (this.#paused) this.#done = Math.max(this.#done, this.#span);
+    this.#most = Math.max(this.#most, this.#done);
+    this.#showRound();
   }
 
-  /** All CPUs are halted: jumps to the next event; false: nothing will wake them. */
+  /** An event is due `ticks` after the round began: ends the round there, but not before where any CPU has come. */
+  #cut(ticks: number, done: number): void {
+    this.#span = Math.min(this.#span, Math.max(1, Math.ceil(ticks), Math.ceil(done), this.#most));
+  }
+
+  /** Lets the clock show the time of the CPU whose turn it is, between two slices of a round. */
+  #showRound(): void {
+    const { clock } = this.#p;
+    if (this.#span === 0) clock.setProgress(undefined);
+    else clock.setProgress({ elapsed: () => this.#done, shorten: (ticks) => this.#cut(ticks, this.#done) });
+  }
+
+  /** All CPUs are idle: jumps to the next event; false: nothing will wake them. */
   #sleep(deadline: number, idleSince: number): boolean {
     const { clock, cpus } = this.#p;
     if (clock.nextEvent === Infinity || cpus.every((c) => c.wakeable === false)) return false;
     if (clock.now - idleSince > clock.hz * IDLE_SECONDS) return false;
     clock.advance(Math.max(0, Math.ceil(Math.min(clock.nextEvent, deadline) - clock.now)));
     return true;
-  }
-
-  #interruptible(index: number): boolean {
-    return this.#p.controllers[index]?.pending === true && this.#p.cpus[index].wakeable !== false;
   }
 }

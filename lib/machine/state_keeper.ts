@@ -22,7 +22,7 @@ export interface Shutdown {
 }
 
 /** Version of the machine's own section. */
-const VERSION = 1;
+const VERSION = 2;
 /** Section of the far end of the serial line. */
 const CONSOLE = "console";
 

@@ -26,6 +26,8 @@ export class AddressSpace implements GuestMemory, MmioMap {
   readonly view: DataView;
   /** Called after bytes of a page with translated code were written: pfn, first offset, offset after the last. */
   codeWritten: (pfn: number, from: number, to: number) => void = () => {};
+  /** Called when a page gets its first translated code: no CPU may write to it unseen from now on. */
+  codeMarked: (pfn: number) => void = () => {};
   /** Called when a page changed what it is (mapped, unmapped) or was cleaned: translations of it are stale. */
   remapped: () => void = () => {};
   /** Called once when a guest writes to ROM or to nothing. */
@@ -36,6 +38,8 @@ export class AddressSpace implements GuestMemory, MmioMap {
   #shadow: Shadow | undefined = undefined;
   /** Index of the handler of pages that are switched in for writes alone. */
   #splitIndex = 0;
+  /** CPUs with translated code by page, one bit each. */
+  readonly #coders: Map<number, number> = new Map();
   #a20 = true;
   #nextHost: number;
   #end: number;
@@ -213,10 +217,20 @@ export class AddressSpace implements GuestMemory, MmioMap {
     if ((this.pages[pfn] & PageBit.dirty) === 0) this.#setDirty(pfn);
   }
 
-  /** Sets or clears the code bit of a page. */
-  setCode(pfn: number, on: boolean): void {
-    if (on) this.pages[pfn] |= PageBit.code;
-    else this.pages[pfn] &= ~PageBit.code;
+  /** Says whether CPU `owner`, 0-30, has translated code of a page; the code bit is set while any has. */
+  setCode(pfn: number, on: boolean, owner: number): void {
+    const before = this.#coders.get(pfn) ?? 0;
+    const after = on ? before | (1 << owner) : before & ~(1 << owner);
+    if (after === before) return;
+    if (after === 0) {
+      this.#coders.delete(pfn);
+      this.pages[pfn] &= ~PageBit.code;
+      return;
+    }
+    this.#coders.set(pfn, after);
+    if (before !== 0) return;
+    this.pages[pfn] |= PageBit.code;
+    this.codeMarked(pfn);
   }
 
   /** RAM pages written since the last call; they are clean afterwards. */

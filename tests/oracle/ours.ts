@@ -72,6 +72,7 @@ export class Ours {
       engine,
     );
     space.codeWritten = (pfn, from, to) => this.cpu.codeWritten(pfn, from, to);
+    space.codeMarked = (pfn) => this.cpu.codeMarked(pfn);
     this.#data = new Uint8Array(memory.buffer, (space.pages[DATA / PAGE] & ~0xfff) >>> 0, PAGE);
     this.#view = new DataView(this.#data.buffer, this.#data.byteOffset, PAGE);
     this.#map();

@@ -16,49 +16,28 @@ import { ConfigError } from "../../core/errors.ts";
 import type { HookTable } from "../../core/hooks.ts";
 import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
-import { Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
+import { Dr6, Flag } from "../../spec/i386_regs.ts";
 import { armed, instructionHits } from "./breakpoints.ts";
-import type { Context, CpuBus, Op } from "./context.ts";
+import type { Context, Op } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
-import { deliverDebug, deliverException, deliverExternal, deliverNmi, recordFault } from "./fault.ts";
+import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
 import { I386MonitorContext } from "./monitor_context.ts";
-import { LinearAccess, type MemoryHost } from "./linear.ts";
 import { computeMode } from "./mode.ts";
 import type { Model } from "./model.ts";
 import { HookPoints } from "./hook_points.ts";
 import { disassembleAt, peekTranslate } from "./inspect.ts";
 import { readRegister, REGISTER_NAMES, writeRegister } from "./registers.ts";
-import { resetState } from "./reset.ts";
 import { loadState, saveState } from "./save.ts";
 import { startState } from "./start.ts";
+import { Halt, isIdle, Messages, powerOn } from "./startup.ts";
 import { Slice } from "./slice.ts";
-import { CpuState, Layout, Seg } from "./state.ts";
-import { Tlb } from "./tlb.ts";
+import { Layout } from "./state.ts";
+import { Processor } from "./processor.ts";
 
 /** One i386 processor. */
-export class I386Cpu implements Cpu, Context, MemoryHost {
-  /** Unique name in the machine. */
-  readonly name: string;
-  /** Always `i386`. */
-  readonly architecture: string = "i386";
+export class I386Cpu extends Processor implements Cpu, Context {
   /** Name of the engine. */
   readonly engine: string;
-  /** Register block. */
-  readonly state: CpuState;
-  /** Guest memory by linear address. */
-  readonly mem: LinearAccess;
-  /** Platform. */
-  readonly bus: CpuBus;
-  /** Which model this CPU is. */
-  readonly model: Model;
-  /** Translation tables. */
-  readonly tlb: Tlb;
-  /** The board this CPU sits on. */
-  readonly board: CpuBoard;
-  /** Thrown by {@linkcode I386Cpu.raise}. */
-  readonly fault: object = { guestFault: true };
-  /** See {@linkcode Context}. */
-  nextEip = 0;
   /** See {@linkcode Context.interceptor}. */
   interceptor: Interceptor | undefined = undefined;
   /** Names for {@linkcode I386Cpu.get}. */
@@ -73,22 +52,17 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   #running = false;
   #stepAll = false;
   #shutdown = false;
+  readonly #messages: Messages = new Messages();
   #context: MonitorContext | undefined;
 
   /** @param name Unique name. @param board Its place. @param model Model. @param engine Makes the engine. */
   constructor(name: string, board: CpuBoard, model: Model, engine: EngineFactory) {
-    this.name = name;
-    this.board = board;
-    this.model = model;
-    this.bus = board.bus;
+    super(name, board, model);
     this.engine = engine.name;
     this.#interrupts = board.interrupts;
     this.#hooks = board.hooks;
     this.#points = new HookPoints(this, board.hooks);
-    this.state = new CpuState(board.memory, board.stateAt);
     this.#slice = new Slice(this.state);
-    this.tlb = new Tlb(board.memory, board.workAt);
-    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this);
     this.#engine = engine.create(this);
     this.reset();
   }
@@ -98,19 +72,9 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     return this.#retired + (this.#running ? this.elapsed() : 0);
   }
 
-  /** EIP, u32. */
-  get pc(): number {
-    return this.state.get(Layout.eip) >>> 0;
-  }
-
-  /** Linear address of the next instruction, u32. */
-  get pcLinear(): number {
-    return (this.state.seg(1, Seg.base) + this.state.get(Layout.eip)) >>> 0;
-  }
-
   /** Power-on state. */
   reset(): void {
-    resetState(this.state, this.model);
+    powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;
     this.interceptor = undefined;
     this.flushTlb(true);
@@ -128,9 +92,31 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     this.#engine.stateChanged();
   }
 
-  /** May a maskable interrupt wake it? */
-  get wakeable(): boolean {
-    return (this.state.get(Layout.eflags) & Flag.if) !== 0;
+  /** See {@linkcode Cpu.idle}. */
+  get idle(): boolean {
+    return !this.#shutdown && isIdle(this.state, this.#interrupts);
+  }
+
+  /** See {@linkcode Cpu.init}. */
+  init(): void {
+    this.#messages.init();
+    this.#noteMessage();
+  }
+
+  /** See {@linkcode Cpu.startUp}. */
+  startUp(entry: number): void {
+    if (this.#messages.startUp(this.state, entry)) this.#noteMessage();
+  }
+
+  #noteMessage(): void {
+    if (this.#running) this.attention();
+    else this.#takeMessages();
+    this.bus.woken?.();
+  }
+
+  #takeMessages(): void {
+    if (this.#messages.take(this)) this.#shutdown = false;
+    this.#stateReplaced();
   }
 
   /** See {@linkcode Cpu.remapped}. */
@@ -155,11 +141,14 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     const s = this.state;
     for (;;) {
       this.#slice.release();
+      if (this.#messages.pending) this.#takeMessages();
       if (this.#shutdown) return "shutdown";
       if (s.get(Layout.count) <= 0) return "count";
       if (this.#stop) return "attention";
+      const halted = s.get(Layout.halted);
+      if (halted === Halt.startUp) return "halted";
       if (this.#deliver()) continue;
-      if (s.get(Layout.halted) !== 0) return "halted";
+      if (halted !== Halt.none) return "halted";
       if (this.#mustStep()) this.#step();
       else this.#runEngine();
     }
@@ -272,23 +261,12 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
   nmi(): void {
     this.state.set(Layout.nmiPending, 1);
     this.attention();
+    this.bus.woken?.();
   }
 
   /** An interrupt controller or device changed something that may need delivery. */
   interruptsChanged(): void {
     if (this.#interrupts !== undefined && this.#interrupts.pending) this.attention();
-  }
-
-  /** See {@linkcode Context.raise}. */
-  raise(vector: number, errorCode: number = -1): never {
-    recordFault(this.state, vector, errorCode);
-    throw this.fault;
-  }
-
-  /** Raises #PF. */
-  pageFault(linear: number, errorCode: number): never {
-    this.state.set(Layout.faultLinear, linear);
-    this.raise(Vector.pf, errorCode);
   }
 
   /** See {@linkcode Context.flushTlb}. */
@@ -310,6 +288,7 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     const s = this.state;
     computeMode(s);
     const user = s.get(Layout.cpl) === 3;
+    if (!this.waiting) this.tlb.prepare(user);
     s.set(Layout.tlbRead, this.tlb.table(false, user));
     s.set(Layout.tlbWrite, this.tlb.table(true, user));
     this.#engine.modeChanged();
@@ -345,13 +324,14 @@ export class I386Cpu implements Cpu, Context, MemoryHost {
     return true;
   }
 
-  /** Bytes of page `pfn` that held translated code were written. */
+  /** See {@linkcode Cpu.codeWritten}. */
   codeWritten(pfn: number, from: number, to: number): void {
     this.#engine.codeWritten(pfn, from, to);
   }
 
   /** This CPU as a hypervisor backend sees it. */
   get context(): MonitorContext {
+    this.tlb.prepare(false);
     return this.#context ??= new I386MonitorContext(this);
   }
 

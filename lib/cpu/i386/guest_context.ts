@@ -54,6 +54,7 @@ export class I386GuestContext implements GuestContext {
   }
   set halted(value: boolean) {
     this.#cpu.state.set(Layout.halted, value ? 1 : 0);
+    this.#cpu.modeChanged();
     this.#cpu.attention();
   }
 

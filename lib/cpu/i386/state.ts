@@ -34,7 +34,7 @@ export const Layout = {
   cpl: 72,
   /** 1 after STI, MOV SS, POP SS: interrupts wait for one more instruction. */
   shadow: 76,
-  /** 1 while halted (HLT) until an interrupt, NMI, SMI or INIT. */
+  /** 1 while halted (HLT) until an interrupt, NMI, SMI or INIT; 2 while waiting for a start-up message. */
   halted: 80,
   /** Mode bits of {@linkcode ModeBit}, recomputed on segment and CR changes; part of the tag of translated code. */
   mode: 84,

@@ -4,7 +4,10 @@
  *
  * Four tables of 2^20 words, {read, write} x {supervisor, user}. The entry of page p is `host ^ p << 12`, so that
  * `entry ^ linear` is the host address; anything unusual (not present, MMIO, read-only, watched, page with code on the
- * write side, dirty bit not set) has bit 31 set instead: one test covers all. A list of filled pages makes flushes cheap.
+ * write side, dirty bit not set) gives bit 31 instead: one test covers all. A list of filled pages makes flushes cheap.
+ *
+ * In the upper half of the linear addresses a word of zero is already invalid, since the address has bit 31; only lower
+ * halves must be filled, and user tables not before user code runs. So a CPU that never ran takes no memory here.
  * Sources: SDM-3A 4.10. Hot.
  */
 
@@ -14,8 +17,10 @@ export const TABLE_BYTES: number = 4 << 20;
 /** Bytes of all four tables. */
 export const TLB_BYTES: number = 4 * TABLE_BYTES;
 
-/** Set in an entry of which no fast access is allowed. */
-export const INVALID: number = 0x80000000 | 0;
+/** Entry in the lower half of which no fast access is allowed; in the upper half it is zero. */
+const INVALID = 0x80000000 | 0;
+
+const N: number = TABLE_BYTES >>> 2;
 
 /** Pages listed before a compaction; more means that pages are filled and dropped over and over. */
 const MAX_LISTED = 1 << 16;
@@ -30,16 +35,26 @@ export class Tlb {
   #localCount = 0;
   #global: Int32Array = new Int32Array(MAX_LISTED);
   #globalCount = 0;
+  #system = false;
+  #user = false;
 
   /** @param memory The machine's memory. @param at Byte address of {@linkcode TLB_BYTES}, 4-byte aligned. */
   constructor(memory: WebAssembly.Memory, at: number) {
     this.at = at;
-    const e = new Int32Array(memory.buffer, at, TLB_BYTES >>> 2);
-    this.entries = e;
-    const n = TABLE_BYTES >>> 2;
-    for (let p = 0; p < n; p++) e[p] = INVALID ^ (p << 12);
-    e.copyWithin(n, 0, n);
-    e.copyWithin(2 * n, 0, 2 * n);
+    this.entries = new Int32Array(memory.buffer, at, TLB_BYTES >>> 2);
+  }
+
+  /** Makes the tables fit for use: before the first access, and before the first at user privilege. */
+  prepare(user: boolean): void {
+    if (!this.#system) {
+      this.#system = true;
+      this.#clear(0);
+      this.#clear(N);
+    }
+    if (!user || this.#user) return;
+    this.#user = true;
+    this.#clear(2 * N);
+    this.#clear(3 * N);
   }
 
   /** Byte address of the table for reads or writes at a privilege. */
@@ -60,24 +75,26 @@ export class Tlb {
     userWrite: boolean,
     global: boolean,
   ): void {
-    const e = this.entries, n = TABLE_BYTES >>> 2;
+    const e = this.entries;
     const tag = page << 12;
-    const no = INVALID ^ tag, yes = host ^ tag;
-    if (e[page] === no && e[page + 2 * n] === no && e[page + n] === no) this.#list(page, global);
+    const no = INVALID & ~tag, yes = host ^ tag;
+    if (e[page] === no && e[page + N] === no && (!this.#user || e[page + 2 * N] === no)) this.#list(page, global);
     e[page] = read ? yes : no;
-    e[page + n] = write ? yes : no;
-    e[page + 2 * n] = userRead ? yes : no;
-    e[page + 3 * n] = userWrite ? yes : no;
+    e[page + N] = write ? yes : no;
+    if (!this.#user) return;
+    e[page + 2 * N] = userRead ? yes : no;
+    e[page + 3 * N] = userWrite ? yes : no;
   }
 
   /** Drops one page. */
   flushPage(page: number): void {
-    const e = this.entries, n = TABLE_BYTES >>> 2;
-    const no = INVALID ^ (page << 12);
+    const e = this.entries;
+    const no = INVALID & ~(page << 12);
     e[page] = no;
-    e[page + n] = no;
-    e[page + 2 * n] = no;
-    e[page + 3 * n] = no;
+    e[page + N] = no;
+    if (!this.#user) return;
+    e[page + 2 * N] = no;
+    e[page + 3 * N] = no;
   }
 
   /** Drops all translations, those of global pages only if `all`. */
@@ -96,11 +113,15 @@ export class Tlb {
   }
 
   #protectOne(page: number, host: number): void {
-    const e = this.entries, n = TABLE_BYTES >>> 2;
+    const e = this.entries;
     const tag = page << 12;
-    const no = INVALID ^ tag, yes = host ^ tag;
-    if (e[page + n] === yes) e[page + n] = no;
-    if (e[page + 3 * n] === yes) e[page + 3 * n] = no;
+    const no = INVALID & ~tag, yes = host ^ tag;
+    if (e[page + N] === yes) e[page + N] = no;
+    if (this.#user && e[page + 3 * N] === yes) e[page + 3 * N] = no;
+  }
+
+  #clear(table: number): void {
+    this.entries.fill(INVALID, table, table + (N >>> 1));
   }
 
   #list(page: number, global: boolean): void {

@@ -44,6 +44,10 @@ class FakeCpu implements Cpu {
     return this.#enabled;
   }
 
+  get idle(): boolean {
+    return this.#halted && !(this.#enabled && this.#board.interrupts?.pending === true);
+  }
+
   run(limit: number): CpuExit {
     const { hooks, interrupts } = this.#board;
     this.#done = 0;

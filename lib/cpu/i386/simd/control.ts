@@ -99,7 +99,7 @@ export const CONTROL_FNS: Readonly<Record<string, SystemFn>> = {
     o.writeRm(32, c.state.i32[MXCSR]);
   },
   "fence": () => {},
-  "pause": () => {},
+  "pause": (c) => c.bus.pause?.(),
   // Faults as a byte load does, and does not load.
   "clflush": (c, o) => c.mem.probeRead(o.linear(1, false), 1, c.state.get(Layout.cpl) === 3),
 };

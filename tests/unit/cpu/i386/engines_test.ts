@@ -36,6 +36,7 @@ class Rig {
     const board = { memory, stateAt: 4096, workAt: KIB64, space: this.space, bus: this.bus, interrupts: undefined };
     this.cpu = new I386Cpu("cpu0", { ...board, hooks, index: 0 }, FAKE_MODEL, engine);
     this.space.codeWritten = (pfn, from, to) => this.cpu.codeWritten(pfn, from, to);
+    this.space.codeMarked = (pfn) => this.cpu.codeMarked(pfn);
   }
 
   /** Everything a program can change. */

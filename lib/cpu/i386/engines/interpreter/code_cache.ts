@@ -7,7 +7,6 @@
  * beside code costs a call, not a translation. Warm.
  */
 import { type AddressSpace, PageBit } from "../../../../memory/address_space.ts";
-import type { Tlb } from "../../tlb.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 
 /** Bytes of a granule. */
@@ -57,16 +56,16 @@ export class CodeCache {
   readonly #byPfn: Map<number, CodePage[]> = new Map();
   readonly #view: DataView;
   readonly #space: AddressSpace;
-  readonly #tlb: Tlb;
+  readonly #owner: number;
   readonly #start: number;
   readonly #end: number;
   #next: number;
 
-  /** @param space Physical memory. @param tlb For write protection. @param start First byte of the pool. @param end Its end. */
-  constructor(space: AddressSpace, tlb: Tlb, start: number, end: number) {
+  /** @param space Physical memory. @param owner Index of the CPU. @param start First byte of the pool. @param end Its end. */
+  constructor(space: AddressSpace, owner: number, start: number, end: number) {
     this.#view = space.view;
     this.#space = space;
-    this.#tlb = tlb;
+    this.#owner = owner;
     this.#start = start;
     this.#end = end;
     this.#next = start;
@@ -99,8 +98,7 @@ export class CodeCache {
       const same = this.#byPfn.get(pfn);
       if (same === undefined) this.#byPfn.set(pfn, [page]);
       else same.push(page);
-      this.#space.setCode(pfn, true);
-      this.#tlb.protect(this.#space.pages[pfn] & ~0xfff);
+      this.#space.setCode(pfn, true, this.#owner);
     }
     return page;
   }
@@ -123,13 +121,13 @@ export class CodeCache {
       this.#pages.delete(page.key);
     }
     this.#byPfn.delete(pfn);
-    this.#space.setCode(pfn, false);
+    this.#space.setCode(pfn, false, this.#owner);
     return true;
   }
 
   /** Forgets everything. */
   clear(): void {
-    for (const pfn of this.#byPfn.keys()) this.#space.setCode(pfn, false);
+    for (const pfn of this.#byPfn.keys()) this.#space.setCode(pfn, false, this.#owner);
     this.#pages.clear();
     this.#byPfn.clear();
     this.#next = this.#start;

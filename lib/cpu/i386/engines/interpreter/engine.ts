@@ -69,7 +69,7 @@ export class InterpreterEngine implements Engine {
     this.#jumpsAt = workAt + TLB_BYTES;
     this.#jumps = new Int32Array(memory.buffer, this.#jumpsAt, (2 * CACHE_BYTES) >>> 2);
     const pool = this.#jumpsAt + 2 * CACHE_BYTES;
-    this.#cache = new CodeCache(space, cpu.tlb, pool, pool + POOL_BYTES);
+    this.#cache = new CodeCache(space, cpu.board.index, pool, pool + POOL_BYTES);
     this.#lowerer = new Lowerer(cpu, this.#cache);
     this.#index = opcodeIndex(cpu.model.features);
     const pages = memory.buffer.byteLength >>> 16;

@@ -1,0 +1,85 @@
+/**
+ * What of an i386 CPU is there whoever executes: registers, translation tables, memory, faults. The run loop in cpu.ts
+ * builds on it. Warm.
+ */
+import type { CpuBoard } from "../../memory/board.ts";
+import { Flag, Vector } from "../../spec/i386_regs.ts";
+import type { CpuBus } from "./context.ts";
+import { recordFault } from "./fault.ts";
+import { LinearAccess, type MemoryHost } from "./linear.ts";
+import type { Model } from "./model.ts";
+import { Halt } from "./startup.ts";
+import { CpuState, Layout, Seg } from "./state.ts";
+import { Tlb } from "./tlb.ts";
+
+/** Registers and memory of one i386 processor. */
+export class Processor implements MemoryHost {
+  /** Unique name in the machine. */
+  readonly name: string;
+  /** Always `i386`. */
+  readonly architecture: string = "i386";
+  /** Register block. */
+  readonly state: CpuState;
+  /** Guest memory by linear address. */
+  readonly mem: LinearAccess;
+  /** Platform. */
+  readonly bus: CpuBus;
+  /** Which model this CPU is. */
+  readonly model: Model;
+  /** Translation tables. */
+  readonly tlb: Tlb;
+  /** The board this CPU sits on. */
+  readonly board: CpuBoard;
+  /** Thrown by {@linkcode Processor.raise}. */
+  readonly fault: object = { guestFault: true };
+  /** See `Context`. */
+  nextEip = 0;
+
+  /** @param name Unique name. @param board Its place. @param model Model. */
+  constructor(name: string, board: CpuBoard, model: Model) {
+    this.name = name;
+    this.board = board;
+    this.model = model;
+    this.bus = board.bus;
+    this.state = new CpuState(board.memory, board.stateAt);
+    this.tlb = new Tlb(board.memory, board.workAt);
+    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this);
+  }
+
+  /** EIP, u32. */
+  get pc(): number {
+    return this.state.get(Layout.eip) >>> 0;
+  }
+
+  /** Linear address of the next instruction, u32. */
+  get pcLinear(): number {
+    return (this.state.seg(1, Seg.base) + this.state.get(Layout.eip)) >>> 0;
+  }
+
+  /** Waits for a start-up message. */
+  get waiting(): boolean {
+    return this.state.get(Layout.halted) === Halt.startUp;
+  }
+
+  /** May a maskable interrupt wake it? */
+  get wakeable(): boolean {
+    return !this.waiting && (this.state.get(Layout.eflags) & Flag.if) !== 0;
+  }
+
+  /** Page `pfn` has code of some CPU: writes must be noticed. */
+  codeMarked(pfn: number): void {
+    this.tlb.protect(this.board.space.pages[pfn] & ~0xfff);
+  }
+
+  /** See `Context.raise`. */
+  raise(vector: number, errorCode: number = -1): never {
+    recordFault(this.state, vector, errorCode);
+    throw this.fault;
+  }
+
+  /** Raises #PF. */
+  pageFault(linear: number, errorCode: number): never {
+    this.state.set(Layout.faultLinear, linear);
+    this.raise(Vector.pf, errorCode);
+  }
+}

@@ -5,7 +5,7 @@
  * Sources: Intel SDM volume 3, chapter on the advanced programmable interrupt controller. Warm.
  *
  * Not emulated: moving the base (a write with another base is noted), x2APIC, thermal and performance LVT sources,
- * focus processor, TSC deadline; lowest priority goes to the first CPU addressed.
+ * focus processor, TSC deadline; of equal priorities the first CPU addressed takes a lowest-priority message.
  */
 import type { InterruptController, InterruptListener } from "../core/bus.ts";
 import type { Timer } from "../core/clock.ts";
@@ -82,6 +82,14 @@ class Apic {
     for (let i = LVT_TIMER; i < INITIAL; i++) this.regs[i] = 0x10000;
   }
 
+  /** INIT: as reset, but the identity stays. */
+  init(id: number): void {
+    const [own, enabled] = [this.at(R.id), this.enabled];
+    this.reset(id);
+    this.regs[R.id] = own;
+    this.enabled = enabled;
+  }
+
   at(i: number): number {
     return this.regs[i] ?? 0;
   }
@@ -123,6 +131,13 @@ class Apic {
     const n = (this.at(DIVIDE) & 3) | ((this.at(DIVIDE) >> 1) & 4);
     return n === 7 ? 1 : 2 << n;
   }
+}
+
+/** The one of lowest priority among those that accept interrupts; the first of equals. */
+function lowest(apics: readonly Apic[]): readonly Apic[] {
+  const ready = apics.filter((a) => a.on);
+  const least = Math.min(...ready.map((a) => a.ppr & 0xf0));
+  return ready.filter((a) => (a.ppr & 0xf0) === least).slice(0, 1);
 }
 
 class Apics implements LocalApics {
@@ -172,11 +187,9 @@ class Apics implements LocalApics {
   }
 
   deliver(destination: number, logical: boolean, mode: number, vector: number, level: boolean): void {
-    for (const [i, a] of this.#all.entries()) {
-      if (!this.#addressed(a, destination, logical)) continue;
-      this.#accept(i, a, mode, vector, level);
-      if (mode === 1) break;
-    }
+    const addressed = this.#all.filter((a) => this.#addressed(a, destination, logical));
+    const chosen = mode === 1 ? lowest(addressed) : addressed;
+    for (const a of chosen) this.#accept(this.#all.indexOf(a), a, mode, vector, level);
     this.#changed();
   }
 
@@ -229,8 +242,10 @@ class Apics implements LocalApics {
 
   #accept(cpu: number, a: Apic, mode: number, vector: number, level: boolean): void {
     if (mode === 4) this.#o.onMessage?.(cpu, "nmi", 2);
-    else if (mode === 5) this.#o.onMessage?.(cpu, "init", 0);
-    else if (mode === 6) this.#o.onMessage?.(cpu, "startup", vector);
+    else if (mode === 5) {
+      a.init(cpu);
+      this.#o.onMessage?.(cpu, "init", 0);
+    } else if (mode === 6) this.#o.onMessage?.(cpu, "startup", vector);
     else if (mode < 2 && a.on && vector >= 16) {
       a.bit(R.irr, vector, true);
       a.bit(R.tmr, vector, level);

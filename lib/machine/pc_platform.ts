@@ -90,8 +90,11 @@ export class PcPlatform implements Platform {
   /** Connects the CPUs. */
   connect(cpus: readonly Cpu[], current: () => number): void {
     this.#current = current;
-    this.onMessage = (cpu, what): void => {
-      if (what === "nmi") cpus[cpu]?.nmi();
+    this.onMessage = (index, what, vector): void => {
+      const cpu = cpus[index];
+      if (what === "nmi") cpu?.nmi();
+      else if (what === "init") cpu?.init?.();
+      else cpu?.startUp?.(vector);
     };
   }
 }

@@ -170,6 +170,7 @@ export class Direct {
         brand: "",
         maxLeaf: 1,
       },
+      apicId: 0,
       nextEip: 0,
       fault,
       raise,

@@ -60,6 +60,8 @@ export interface Context {
   readonly bus: CpuBus;
   /** Which model this CPU is. */
   readonly model: Model;
+  /** Number by which the platform addresses this CPU, u8. */
+  readonly apicId: number;
   /** EIP after this instruction; set it to transfer control (u32, offset in CS). */
   nextEip: number;
   /** The preallocated object that {@linkcode Context.raise} throws. */

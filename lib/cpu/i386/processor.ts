@@ -56,6 +56,11 @@ export class Processor implements MemoryHost {
     return (this.state.seg(1, Seg.base) + this.state.get(Layout.eip)) >>> 0;
   }
 
+  /** See `Context.apicId`. */
+  get apicId(): number {
+    return this.board.index;
+  }
+
   /** Waits for a start-up message. */
   get waiting(): boolean {
     return this.state.get(Layout.halted) === Halt.startUp;

@@ -23,7 +23,7 @@ export function cpuidLeaf(c: Context, leaf: number): [number, number, number, nu
     const apic = c.bus.readMsr(Msr.apicBase);
     const enabled = apic !== undefined && (apic[0] & APIC_ENABLED) !== 0;
     const flush = m.features.has("clflush") ? CLFLUSH_64 : 0;
-    return [m.signature, flush, m.featureBits2, (m.featureBits | (enabled ? APIC : 0)) >>> 0];
+    return [m.signature, (c.apicId << 24 | flush) >>> 0, m.featureBits2, (m.featureBits | (enabled ? APIC : 0)) >>> 0];
   }
   if (n === EXTENDED) return [top, 0, 0, 0];
   if (n === EXTENDED + 1) return [0, 0, 0, m.extendedBits >>> 0];

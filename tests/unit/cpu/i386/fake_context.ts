@@ -205,6 +205,7 @@ export class FakeBus implements CpuBus {
 
 /** The context. Starts in 32-bit protected mode, flat segments, CPL 0, ESP 0x8000. */
 export class FakeContext implements Context {
+  readonly apicId = 0;
   /** See {@linkcode Context}. */
   readonly state: CpuState = new CpuState(new WebAssembly.Memory({ initial: 1 }), 4096);
   /** See {@linkcode Context}. */

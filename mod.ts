@@ -46,7 +46,10 @@ export {
   type VmiPcOptions,
 } from "./lib/machine/presets.ts";
 export { Keyboard, type KeySink } from "./lib/machine/keyboard.ts";
-export { TEXT_AT, TEXT_SIZE, TextScreen } from "./lib/machine/screen.ts";
+export { type ScreenSource, TEXT_AT, TEXT_SIZE, TextScreen } from "./lib/machine/screen.ts";
+export type { DiskSource } from "./lib/machine/pc_disks.ts";
+export type { PciCard } from "./lib/machine/pc_board.ts";
+export { type ApicMessage, PcPlatform } from "./lib/machine/pc_platform.ts";
 
 // Images
 export { biosRegions, bootSector, firmware, raw, type RawImage } from "./lib/machine/loader/raw.ts";
@@ -75,7 +78,7 @@ export type { CpuBoard, CpuFactory } from "./lib/memory/board.ts";
 export type { Cpu, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
 
 // Memory, ports, devices
-export { mmio, PAGE, type Place, ram, type Region, rom } from "./lib/memory/region.ts";
+export { mmio, PAGE, type Place, ram, type Region, rom, shadowRam } from "./lib/memory/region.ts";
 export { AddressSpace } from "./lib/memory/address_space.ts";
 export { PORTS, PortSpace } from "./lib/memory/port_space.ts";
 export type {
@@ -91,6 +94,12 @@ export type {
   Width,
 } from "./lib/core/bus.ts";
 export type { Device, DeviceHost, PlatformRequest } from "./lib/core/device.ts";
+export { type BlockImage, memoryImage, type OverlayImage, overlayImage } from "./lib/device/block_image.ts";
+export type { IdeDriveOptions } from "./lib/device/ide_drive.ts";
+export { type PciBar, pciConfig, type PciFunction, type PciIdentity } from "./lib/device/pci_bus.ts";
+export type { IoApic } from "./lib/device/io_apic.ts";
+export type { LocalApics } from "./lib/device/local_apic.ts";
+export type { Pic8259 } from "./lib/device/pic8259.ts";
 export type { Component, FieldValue, Section } from "./lib/core/component.ts";
 export { Clock, type Progress, type Timer } from "./lib/core/clock.ts";
 export { Trace, type TraceEntry } from "./lib/core/trace.ts";

@@ -1,11 +1,11 @@
 /**
  * PCI bus 0 with configuration mechanism 1, and functions made of 256 bytes of configuration space, a mask of writable
- * bits and up to six base address registers that are mapped and unmapped as the guest moves them. The reset control
- * register at port 0xCF9, which lies inside the address register, is here as well.
+ * bits, up to six base address registers and an expansion ROM that are mapped and unmapped as the guest moves them. The
+ * reset control register at port 0xCF9, which lies inside the address register, is here as well.
  *
  * Sources: PCI Local Bus Specification 2.1, sections 3.2 and 6. Cold.
  *
- * Not emulated: other buses, type 1 cycles, capabilities, expansion ROM registers, parity; special cycles are dropped.
+ * Not emulated: other buses, type 1 cycles, capabilities, parity; special cycles are dropped.
  */
 import type { MmioHandler, PortHandler } from "../core/bus.ts";
 import type { Section } from "../core/component.ts";
@@ -30,6 +30,8 @@ export interface PciFunction {
   readonly writable: Uint8Array;
   /** Base address registers by number. */
   readonly bars?: readonly (PciBar | undefined)[];
+  /** Expansion ROM; padded with 0xff to a power of two of at least 2 KiB. */
+  readonly rom?: Uint8Array;
   /** Called after the guest changed bytes from `from` to `to` (not included) of `space`, and after reset and load. */
   changed?(space: Uint8Array, from: number, to: number): void;
 }
@@ -74,8 +76,23 @@ export function pciConfig(id: PciIdentity): { config: Uint8Array; writable: Uint
   return { config, writable };
 }
 
+/** Expansion ROM base address register. */
+const ROM_AT = 0x30;
+
+/** An expansion ROM as a range of memory that drops writes. */
+function romBar(bytes: Uint8Array): PciBar {
+  const size = 2 ** Math.max(11, Math.ceil(Math.log2(bytes.length)));
+  const read = (at: number, width: number): number => {
+    let value = 0;
+    for (let k = 0; k < width / 8; k++) value |= (bytes[at + k] ?? 0xff) << (8 * k);
+    return value >>> 0;
+  };
+  return { kind: "memory", size, handler: { read, peek: read, write: (): void => {} } };
+}
+
 interface Slot {
   readonly what: PciFunction;
+  readonly rom: PciBar | undefined;
   readonly space: Uint8Array;
   readonly unmap: ((() => void) | undefined)[];
   readonly mapped: number[];
@@ -97,7 +114,8 @@ class Bus implements PciBus {
         `PCI slot ${device}.${fn} holds "${taken.what.name}" already; give "${what.name}" another slot`,
       );
     }
-    this.#slots.set(key, { what, space: what.config.slice(), unmap: [], mapped: [] });
+    const rom = what.rom === undefined ? undefined : romBar(what.rom);
+    this.#slots.set(key, { what, rom, space: what.config.slice(), unmap: [], mapped: [] });
   }
 
   attach(host: DeviceHost): void {
@@ -186,13 +204,15 @@ class Bus implements PciBus {
       const mask = this.#mask(slot, i);
       slot.space[i] = ((slot.space[i] ?? 0) & ~mask) | ((value >>> (8 * (i - at))) & mask);
     }
-    if (at < 0x28) this.#decode(slot);
+    if (at < 0x34) this.#decode(slot);
     slot.what.changed?.(slot.space, at, end);
   }
 
   #mask(slot: Slot, i: number): number {
-    const bar = i >= 0x10 && i < 0x28 ? slot.what.bars?.[(i - 0x10) >> 2] : undefined;
+    const rom = i >= ROM_AT && i < ROM_AT + 4 ? slot.rom : undefined;
+    const bar = i >= 0x10 && i < 0x28 ? slot.what.bars?.[(i - 0x10) >> 2] : rom;
     if (bar === undefined) return slot.what.writable[i] ?? 0;
+    if (bar === rom && i === ROM_AT) return 1;
     return (-bar.size >>> (8 * (i & 3))) & 0xff;
   }
 
@@ -200,12 +220,13 @@ class Bus implements PciBus {
   #decode(slot: Slot): void {
     const command = slot.space[4] ?? 0;
     const view = new DataView(slot.space.buffer, slot.space.byteOffset, 256);
-    for (const [n, bar] of (slot.what.bars ?? []).entries()) {
+    for (const [n, bar] of [...Array.from({ length: 6 }, (_, i) => slot.what.bars?.[i]), slot.rom].entries()) {
       if (bar === undefined) continue;
-      const at = 0x10 + 4 * n;
+      const at = n === 6 ? ROM_AT : 0x10 + 4 * n;
       if (bar.kind === "port") slot.space[at] = (slot.space[at] ?? 0) | 1;
       const base = (view.getUint32(at, true) & -bar.size) >>> 0;
-      const on = (command & (bar.kind === "port" ? 1 : 2)) !== 0 && base !== 0;
+      const enabled = n < 6 || ((slot.space[at] ?? 0) & 1) !== 0;
+      const on = enabled && (command & (bar.kind === "port" ? 1 : 2)) !== 0 && base !== 0;
       const wanted = on && base + bar.size <= (bar.kind === "port" ? 0x10000 : 0x1_0000_0000) ? base : -1;
       if ((slot.mapped[n] ?? -1) === wanted) continue;
       slot.unmap[n]?.();

@@ -9,10 +9,11 @@
  */
 import type { IrqLine } from "../core/bus.ts";
 import type { Device } from "../core/device.ts";
+import { ConfigError } from "../core/errors.ts";
 import { firmwareTables } from "../device/firmware_tables.ts";
 import { i440fx, type ShadowAccess } from "../device/i440fx.ts";
 import { i8042 } from "../device/i8042.ts";
-import { pciBus, type PciFunction } from "../device/pci_bus.ts";
+import { pciBus, pciConfig, type PciFunction } from "../device/pci_bus.ts";
 import { piix3Ide } from "../device/piix3_ide.ts";
 import { piix3Isa } from "../device/piix3_isa.ts";
 import { type Piix4Pm, piix4Pm } from "../device/piix4_pm.ts";
@@ -41,6 +42,8 @@ export interface PcBoardOptions {
   readonly memory: number;
   /** Does a BIOS run? Otherwise the board comes up as a BIOS would leave it. */
   readonly bios: boolean;
+  /** Expansion ROM of the display adapter. */
+  readonly vgaBios: Uint8Array | undefined;
   /** See {@linkcode piix3Ide}. */
   readonly drives: readonly (IdeDriveOptions | undefined)[];
   /** Cards, from slot 3 on. */
@@ -81,9 +84,12 @@ const PIRQ = [10, 10, 11, 11] as const;
 const LEVEL = (1 << 9) | (1 << 10) | (1 << 11);
 /** Bus-master ports of the IDE controller when no BIOS assigns them. */
 const MASTER_PORT = 0xc000;
+const VGA_SLOT = 2;
 const FIRST_SLOT = 3;
 const SECOND_SERIAL = { name: "uart1", port: 0x2f8, irq: 3 } as const;
 const DEBUG_PORT = 0x402;
+/** "PCIR", the PCI data structure of an expansion ROM (PCI 2.1, 6.3.1.2). */
+const PCIR = 0x52494350;
 
 /** Makes the board. @throws {ConfigError} pci-slot, config-value */
 export function pcBoard(o: PcBoardOptions): PcBoard {
@@ -96,6 +102,7 @@ export function pcBoard(o: PcBoardOptions): PcBoard {
   bus.add(1, 0, isa.pci);
   bus.add(1, 1, ide.pci);
   bus.add(1, 3, power.pci);
+  if (o.vgaBios !== undefined) bus.add(VGA_SLOT, 0, displayFunction(o.vgaBios));
   o.cards.forEach((card, i) => {
     bus.add(FIRST_SLOT + i, 0, card.pci);
     card.wire?.((n) => isa.pin(FIRST_SLOT + i, n));
@@ -130,6 +137,23 @@ export function pcBoard(o: PcBoardOptions): PcBoard {
       bus,
     ],
   };
+}
+
+/**
+ * The display adapter on the PCI bus, there for its expansion ROM: with vendor and device that the ROM is for. Its
+ * registers and memory are at the fixed addresses of a VGA.
+ */
+function displayFunction(rom: Uint8Array): PciFunction {
+  const view = new DataView(rom.buffer, rom.byteOffset, rom.length);
+  const at = rom.length < 0x1a ? 0 : view.getUint16(0x18, true);
+  if (at + 24 > rom.length || view.getUint16(0, true) !== 0xaa55 || view.getUint32(at, true) !== PCIR) {
+    throw new ConfigError(
+      "image-vga-bios",
+      "VGA BIOS must be an expansion ROM for PCI, with 0x55 0xaa and a PCIR structure; this image has none",
+    );
+  }
+  const id = { vendor: view.getUint16(at + 4, true), device: view.getUint16(at + 6, true), classCode: 0x030000 };
+  return { name: "vga", ...pciConfig({ ...id, command: 3 }), rom };
 }
 
 const tables: Map<number, Uint8Array> = new Map();

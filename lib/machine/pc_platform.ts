@@ -40,7 +40,7 @@ export class PcPlatform implements Platform {
   readonly #coprocessor: CoprocessorLine = new CoprocessorLine();
   #current: () => number = () => 0;
 
-  /** @param cpus Number of CPUs. @param level Lines that are level-triggered from power-on, a bit each. */
+  /** Makes one. @param cpus Number of CPUs. @param level Lines that are level-triggered from power-on, a bit each. */
   constructor(cpus = 1, level?: number) {
     this.pic = pic8259(level === undefined ? {} : { level });
     this.apics = localApics({

@@ -6,6 +6,7 @@
 import { MiB } from "../base/bits.ts";
 import { i386, type I386Options } from "../cpu/i386/factory.ts";
 import type { Device } from "../core/device.ts";
+import { ConfigError } from "../core/errors.ts";
 import type { OverlayImage } from "../device/block_image.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import { ram, type Region, rom, shadowRam } from "../memory/region.ts";
@@ -35,6 +36,8 @@ export interface PcOptions extends I386Options {
   readonly cpus?: number;
   /** BIOS image; default none: programs are loaded directly, and the board is as a BIOS leaves it, tables included. */
   readonly bios?: Uint8Array;
+  /** VGA BIOS, an expansion ROM for PCI, for a BIOS to run; default none: the BIOS writes nothing on the screen. */
+  readonly vgaBios?: Uint8Array;
   /** Hard disks on the IDE channels, at most four, three beside a CD. The images themselves are never written. */
   readonly disks?: readonly DiskSource[];
   /** A CD in a drive, sectors of 2048 bytes. */
@@ -87,7 +90,7 @@ export type VmiPcMachine = PcMachine & {
 
 const CPU_KEYS = ["model", "engine"];
 const PC_KEYS = [
-  ...["memory", "cpus", "bios", "disks", "cd", "cards", "devices", "date"],
+  ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "cards", "devices", "date"],
   ...["hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
 ];
 
@@ -121,6 +124,9 @@ export function vmiPc(options: VmiPcOptions = {}): VmiPcMachine {
 function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined): PcMachine {
   const size = integer("memory", options.memory, 64 * MiB, 2 * MiB, 2 ** 31 - 64 * MiB);
   const cpus = integer("cpus", options.cpus, 1, 1, MAX_CPUS);
+  if (options.vgaBios !== undefined && options.bios === undefined) {
+    throw new ConfigError("config-value", "vgaBios needs a BIOS that runs it; give bios as well");
+  }
   const { drives, overlays } = plugDrives(options.disks ?? [], options.cd);
   const serial = new SerialConsole();
   const firmwareLog = new SerialConsole();
@@ -129,6 +135,7 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
     cpus,
     memory: size,
     bios: options.bios !== undefined,
+    vgaBios: options.vgaBios,
     drives,
     cards: options.cards ?? [],
     date: options.date,

@@ -6,6 +6,7 @@ import { isoImage } from "./iso9660.ts";
 
 const image = guestSync("seabios");
 const large = guestSync("seabios-256k");
+const vga = guestSync("vgabios-stdvga");
 const title = (what: string, has = image.available): string => `${what}${has ? "" : " (guest not available)"}`;
 
 /** Loads the sector after itself through the BIOS (INT 0x13, 2048 or 512 bytes) and prints the text there on COM1. */
@@ -85,6 +86,20 @@ Deno.test({
     assertEquals(stop.kind, "until", m.firmwareLog.tail(2000) + m.serial.text);
     assertEquals(m.serial.text, "second stage of the CD\n");
     assert(m.physical.peek(0x500, 1)[0] >= 0xe0, "a CD's drive number");
+  },
+});
+
+Deno.test({
+  name: title("SeaBIOS runs its VGA BIOS and shows what it does", image.available && vga.available),
+  ignore: !image.available || !vga.available,
+  fn() {
+    if (!image.available || !vga.available) return;
+    const [bios, vgaBios] = [image, vga].map((g) => Deno.readFileSync(g.path));
+    const m = pc({ memory: 16 * MiB, bios, vgaBios });
+    const stop = m.run({ until: m.screen.contains("No bootable device."), instructions: 2_000_000_000 });
+    assertEquals(stop.kind, "until", m.firmwareLog.tail(2000));
+    assertEquals(m.screen.rows()[0].replace(/n [\d.]+.*/, "n"), "SeaBIOS (version");
+    assertStringIncludes(m.firmwareLog.text, "Running option rom at c000:0003");
   },
 });
 

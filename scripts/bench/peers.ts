@@ -1,0 +1,197 @@
+/**
+ * The long comparison: the same programs on every engine of vmikit, on v86, on QEMU's TCG and on the host CPU itself. Each
+ * run is a process of its own; what counts is its CPU time less that of the same process with nothing to do, so start-up
+ * and firmware are left out and warm-up of translators is left in. Runs are interleaved, so that a busy host hits all
+ * alike; the table shows medians. Cold.
+ *
+ * Started by `deno task bench --peers [--runs N] [--scale X] [--boot] [--json]`. Peers that are not installed are named.
+ */
+import { MiB, multiboot, pc } from "../../mod.ts";
+import { ENGINES } from "../cli/options.ts";
+import { fromFileUrl } from "../deps/std.ts";
+import { median, type Timed, timed } from "./cpu_time.ts";
+import { DONE, linuxProgram, multibootImage } from "./images.ts";
+import { type Kernel, KERNELS } from "./kernels.ts";
+import { geomean } from "./measure.ts";
+
+/** Guest instructions of one run of a program, by kind: a second or two here. */
+const WORK = { integer: 1_000_000_000, x87: 30_000_000 } as const;
+
+/** Where Debian and others put SeaBIOS. */
+const FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"];
+
+const HERE = fromFileUrl(new URL("./", import.meta.url));
+const DENO = [Deno.execPath(), "run", "--no-prompt", "--allow-read", "--allow-env", "--allow-sys"];
+
+/** Something that runs programs. */
+export interface Peer {
+  /** For the table. */
+  readonly name: string;
+  /** The command that runs an image. */
+  command(image: string): readonly string[];
+  /** The image of a program; default: multiboot. */
+  readonly image?: (kernel: Kernel, times: number) => Uint8Array;
+  /** Exit codes of a good run. */
+  readonly good: readonly number[];
+}
+
+/** Figures of one program on one peer. */
+export interface Figure {
+  /** Program. */
+  readonly kernel: string;
+  /** Peer. */
+  readonly peer: string;
+  /** Guest instructions in millions, as vmikit counts them. */
+  readonly millions: number;
+  /** CPU seconds, median, less the empty run's. */
+  readonly seconds: number;
+  /** Millions of guest instructions a second. */
+  readonly mips: number;
+}
+
+/** The result of {@linkcode comparePeers}. */
+export interface Comparison {
+  /** One for each program and peer. */
+  readonly figures: readonly Figure[];
+  /** Peers that are not here, with the reason. */
+  readonly missing: readonly string[];
+  /** CPU seconds of an empty run by peer, median. */
+  readonly empty: Readonly<Record<string, number>>;
+}
+
+/** The slow engine is for reading, not for racing. */
+const RACERS = ENGINES.filter((engine) => engine !== "reference");
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+/** vmikit's own engines as peers. */
+function ourselves(): readonly Peer[] {
+  const program = fromFileUrl(new URL("../vmikit.ts", import.meta.url));
+  const limits = ["--until", DONE, "--serial", "none", "--instructions", "1000G"];
+  return RACERS.map((engine) => ({
+    name: `vmikit ${engine}`,
+    command: (image) => [...DENO, program, "boot", "--kernel", image, "--engine", engine, ...limits],
+    good: [0],
+  }));
+}
+
+/** Everybody who is here, and why others are not. */
+export async function findPeers(): Promise<{ readonly peers: readonly Peer[]; readonly missing: readonly string[] }> {
+  const peers: Peer[] = [...ourselves()];
+  const missing: string[] = [];
+  const firmware = FIRMWARE.find((f) => exists(`${f}/bios.bin`) && exists(`${f}/vgabios.bin`));
+  if (firmware === undefined) missing.push("v86: SeaBIOS is not installed (package seabios)");
+  else {
+    const child = `${HERE}v86_child.ts`;
+    peers.push({ name: "v86", command: (image) => [...DENO, child, firmware, DONE, image], good: [0] });
+  }
+  const qemu = ["qemu-system-i386", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults", "-serial", "none"];
+  if ((await timed([qemu[0], "--version"])).code === 0) {
+    const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"];
+    const odd = Array.from({ length: 128 }, (_, i) => 2 * i + 1); // the value written, doubled and one added
+    peers.push({ name: "QEMU TCG", command: (image) => [...qemu, ...exit, "-kernel", image], good: odd });
+  } else missing.push("QEMU TCG: qemu-system-i386 is not installed");
+  const native: Peer = { name: "host CPU", command: (image) => [image], image: linuxProgram, good: [0] };
+  const proof = await oneRun(native, KERNELS[0], 1).catch((error) => ({ code: -1, said: String(error) }));
+  if (proof.code === 0) peers.push(native);
+  else missing.push(`host CPU: it runs no 32-bit Linux programs (${proof.said || `exit code ${proof.code}`})`);
+  return { peers, missing };
+}
+
+/** Runs a program once. */
+async function oneRun(peer: Peer, kernel: Kernel, times: number): Promise<Timed> {
+  const path = await Deno.makeTempFile({ prefix: "vmikit-bench-" });
+  try {
+    await Deno.writeFile(path, (peer.image ?? multibootImage)(kernel, times), { mode: 0o755 });
+    await Deno.chmod(path, 0o755);
+    return await timed(peer.command(path));
+  } finally {
+    await Deno.remove(path);
+  }
+}
+
+/** As {@linkcode oneRun}. @throws {Error} The run failed. */
+async function seconds(peer: Peer, kernel: Kernel, times: number): Promise<number> {
+  const { code, said, seconds } = await oneRun(peer, kernel, times);
+  if (!peer.good.includes(code)) throw new Error(`${peer.name} failed on ${kernel.name}, exit code ${code}: ${said}`);
+  return seconds;
+}
+
+/** Guest instructions of doing a program's work once more, counted by running it. */
+function instructionsPerTime(kernel: Kernel): number {
+  const count = (times: number): number => {
+    const m = pc({ memory: 4 * MiB });
+    m.boot(multiboot({ kernel: multibootImage(kernel, times) }));
+    const { kind } = m.run({ instructions: 50_000_000, until: m.serial.contains(DONE) });
+    if (kind !== "until") throw new Error(`${kernel.name} did not end: ${kind}`);
+    return m.cpu.instructions;
+  };
+  return (count(21) - count(1)) / 20;
+}
+
+/**
+ * Compares.
+ * @param runs Times each program runs on each peer.
+ * @param scale Share of the usual work.
+ * @param say Told what goes on.
+ */
+export async function comparePeers(runs: number, scale: number, say: (text: string) => void): Promise<Comparison> {
+  const { peers, missing } = await findPeers();
+  const work = KERNELS.map((kernel) => {
+    const each = instructionsPerTime(kernel);
+    const times = Math.max(1, Math.round(WORK[kernel.kind] * scale / each));
+    return { kernel, times, instructions: times * each };
+  });
+  const empties = new Map(peers.map((peer) => [peer, [] as number[]]));
+  const taken = new Map(work.map(({ kernel }) => [kernel, new Map(peers.map((peer) => [peer, [] as number[]]))]));
+  for (let run = 1; run <= runs; run++) {
+    for (const peer of peers) empties.get(peer)?.push(await seconds(peer, KERNELS[0], 0));
+    for (const { kernel, times } of work) {
+      say(`run ${run} of ${runs}: ${kernel.name}`);
+      for (const peer of peers) taken.get(kernel)?.get(peer)?.push(await seconds(peer, kernel, times));
+    }
+  }
+  const empty = new Map(peers.map((peer) => [peer, median(empties.get(peer) ?? [])]));
+  const figures = work.flatMap(({ kernel, instructions }) =>
+    peers.map((peer): Figure => {
+      const raw = median(taken.get(kernel)?.get(peer) ?? []) - (empty.get(peer) ?? 0);
+      const millions = instructions / 1e6;
+      const seconds = Math.max(raw, 0.001); // the clock's step
+      return { kernel: kernel.name, peer: peer.name, millions, seconds, mips: millions / seconds };
+    })
+  );
+  return { figures, missing, empty: Object.fromEntries([...empty].map(([peer, s]) => [peer.name, s])) };
+}
+
+/** The comparison as a Markdown table: millions of instructions a second, and ratios of vmikit's engines to the peers. */
+export function table({ figures, missing, empty }: Comparison): string {
+  const peers = Object.keys(empty);
+  const ours = peers.filter((p) => p.startsWith("vmikit "));
+  const others = peers.filter((p) => !ours.includes(p));
+  const ratios = ours.flatMap((o) => others.map((p) => [o, p] as const));
+  const head = ["program", ...peers, ...ratios.map(([o, p]) => `${o.slice(7)} / ${p}`)];
+  const row = (name: string, of: (peer: string) => number): string[] => [
+    name,
+    ...peers.map((p) => of(p).toFixed(of(p) < 100 ? 1 : 0)),
+    ...ratios.map(([o, p]) => (of(o) / of(p)).toFixed(2)),
+  ];
+  const mips = (kernel: string, peer: string): number =>
+    figures.find((f) => f.kernel === kernel && f.peer === peer)?.mips ?? NaN;
+  const rows = KERNELS.map((k) => row(k.name, (peer) => mips(k.name, peer)));
+  for (const kind of ["integer", "x87"] as const) {
+    const names = KERNELS.filter((k) => k.kind === kind).map((k) => k.name);
+    rows.push(row(`**${kind}, geometric mean**`, (peer) => geomean(names.map((n) => mips(n, peer)))));
+  }
+  const lines = [head, head.map((_, i) => i === 0 ? "---" : "---:"), ...rows].map((cells) =>
+    `| ${cells.join(" | ")} |`
+  );
+  const idle = peers.map((p) => `${p} ${empty[p].toFixed(2)} s`).join(", ");
+  return [...lines, "", `Empty run, CPU time left out above: ${idle}.`, ...missing.map((m) => `Not run: ${m}.`), ""]
+    .join("\n");
+}

@@ -3,6 +3,16 @@
  * a large function keeps few locals (they cost Liftoff code). Branch hints are collected as byte offsets. Warm.
  */
 import { BLOCK_VOID, Mem, type MemName, Numeric, type NumericName, Op, ValType, type ValTypeName } from "./opcodes.ts";
+import {
+  Simd,
+  SimdLane,
+  type SimdLaneName,
+  SimdMem,
+  type SimdMemName,
+  type SimdName,
+  V128_CONST,
+  V128_SHUFFLE,
+} from "./simd.ts";
 import { Sink } from "./sink.ts";
 
 /** A function body under construction. Nesting depth is counted so that labels can be depths of their block. */
@@ -65,6 +75,47 @@ export class FunctionBody {
     this.code.u8(Mem[name]);
     this.code.u8(0);
     this.code.leb(offset);
+  }
+
+  /** A vector instruction without immediates. */
+  simd(name: SimdName): void {
+    this.code.u8(Op.simd);
+    this.code.leb(Simd[name]);
+  }
+
+  /** A vector instruction with a lane number. */
+  simdLane(name: SimdLaneName, lane: number): void {
+    this.code.u8(Op.simd);
+    this.code.leb(SimdLane[name]);
+    this.code.u8(lane);
+  }
+
+  /** A vector load or store; natural alignment is not promised. */
+  simdMem(name: SimdMemName, offset: number): void {
+    this.code.u8(Op.simd);
+    this.code.leb(SimdMem[name]);
+    this.code.u8(0);
+    this.code.leb(offset);
+  }
+
+  /** v128.const from 16 bytes. */
+  v128(bytes: Uint8Array | readonly number[]): void {
+    this.code.u8(Op.simd);
+    this.code.leb(V128_CONST);
+    this.code.raw(bytes);
+  }
+
+  /** i8x16.shuffle with 16 lane numbers 0-31. */
+  shuffle(lanes: readonly number[]): void {
+    this.code.u8(Op.simd);
+    this.code.leb(V128_SHUFFLE);
+    this.code.raw(lanes);
+  }
+
+  /** f64.const */
+  f64(value: number): void {
+    this.code.u8(Op.f64Const);
+    this.code.raw(new Uint8Array(new Float64Array([value]).buffer));
   }
 
   /** i32.const */
@@ -157,11 +208,11 @@ export class FunctionBody {
     this.code.leb(index);
   }
 
-  /** Calls through table 0: parameters, then the element index, are on the stack; `type` is {@linkcode ModuleBuilder.typeOf}. */
-  callIndirect(type: number): void {
+  /** Calls through a table: parameters, then the element index, are on the stack; `type` is {@linkcode ModuleBuilder.typeOf}. */
+  callIndirect(type: number, table: number = 0): void {
     this.code.u8(Op.callIndirect);
     this.code.leb(type);
-    this.code.u8(0);
+    this.code.leb(table);
   }
 
   /** Leaves by calling function `index`: its result is this function's. */

@@ -26,7 +26,7 @@ export class ModuleBuilder {
   #signatures: Signature[] = [];
   #imports: Import[] = [];
   #memory: { module: string; name: string; pages: number } | undefined = undefined;
-  #table: { module: string; name: string; size: number } | undefined = undefined;
+  #tables: { module: string; name: string; size: number }[] = [];
   #elements: { slot: number; index: number }[] = [];
   #functions: { type: number; body: FunctionBody; export: string | undefined }[] = [];
 
@@ -35,12 +35,12 @@ export class ModuleBuilder {
     this.#memory = { module, name, pages };
   }
 
-  /** Declares the imported table of functions with its fixed size. */
-  importTable(module: string, name: string, size: number): void {
-    this.#table = { module, name, size };
+  /** Declares an imported table of functions with its fixed size; returns its index. */
+  importTable(module: string, name: string, size: number): number {
+    return this.#tables.push({ module, name, size }) - 1;
   }
 
-  /** Puts function `index` into the imported table when the module is instantiated. */
+  /** Puts function `index` into the first imported table when the module is instantiated. */
   addElement(slot: number, index: number): void {
     this.#elements.push({ slot, index });
   }
@@ -108,7 +108,7 @@ export class ModuleBuilder {
   }
 
   #importSection(s: Sink): void {
-    s.leb(this.#imports.length + (this.#memory === undefined ? 0 : 1) + (this.#table === undefined ? 0 : 1));
+    s.leb(this.#imports.length + (this.#memory === undefined ? 0 : 1) + this.#tables.length);
     for (const i of this.#imports) {
       s.name(i.module);
       s.name(i.name);
@@ -122,12 +122,12 @@ export class ModuleBuilder {
       s.leb(this.#memory.pages);
       s.leb(this.#memory.pages);
     }
-    if (this.#table !== undefined) {
-      s.name(this.#table.module);
-      s.name(this.#table.name);
+    for (const table of this.#tables) {
+      s.name(table.module);
+      s.name(table.name);
       s.raw([1, FUNCREF, 1]);
-      s.leb(this.#table.size);
-      s.leb(this.#table.size);
+      s.leb(table.size);
+      s.leb(table.size);
     }
   }
 

@@ -1,0 +1,57 @@
+/**
+ * All kernels by number, and which one serves a decoded instruction. Cold; looked up once an instruction is translated.
+ */
+import type { OpRow } from "../../../spec/i386_op_row.ts";
+import { Layout } from "../state.ts";
+import type { Kernel, Place } from "./kernel.ts";
+import { ARITH_KERNELS } from "./x87_arith.ts";
+import { COMPARE_KERNELS } from "./x87_compare.ts";
+import { MOVE_KERNELS } from "./x87_move.ts";
+
+/** All kernels; the index is the kernel's number in the table of functions. */
+export const KERNELS: readonly Kernel[] = [...ARITH_KERNELS, ...MOVE_KERNELS, ...COMPARE_KERNELS];
+
+const key = (sem: string, isMem: boolean): string => (isMem ? "m:" : "r:") + sem;
+
+const NUMBERS: ReadonlyMap<string, number> = new Map(
+  KERNELS.map((one, n) => [key(one.sem, one.memory !== undefined), n]),
+);
+
+/** What of a decoded instruction chooses its kernel and its parameters. */
+export interface Operands {
+  /** Row of the opcode table. */
+  readonly row: OpRow;
+  /** True if the r/m operand is memory. */
+  readonly isMem: boolean;
+  /** ModRM.reg. */
+  readonly reg: number;
+  /** ModRM.rm. */
+  readonly rm: number;
+}
+
+/** Number of the kernel of an instruction; -1: it has none. */
+export function kernelNumber(d: Operands): number {
+  return NUMBERS.get(key(d.row.sem, d.isMem)) ?? -1;
+}
+
+/** Value of a parameter; `state` is the byte address of the state block. */
+export function placeOf(place: Place, d: Operands, state: number): number {
+  switch (place) {
+    case "none":
+      return 0;
+    case "sti":
+      return d.rm;
+    case "xmmReg":
+      return state + Layout.xmm + 16 * d.reg;
+    case "xmmRm":
+      return state + Layout.xmm + 16 * d.rm;
+    case "mmReg":
+      return state + Layout.fpr + 16 * d.reg;
+    case "mmRm":
+      return state + Layout.fpr + 16 * d.rm;
+    case "gprReg":
+      return state + Layout.regs + 4 * d.reg;
+    case "gprRm":
+      return state + Layout.regs + 4 * d.rm;
+  }
+}

@@ -1,0 +1,210 @@
+/**
+ * Comparisons of the x87, the status and control word, FWAIT as kernels. Cold code that makes hot code.
+ * Sources: SDM-2A FCOM, FUCOM, FCOMI, FTST, FXAM, FNSTSW, FLDCW, FNSTCW, WAIT.
+ */
+import { Cr0, Reg } from "../../../spec/i386_regs.ts";
+import { Layout } from "../state.ts";
+import { Fsw } from "../x87/float80/format.ts";
+import type { Code, Local, Value } from "./code.ts";
+import { FLAGS_SET, type Kernel } from "./kernel.ts";
+import {
+  exponent,
+  full,
+  isNormal,
+  isZero,
+  loadNumber,
+  type Num,
+  plain,
+  pop,
+  read,
+  ready,
+  setStatus,
+  type Stack,
+  stack,
+} from "./x87_parts.ts";
+
+/** Order of two numbers. */
+interface Order {
+  readonly less: Local;
+  readonly equal: Local;
+}
+
+/** Compares two normal numbers or zeros; slow for others. */
+function compare(k: Code, a: Num, b: Num): Order {
+  plain(k, a);
+  plain(k, b);
+  const same = k.i("and", k.i("eq", a.se, b.se), k.l("eq", a.m, b.m));
+  const zeros = k.l("eqz", k.l("or", a.m, b.m));
+  const equal = k.let("i32", k.i("or", same, zeros));
+  const ea = k.let("i32", exponent(k, a)), eb = k.let("i32", exponent(k, b));
+  const smaller = k.i("or", k.i("lt_u", ea, eb), k.i("and", k.i("eq", ea, eb), k.l("lt_u", a.m, b.m)));
+  const negative = k.let("i32", k.i("shr_u", a.se, 15));
+  const signsDiffer = k.i("shr_u", k.i("xor", a.se, b.se), 15);
+  const less = k.select(signsDiffer, negative, k.i("xor", smaller, negative));
+  return { equal, less: k.let("i32", k.i("and", less, k.i("eqz", equal))) };
+}
+
+/** C0 to C3 from an order. */
+function setConditions(k: Code, bits: Value): void {
+  k.setField(Layout.fsw, k.i("or", k.i("and", k.field(Layout.fsw), ~(Fsw.c0 | Fsw.c1 | Fsw.c2 | Fsw.c3)), bits));
+}
+
+function conditionBits(k: Code, order: Order): Value {
+  return k.i("or", k.i("shl", order.less, 8), k.i("shl", order.equal, 14));
+}
+
+function popTwice(k: Code, top: Stack): void {
+  const both = k.i("or", k.i("shl", k.c(1), top.n), k.i("shl", k.c(1), stack(k, 1).n));
+  k.setField(Layout.fempty, k.i("or", k.field(Layout.fempty), both));
+  k.setField(Layout.ftop, k.i("and", k.i("add", top.n, 2), 7));
+}
+
+function registers(sem: string, pops: 0 | 1 | 2): Kernel {
+  return {
+    sem,
+    memory: undefined,
+    reg: "none",
+    src: "sti",
+    notes: true,
+    body: (k) => {
+      ready(k);
+      const top = stack(k, 0), other = stack(k, pops === 2 ? 1 : k.src);
+      full(k, top, other);
+      setConditions(k, conditionBits(k, compare(k, read(k, top), read(k, other))));
+      if (pops === 1) pop(k, top);
+      if (pops === 2) popTwice(k, top);
+    },
+  };
+}
+
+const SIZES = { m32: 4, m64: 8, i16: 2, i32: 4 } as const;
+
+function memory(sem: string, format: keyof typeof SIZES, pops: boolean): Kernel {
+  return {
+    sem: `${sem}_${format}`,
+    memory: { size: SIZES[format], write: false, align: 1 },
+    reg: "none",
+    src: "none",
+    notes: true,
+    body: (k) => {
+      ready(k);
+      const top = stack(k, 0);
+      full(k, top);
+      setConditions(k, conditionBits(k, compare(k, read(k, top), loadNumber(k, format, k.src))));
+      if (pops) pop(k, top);
+    },
+  };
+}
+
+/** Into EFLAGS. */
+function flags(sem: string, pops: boolean): Kernel {
+  return {
+    sem,
+    memory: undefined,
+    reg: "none",
+    src: "sti",
+    notes: true,
+    body: (k) => {
+      ready(k);
+      const top = stack(k, 0), other = stack(k, k.src);
+      full(k, top, other);
+      const order = compare(k, read(k, top), read(k, other));
+      setStatus(k, 0);
+      if (pops) pop(k, top);
+      k.answer(k.i("or", k.i("or", order.less, k.i("shl", order.equal, 6)), FLAGS_SET));
+    },
+  };
+}
+
+/** FTST and FXAM: bits by the sign of a normal number, and bits of a zero (with C1 as its sign for FXAM). */
+const EXAMINE: readonly Kernel[] = [
+  {
+    sem: "ftst",
+    memory: undefined,
+    reg: "none",
+    src: "none",
+    notes: true,
+    body: (k) => {
+      ready(k);
+      const top = stack(k, 0);
+      full(k, top);
+      const n = read(k, top);
+      plain(k, n);
+      const less = k.i("shl", k.i("shr_u", n.se, 15), 8);
+      setConditions(k, k.select(isZero(k, n), k.c(Fsw.c3), less));
+    },
+  },
+  {
+    sem: "fxam",
+    memory: undefined,
+    reg: "none",
+    src: "none",
+    notes: true,
+    body: (k) => {
+      ready(k);
+      const top = stack(k, 0);
+      full(k, top);
+      const n = read(k, top);
+      plain(k, n);
+      const sign = k.i("shl", k.i("shr_u", n.se, 15), 9);
+      setConditions(k, k.i("or", sign, k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3))));
+    },
+  },
+];
+
+/** Slow unless CR0 allows the x87. */
+function available(k: Code): void {
+  k.slowIf(k.i("and", k.field(Layout.cr0), Cr0.em | Cr0.ts));
+}
+
+function statusWord(k: Code): Value {
+  return k.i("or", k.i("and", k.field(Layout.fsw), 0xc7ff), k.i("shl", k.field(Layout.ftop), 11));
+}
+
+function control(sem: string, operand: Kernel["memory"], body: (k: Code) => void): Kernel {
+  return { sem, memory: operand, reg: "none", src: "none", notes: false, body };
+}
+
+const CONTROL: readonly Kernel[] = [
+  control("fnstsw_ax", undefined, (k) => {
+    available(k);
+    k.store("i32.store16", k.c(0), statusWord(k), k.at(Layout.regs + 4 * Reg.eax));
+  }),
+  control("fnstsw_m16", { size: 2, write: true, align: 1 }, (k) => {
+    available(k);
+    k.store("i32.store16", k.src, statusWord(k));
+  }),
+  control("fnstcw", { size: 2, write: true, align: 1 }, (k) => {
+    available(k);
+    k.store("i32.store16", k.src, k.field(Layout.fcw));
+  }),
+  control("fldcw", { size: 2, write: false, align: 1 }, (k) => {
+    ready(k);
+    const next = k.let("i32", k.i("or", k.i("and", k.load("i32.load16_u", k.src), 0x1f3f), 0x40));
+    // A flag that this unmasks is an error from now on.
+    k.slowIf(k.i("and", k.i("and", k.field(Layout.fsw), k.i("xor", next, -1)), 0x3f));
+    k.setField(Layout.fcw, next);
+  }),
+  control("fwait", undefined, ready),
+  control("fnclex", undefined, (k) => {
+    available(k);
+    k.setField(Layout.fsw, k.i("and", k.field(Layout.fsw), ~(0x3f | Fsw.sf | Fsw.es | Fsw.busy)));
+  }),
+];
+
+/** Comparison and control. */
+export const COMPARE_KERNELS: readonly Kernel[] = [
+  registers("fcom", 0),
+  registers("fcomp", 1),
+  registers("fcompp", 2),
+  registers("fucom", 0),
+  registers("fucomp", 1),
+  registers("fucompp", 2),
+  ...(["m32", "m64", "i16", "i32"] as const).flatMap((f) => [memory("fcom", f, false), memory("fcomp", f, true)]),
+  flags("fcomi", false),
+  flags("fcomip", true),
+  flags("fucomi", false),
+  flags("fucomip", true),
+  ...EXAMINE,
+  ...CONTROL,
+];

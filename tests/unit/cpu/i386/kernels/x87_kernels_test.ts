@@ -1,0 +1,102 @@
+/**
+ * Kernels of the x87 against the TypeScript functions: on generated states a kernel either does exactly what the
+ * function does, or nothing at all. The functions themselves are judged by the host CPU in the oracle.
+ */
+import { deriveFlags, FlagsKind } from "../../../../../lib/cpu/i386/flags.ts";
+import { KERNELS } from "../../../../../lib/cpu/i386/kernels/index.ts";
+import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
+import { kernelFunctions } from "../../../../../lib/cpu/i386/kernels/module.ts";
+import { Layout, STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
+import { X87_ROWS } from "../../../../../lib/spec/i386_ops_x87.ts";
+import type { OpRow } from "../../../../../lib/spec/i386_op_row.ts";
+import { assert, assertEquals } from "../../../../../scripts/deps/std.ts";
+import { CaseMaker, type X87Case } from "../../../../oracle/x87_cases.ts";
+import { GuestFault, OPERAND_AT, X87Machine } from "../../../../oracle/x87_machine.ts";
+
+const STATE_AT = 4096, OPERAND = 0x4001;
+
+/** Fields that only the engine or the TypeScript functions use. */
+const IGNORED: readonly number[] = [
+  ...[Layout.fop, Layout.fip, Layout.fcs, Layout.fdp, Layout.fds],
+  ...[Layout.flagsKind, Layout.flagsA, Layout.flagsB, Layout.flagsC],
+  ...Array.from({ length: 16 }, (_, n) => Layout.fpScratch + 4 * n),
+];
+
+function comparable(block: Uint8Array): Uint8Array {
+  const copy = block.slice();
+  for (const at of IGNORED) copy.fill(0, at, at + 4);
+  return copy;
+}
+
+/** Runs the TypeScript function; the fault's vector, or undefined. */
+function execute(m: X87Machine, one: X87Case): number | undefined {
+  try {
+    m.execute(one.row, one.modrm);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GuestFault)) throw error;
+    return error.vector;
+  }
+}
+
+class Bench {
+  readonly machine: X87Machine = new X87Machine();
+  readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  readonly bytes: Uint8Array = new Uint8Array(this.memory.buffer);
+  readonly functions = kernelFunctions(this.memory, STATE_AT);
+
+  /** True if the kernel did the instruction. Throws if it did something else than the function. */
+  judge(kernel: Kernel, one: X87Case, what: string): boolean {
+    const { machine: m, bytes } = this;
+    m.load(one.image, one.eflags);
+    m.bytes.set(one.memory, OPERAND_AT);
+    bytes.set(m.state.u8, STATE_AT);
+    bytes.set(one.memory, OPERAND);
+    const before = bytes.slice();
+    const src = kernel.memory === undefined ? one.modrm & 7 : OPERAND;
+    const answer = this.functions[KERNELS.indexOf(kernel)](0, src, 0);
+    if (answer === SLOW) {
+      assertEquals(bytes, before, `${what}: left something behind`);
+      return false;
+    }
+    assertEquals(execute(m, one), undefined, `${what}: the function faults`);
+    const block = bytes.subarray(STATE_AT, STATE_AT + STATE_BYTES);
+    assertEquals(comparable(block), comparable(m.state.u8), `${what}: state`);
+    const size = one.memory.length;
+    assertEquals(bytes.slice(OPERAND, OPERAND + size), m.bytes.slice(OPERAND_AT, OPERAND_AT + size), `${what}: memory`);
+    const flags = (answer & FLAGS_SET) !== 0 ? deriveFlags(FlagsKind.word, answer, 0, 0) : one.eflags;
+    assertEquals(flags, m.eflags & 0x8d5, `${what}: EFLAGS`);
+    return true;
+  }
+}
+
+function rowOf(kernel: Kernel): OpRow | undefined {
+  return X87_ROWS.find((row) => row.sem === kernel.sem && (row.mod === "mem") === (kernel.memory !== undefined));
+}
+
+const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 1500);
+
+for (const kernel of KERNELS.filter((one) => rowOf(one) !== undefined)) {
+  Deno.test(`kernel ${kernel.sem}${kernel.memory === undefined ? "" : " memory"} does what the function does`, () => {
+    const bench = new Bench(), row = rowOf(kernel);
+    assert(row !== undefined);
+    let done = 0;
+    for (let seed = 1; seed <= 4; seed++) {
+      const maker = new CaseMaker(seed);
+      for (let n = 0; n < CASES / 4; n++) {
+        const one = maker.make(row);
+        // Half of the cases the usual way: everything masked, nothing pending, nothing empty but what a push needs.
+        if (n % 2 === 0) calm(one, seed);
+        if (bench.judge(kernel, one, `${kernel.sem} seed ${seed} case ${n}`)) done++;
+      }
+    }
+    assert(done > CASES / 12, `only ${done} of ${CASES} cases were done by the kernel`);
+  });
+}
+
+function calm(one: X87Case, seed: number): void {
+  const v = one.image, pc = seed === 2 ? 0x200 : 0x300, rc = seed === 3 ? v.getUint16(0, true) & 0xc00 : 0;
+  v.setUint16(0, 0x7f | pc | rc, true);
+  v.setUint16(4, v.getUint16(4, true) & 0x7f00, true);
+  v.setUint16(8, 3 << ((((v.getUint16(4, true) >>> 11) + 7) & 7) * 2), true);
+}

@@ -41,9 +41,25 @@ export function kernelFunctions(memory: WebAssembly.Memory, state: number): read
   return KERNELS.map((_, n) => exports[`k${n}`] as KernelFunction);
 }
 
-/** The same as a table for `call_indirect`. */
-export function kernelTable(memory: WebAssembly.Memory, state: number): WebAssembly.Table {
-  const table = new WebAssembly.Table({ element: "anyfunc", initial: KERNELS.length, maximum: KERNELS.length });
-  kernelFunctions(memory, state).forEach((f, n) => table.set(n, f));
-  return table;
+/** The kernels of one CPU as a table for `call_indirect`; they are made when the first one is needed. */
+export class KernelTable {
+  /** Function n is kernel n, once filled. */
+  readonly table: WebAssembly.Table;
+  readonly #memory: WebAssembly.Memory;
+  readonly #state: number;
+  #isFilled = false;
+
+  /** @param memory The machine's memory. @param state Byte address of the CPU's state block. */
+  constructor(memory: WebAssembly.Memory, state: number) {
+    this.table = new WebAssembly.Table({ element: "anyfunc", initial: KERNELS.length, maximum: KERNELS.length });
+    this.#memory = memory;
+    this.#state = state;
+  }
+
+  /** Makes the kernels unless they are there. */
+  fill(): void {
+    if (this.#isFilled) return;
+    this.#isFilled = true;
+    kernelFunctions(this.#memory, this.#state).forEach((f, n) => this.table.set(n, f));
+  }
 }

@@ -145,16 +145,21 @@ function subtract(k: Code, u: Work, small: Local): void {
 function cancel(k: Code, u: Work, done: Exact): void {
   const { m, ext, exp, sign } = u;
   k.if(k.l("ge_s", m, 0), () => {
-    k.if(k.l("eqz", m), () => {
-      k.if(k.l("eqz", ext), () => {
-        k.set(sign, k.i("shl", k.i("eq", k.i("and", u.fcw, Rc.mask), Rc.down), 15));
-        k.set(exp, 0);
-        done();
-      });
-      k.set(m, ext);
-      k.set(ext, k.cl(0n));
-      k.set(exp, k.i("sub", exp, 64));
-    }, undefined, "unlikely");
+    k.if(
+      k.l("eqz", m),
+      () => {
+        k.if(k.l("eqz", ext), () => {
+          k.set(sign, k.i("shl", k.i("eq", k.i("and", u.fcw, Rc.mask), Rc.down), 15));
+          k.set(exp, 0);
+          done();
+        });
+        k.set(m, ext);
+        k.set(ext, k.cl(0n));
+        k.set(exp, k.i("sub", exp, 64));
+      },
+      undefined,
+      "unlikely",
+    );
     const n = k.let("i64", k.l("clz", m));
     const low = k.l("shr_u", k.l("shr_u", ext, 1), k.l("sub", k.cl(63n), n));
     k.set(m, k.l("or", k.l("shl", m, n), low));
@@ -207,7 +212,11 @@ function divide(k: Code, a: Num, b: Num, u: Work): void {
   k.set(m, k.l("or", m, digit));
   // The rest against half of the divisor decides the rounding.
   const other = k.let("i64", k.l("sub", b.m, rest));
-  const above = k.l("or", k.l("extend_i32_u", k.l("ne", rest, 0)), k.l("shl", k.l("extend_i32_u", k.l("ge_u", rest, other)), 63));
+  const above = k.l(
+    "or",
+    k.l("extend_i32_u", k.l("ne", rest, 0)),
+    k.l("shl", k.l("extend_i32_u", k.l("ge_u", rest, other)), 63),
+  );
   k.set(ext, k.select(k.l("eq", rest, other), k.cl(TOP_BIT), above));
 }
 
@@ -324,10 +333,15 @@ function root(k: Code, a: Num, m: Local, ext: Local): void {
   k.set(s, k.select(k.l("gt_u", s, LOW32), k.cl(LOW32), s));
   k.set(s, k.l("sub", s, k.l("extend_i32_u", k.l("gt_u", k.l("mul", s, s), high))));
   const rest = k.let("i64", k.l("sub", high, k.l("mul", s, s)));
-  k.if(k.l("gt_u", rest, k.l("shl", s, 1)), () => {
-    k.set(s, k.l("add", s, 1));
-    k.set(rest, k.l("sub", high, k.l("mul", s, s)));
-  }, undefined, "unlikely");
+  k.if(
+    k.l("gt_u", rest, k.l("shl", s, 1)),
+    () => {
+      k.set(s, k.l("add", s, 1));
+      k.set(rest, k.l("sub", high, k.l("mul", s, s)));
+    },
+    undefined,
+    "unlikely",
+  );
   // Second digit q = (rest * 2^32 + low / 2^32) / 2s, both halved; only the top bit of low may be set.
   const half = k.let("i64", k.l("or", k.l("shl", rest, 31), k.l("shr_u", low, 33)));
   const q = k.let("i64", k.l("div_u", half, s));

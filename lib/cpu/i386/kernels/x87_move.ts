@@ -246,4 +246,3 @@ const REGISTERS: readonly Kernel[] = [
 
 /** Moves. */
 export const MOVE_KERNELS: readonly Kernel[] = [...LOADS, ...STORES, ...REGISTERS];
-

@@ -177,10 +177,15 @@ export function round(k: Code, u: Unrounded, fcw: Local): void {
       k.set(m, k.l("add", k.l("and", m, ~0x7ffn), k.l("shl", k.l("extend_i32_u", up), 11)));
     });
   }, "likely");
-  k.if(k.l("eqz", m), () => {
-    k.set(m, k.cl(TOP_BIT));
-    k.set(exp, k.i("add", exp, 1));
-  }, undefined, "unlikely");
+  k.if(
+    k.l("eqz", m),
+    () => {
+      k.set(m, k.cl(TOP_BIT));
+      k.set(exp, k.i("add", exp, 1));
+    },
+    undefined,
+    "unlikely",
+  );
   k.set(flags, inexactFlags(k, ext, up));
 }
 
@@ -207,10 +212,15 @@ function loadFloat(k: Code, bits: Value, expBits: number, bias: number): Num {
   const sign = k.let("i32", k.i("and", k.i("wrap_i64", k.l("shr_u", b, 48)), 0x8000));
   const m = k.let("i64", k.l("or", k.l("shl", b, expBits), TOP_BIT));
   const se = k.let("i32", k.i("or", sign, k.i("add", e, BIAS - bias)));
-  k.if(k.i("ge_u", k.i("sub", e, 1), all - 1), () => {
-    k.slowIf(k.l("ne", k.l("shl", b, 1), 0)); // neither normal nor zero
-    k.set(m, k.cl(0n));
-    k.set(se, sign);
-  }, undefined, "unlikely");
+  k.if(
+    k.i("ge_u", k.i("sub", e, 1), all - 1),
+    () => {
+      k.slowIf(k.l("ne", k.l("shl", b, 1), 0)); // neither normal nor zero
+      k.set(m, k.cl(0n));
+      k.set(se, sign);
+    },
+    undefined,
+    "unlikely",
+  );
   return { m, se };
 }

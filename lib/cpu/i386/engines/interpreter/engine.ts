@@ -79,6 +79,7 @@ export class InterpreterEngine implements Engine {
       env: {
         memory,
         regions: this.#translator?.table as WebAssembly.ImportValue,
+        kernels: this.#lowerer.kernels.table,
         hot: (record: number) => this.#translator?.hot(record),
         load: (linear: number, size: number) => this.#load(linear, size),
         store: (linear: number, size: number, value: number) => this.#store(linear, size, value),

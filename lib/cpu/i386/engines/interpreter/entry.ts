@@ -80,14 +80,16 @@ export function emitLookup(
   f.end();
 }
 
-/** Segmented address of the record that follows, into Layout.ea. */
+/**
+ * Segmented address of the record that follows, into Layout.ea. `failed` ends the case where a check fails; the address
+ * of the segment cache is in `la`.
+ */
 export function emitAddress(
   f: FunctionBody,
   l: Locals,
   state: number,
-  segment: number,
   dispatch: number,
-  fault: number,
+  failed: () => void,
 ): void {
   const field = (at: number): void => {
     f.get(l.la);
@@ -162,7 +164,5 @@ export function emitAddress(
   f.set(l.rec);
   f.br(dispatch);
   f.end(); // bad
-  f.get(l.la);
-  f.call(segment);
-  f.br(fault);
+  failed();
 }

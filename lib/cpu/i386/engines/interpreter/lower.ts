@@ -11,6 +11,8 @@ import { Decoded, DecodeStatus } from "../../decode.ts";
 import { evaluate } from "../../evaluate.ts";
 import { FNS } from "../../functions.ts";
 import { effectiveDisplacement, Operation } from "../../operation.ts";
+import { kernelNumber, KERNELS, placeOf } from "../../kernels/index.ts";
+import { KernelTable } from "../../kernels/module.ts";
 import { SegReg } from "../../segment.ts";
 import { TREES } from "../../semantics/index.ts";
 import { Layout, ModeBit, SEG_BYTES } from "../../state.ts";
@@ -32,6 +34,8 @@ export class Lowerer {
   readonly decoded: Decoded = new Decoded();
   /** TypeScript instructions by the number in their records. */
   readonly ops: TypeScriptOp[] = [];
+  /** The CPU's kernels. */
+  readonly kernels: KernelTable;
   readonly #cpu: I386Cpu;
   readonly #cache: CodeCache;
   readonly #view: DataView;
@@ -42,6 +46,7 @@ export class Lowerer {
     this.#cpu = cpu;
     this.#cache = cache;
     this.#view = cpu.board.space.view;
+    this.kernels = new KernelTable(cpu.board.memory, cpu.state.base);
   }
 
   /** A record that says: EIP is at `offset`, look it up. */
@@ -69,7 +74,9 @@ export class Lowerer {
     if (semantic === undefined) {
       const fn = FNS[d.row.sem];
       if (fn === undefined) throw new InternalError(`No semantics "${d.row.sem}" for ${d.row.mnemonic}`);
-      this.#lowerCall(fn, offset, d.length);
+      const kernel = kernelNumber(d);
+      if (kernel < 0) this.#lowerCall(fn, offset, d.length);
+      else this.#lowerKernel(kernel, fn, offset);
       return d.length;
     }
     const found = cases().byShape.get(
@@ -110,19 +117,14 @@ export class Lowerer {
     const d = this.decoded, v = this.#view, base = this.#cpu.state.base;
     const { ea, rm8, reg8 } = one.needs;
     const plain = ea === undefined || this.#isPlain();
-    if (!plain && ea !== undefined) this.#lowerAddress(ea.size, ea.write, offset);
+    if (!plain && ea !== undefined) this.#lowerAddress(Handler.address, ea.size, ea.write, offset);
     const r = this.#cache.take();
     v.setUint16(r + Rec.handler, one.handler, true);
     v.setUint8(r + Rec.length, d.length);
     v.setUint16(r + Rec.rm, base + registerOffset(d.rm, rm8 ? 8 : 32), true);
     v.setUint16(r + Rec.reg, base + registerOffset(d.reg, reg8 ? 8 : 32), true);
     if (plain) this.#addressFields(r);
-    else {
-      v.setUint8(r + Rec.scale, 0);
-      v.setUint16(r + Rec.base, base + Layout.ea, true);
-      v.setUint16(r + Rec.index, base + Layout.zero, true);
-      v.setInt32(r + Rec.disp, 0, true);
-    }
+    else this.#addressBefore(r);
     v.setInt32(r + Rec.imm, d.imm, true);
     v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
     v.setInt32(r + Rec.offset, offset, true);
@@ -137,10 +139,19 @@ export class Lowerer {
     v.setInt32(r + Rec.disp, effectiveDisplacement(d), true);
   }
 
-  #lowerAddress(size: number, write: boolean, offset: number): void {
+  /** The address is that of the address record in front. */
+  #addressBefore(r: number): void {
+    const v = this.#view, s = this.#cpu.state.base;
+    v.setUint8(r + Rec.scale, 0);
+    v.setUint16(r + Rec.base, s + Layout.ea, true);
+    v.setUint16(r + Rec.index, s + Layout.zero, true);
+    v.setInt32(r + Rec.disp, 0, true);
+  }
+
+  #lowerAddress(handler: number, size: number, write: boolean, offset: number): void {
     const d = this.decoded, v = this.#view;
     const r = this.#cache.take();
-    v.setUint16(r + Rec.handler, Handler.address, true);
+    v.setUint16(r + Rec.handler, handler, true);
     v.setUint8(r + Rec.length, size);
     v.setUint16(r + Rec.rm, this.#cpu.state.base + Layout.segs + d.seg * SEG_BYTES, true);
     v.setUint16(r + Rec.reg, write ? 6 : 5, true);
@@ -151,7 +162,8 @@ export class Lowerer {
     v.setInt32(r + Rec.op, 0, true);
   }
 
-  #lowerCall(fn: SystemFn, offset: number, length: number): void {
+  /** A call of TypeScript. @returns The record. */
+  #lowerCall(fn: SystemFn, offset: number, length: number): number {
     const v = this.#view;
     const r = this.#cache.take();
     this.clear(r);
@@ -159,5 +171,37 @@ export class Lowerer {
     v.setUint8(r + Rec.length, length);
     v.setInt32(r + Rec.offset, offset, true);
     v.setInt32(r + Rec.op, this.ops.push({ fn, op: Operation.copy(this.#cpu, this.decoded, length) }) - 1, true);
+    return r;
+  }
+
+  /** A kernel; the call of `fn` in the same record is its slow path. */
+  #lowerKernel(number: number, fn: SystemFn, offset: number): void {
+    const d = this.decoded, v = this.#view, state = this.#cpu.state.base;
+    const { memory, notes, reg, src } = KERNELS[number];
+    this.kernels.fill();
+    const isPlain = memory === undefined || this.#isPlain();
+    if (!isPlain && memory !== undefined) {
+      this.#lowerAddress(Handler.kernelAddress, memory.size, memory.write, offset);
+    }
+    const r = this.#lowerCall(fn, offset, d.length);
+    v.setUint16(r + Rec.kernel, number, true);
+    v.setUint8(r + Rec.immediate, d.imm);
+    v.setUint16(r + Rec.reg, placeOf(reg, d, state), true);
+    v.setUint16(
+      r + Rec.aux,
+      notes ? ((d.opcode & 7) << 8) | d.modrm : memory === undefined ? 0 : memory.align - 1,
+      true,
+    );
+    if (memory === undefined) {
+      v.setUint16(r + Rec.handler, notes ? Handler.kernelX87 : Handler.kernel, true);
+      v.setUint16(r + Rec.second, placeOf(src, d, state), true);
+      return;
+    }
+    v.setUint16(r + Rec.handler, notes ? Handler.kernelX87Memory : Handler.kernelMemory, true);
+    v.setUint8(r + Rec.segment, d.seg);
+    v.setUint16(r + Rec.rm, state + (memory.write ? Layout.tlbWrite : Layout.tlbRead), true);
+    v.setUint16(r + Rec.second, 0x1000 - memory.size, true);
+    if (isPlain) this.#addressFields(r);
+    else this.#addressBefore(r);
   }
 }

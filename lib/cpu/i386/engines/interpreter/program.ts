@@ -12,8 +12,11 @@ import { Layout } from "../../state.ts";
 import { cases } from "./cases.ts";
 import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
 import { emitAddress, emitLookup } from "./entry.ts";
+import { KERNELS } from "../../kernels/index.ts";
+import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
-import { FIRST_TREE, Rec, RECORD_BYTES } from "./record.ts";
+import { emitKernel, emitKernelMemory, type KernelLinks } from "./kernel_cases.ts";
+import { FIRST_TREE, Handler, Rec, RECORD_BYTES } from "./record.ts";
 
 /** What the module imports from TypeScript. */
 export interface ProgramImports {
@@ -67,6 +70,7 @@ export function buildProgram(memoryPages: number, state: number, regions: number
   const call = imported("call", 1, 1), crossing = imported("crossing", 1, 1), segment = imported("segment", 1, 0);
   const hot = regions > 0 ? imported("hot", 1, 0) : undefined;
   if (regions > 0) m.importTable("env", "regions", regions);
+  const kernels = { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNELS.length) };
   const own = (n: number, body: FunctionBody, name?: string): number =>
     m.addFunction({ params: params(n), results: [I32] }, body, name);
   const calls: Calls = {
@@ -78,7 +82,7 @@ export function buildProgram(memoryPages: number, state: number, regions: number
     commit,
     raise,
   };
-  own(0, runBody(state, calls, { find, call, crossing, segment, hot, region: m.typeOf(REGION) }), "run");
+  own(0, runBody(state, calls, { find, call, crossing, segment, hot, region: m.typeOf(REGION), kernels }), "run");
   return m.bytes();
 }
 
@@ -122,6 +126,7 @@ interface Others {
   readonly segment: number;
   readonly hot: number | undefined;
   readonly region: number;
+  readonly kernels: Pick<KernelLinks, "type" | "table">;
 }
 
 /** The interpreter itself; returns 1 if a fault is recorded. */
@@ -188,7 +193,7 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   f.brTable(labels, labels[0]);
   const labelsOut: Labels = { next, lookup, fault };
   const e = new TreeEmitter(f, l, calls, labelsOut, state);
-  f.end(); // handler 0: look EIP up; the tick was not used
+  f.end(); // look EIP up; the tick was not used
   untick(f, l);
   f.get(l.rec);
   f.mem("i32.load", Rec.offset);
@@ -196,7 +201,8 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   f.num("i32.add");
   f.set(l.eip);
   f.br(lookup);
-  f.end(); // handler 1: TypeScript
+  emitKernels(f, l, state, dispatch, { ...others.kernels, slow: labels[Handler.call], next: () => e.next() });
+  f.end(); // TypeScript
   saveContext(f, state, l.rec, l.count, l.kind);
   f.get(l.rec);
   f.mem("i32.load", Rec.op);
@@ -217,9 +223,13 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   f.br(lookup);
   f.end();
   e.next();
-  f.end(); // handler 2: address
-  emitAddress(f, l, state, others.segment, dispatch, fault);
-  f.end(); // handler 3: crossing
+  f.end(); // address
+  emitAddress(f, l, state, dispatch, () => {
+    f.get(l.la);
+    f.call(others.segment);
+    f.br(fault);
+  });
+  f.end(); // crossing
   saveContext(f, state, l.rec, l.count, l.kind);
   f.get(l.rec);
   f.call(others.crossing);
@@ -237,10 +247,10 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   f.br(lookup);
   f.end();
   step(f, l, dispatch);
-  f.end(); // handler 4: counter
+  f.end(); // counter
   if (others.hot === undefined) f.unreachable();
   else emitCounter(f, l, others.hot, dispatch);
-  f.end(); // handler 5: region
+  f.end(); // region
   if (others.hot === undefined) f.unreachable();
   else {
     f.get(skip);
@@ -282,6 +292,26 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   saveContext(f, state, l.rec, l.count, l.kind);
   f.i32(1);
   return f;
+}
+
+/** The cases of kernels, in the order of their handlers. */
+function emitKernels(f: FunctionBody, l: Locals, state: number, dispatch: number, links: KernelLinks): void {
+  f.end();
+  emitKernel(f, l, state, links, false);
+  f.end();
+  emitKernelMemory(f, l, state, links, false);
+  f.end();
+  emitKernel(f, l, state, links, true);
+  f.end();
+  emitKernelMemory(f, l, state, links, true);
+  f.end();
+  emitAddress(f, l, state, dispatch, () => {
+    f.get(l.rec);
+    f.i32(RECORD_BYTES);
+    f.num("i32.add");
+    f.set(l.rec);
+    f.br(links.slow);
+  });
 }
 
 /** Goes on with the following record as part of the same instruction. */

@@ -32,23 +32,43 @@ export const Rec = {
   offset: 24,
   /** i32: index into the engine's list of TypeScript instructions; of a counter the count, of a region its slot. */
   op: 28,
+  /** Kernel records, u16: number of the kernel. `reg` is its first parameter; `rm` the state field with the TLB table. */
+  kernel: 16,
+  /** u8: immediate operand. */
+  immediate: 18,
+  /** u8: number of the memory operand's segment. */
+  segment: 19,
+  /** u16: second parameter; for a memory operand the last offset in a page that it may begin at. */
+  second: 20,
+  /** u16: the last-opcode field of an x87 instruction; else the address bits that must be clear. */
+  aux: 22,
 } as const;
 
 /** Fixed handlers; trees follow from {@linkcode FIRST_TREE}. */
 export const Handler = {
   /** No longer valid, or the end of the page: look EIP up. Zeroed memory reads as this. */
   lookup: 0,
+  /** A kernel without memory operand. */
+  kernel: 1,
+  /** A kernel with a memory operand. */
+  kernelMemory: 2,
+  /** An x87 kernel without memory operand that is remembered as the last one. */
+  kernelX87: 3,
+  /** An x87 kernel with a memory operand that is remembered as the last one. */
+  kernelX87Memory: 4,
+  /** As `address`, before a kernel: what fails there is left to TypeScript. The kernels' slow path is the next one. */
+  kernelAddress: 5,
   /** An instruction in TypeScript. */
-  call: 1,
+  call: 6,
   /** Computes a segmented or 16-bit address for the record that follows. */
-  address: 2,
+  address: 7,
   /** The instruction that follows crosses a page: check the second page. */
-  crossing: 3,
+  crossing: 8,
   /** Counts executions of the block that follows and offers it to the translator when its count is used up. */
-  counter: 4,
+  counter: 9,
   /** The block that follows is translated: calls its region. */
-  region: 5,
+  region: 10,
 } as const;
 
 /** Number of the first handler made from a tree. */
-export const FIRST_TREE = 6;
+export const FIRST_TREE = 11;

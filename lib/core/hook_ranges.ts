@@ -19,12 +19,17 @@ interface Entry<T> {
   readonly value: T;
 }
 
+/** Addresses whose values are remembered. */
+const MOST_KNOWN = 1 << 16;
+
 /** Ordered multimap from address range to value. */
 export class HookRanges<T> {
   #entries: readonly Entry<T>[] = [];
   #pages: Set<number> = new Set();
   #single: Set<number> = new Set();
   #wide: readonly Entry<T>[] = [];
+  /** Values by address, as far as somebody has asked. */
+  readonly #known: Map<number, readonly T[]> = new Map();
   readonly #space: number;
   readonly #noun: string;
 
@@ -82,9 +87,15 @@ export class HookRanges<T> {
     return this.#pages.has(page >>> 0) || this.#wide.some((e) => e.from < from + 4096 && from < e.to);
   }
 
-  /** Values at an address, in the order they were added. */
-  at(address: number): T[] {
-    return this.overlapping(address, 1);
+  /** Values at an address, in the order they were added; not to be changed. */
+  at(address: number): readonly T[] {
+    let values = this.#known.get(address);
+    if (values === undefined) {
+      values = this.overlapping(address, 1);
+      if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+      this.#known.set(address, values);
+    }
+    return values;
   }
 
   /** Values whose range shares an address with `size` addresses from `address` (wrapping at the end). */
@@ -99,6 +110,7 @@ export class HookRanges<T> {
 
   #set(entries: readonly Entry<T>[]): void {
     this.#entries = entries;
+    this.#known.clear();
     this.#single = new Set();
     this.#pages = new Set();
     this.#wide = entries.filter((e) => e.to - e.from > 1);

@@ -61,15 +61,18 @@ export class HookTable {
   #interrupts: readonly VectorHook<InterruptEvent>[] = [];
   #faults: readonly VectorHook<FaultEvent>[] = [];
   #hypercalls: readonly HypercallHook[] = [];
+  /** What events stop with, by the name used when they give none. */
+  readonly #stoppers: Map<string, (name?: string) => void> = new Map();
   #stopped = false;
   #skip = -1;
   #skipCpu = 0;
 
   /**
    * Before the instruction at a linear address, or at any address of a range, executes; again at each repetition of the
-   * loop that holds it, once for a REP instruction. Visible: exact registers, EIP of this instruction, memory. May
-   * change: registers, memory, EIP. `stop` ends the run before the instruction; a run that goes on from there does not
-   * fire the hook of this very instruction again.
+   * loop that holds it, and at each iteration of a REP instruction. An interrupt that comes first makes the instruction
+   * be met again after its handler. Visible: exact registers, EIP of this instruction, memory. May change: registers,
+   * memory, EIP. `stop` ends the run before the instruction; a run that goes on from there does not fire the hook of
+   * this very instruction again.
    * @returns Removes the hook.
    * @throws {ConfigError} hook-range
    */
@@ -369,11 +372,15 @@ export class HookTable {
   }
 
   #stopper(fallback: string): (name?: string) => void {
-    return (name: string = fallback): void => {
+    const known = this.#stoppers.get(fallback);
+    if (known !== undefined) return known;
+    const stop = (name: string = fallback): void => {
       if (name === "") throw new ConfigError("hook-name", "A hook's stop name must not be empty");
       this.#stopped = true;
       this.stopRequested(name);
     };
+    this.#stoppers.set(fallback, stop);
+    return stop;
   }
 
   #what<K extends HookKind>(kind: K, name: string): { kind: K; cpu: number; stop: (name?: string) => void } {

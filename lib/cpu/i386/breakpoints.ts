@@ -41,3 +41,13 @@ export function instructionHits(s: CpuState, linear: number): number {
   }
   return hits;
 }
+
+/** Is an instruction breakpoint armed in this linear page? `page` is linear >>> 12. */
+export function breakpointInPage(s: CpuState, page: number): boolean {
+  const dr7 = s.get(Layout.dr7);
+  if ((dr7 & ENABLED) === 0) return false;
+  for (let i = 0; i < 4; i++) {
+    if (isEnabled(dr7, i) && conditionOf(dr7, i) === 0 && s.get(Layout.dr + 4 * i) >>> 12 === page) return true;
+  }
+  return false;
+}

@@ -3,7 +3,7 @@
  *
  * An engine executes instructions until its count is used up or somebody asks for attention; between slices this loop
  * delivers traps, NMI and interrupts, wakes from HLT, and steps one instruction at a time while something must be seen
- * at every instruction (trap flag, breakpoints, code hooks, interrupt shadow). Every attempt to execute an instruction
+ * at every instruction (trap and resume flag, interrupt shadow; hooks and breakpoints under a plain engine). Every attempt to execute an instruction
  * and every delivery counts one tick; so does each iteration of a repeated string instruction.
  * Sources: SDM-3A 6.7 to 6.9, 17.2, 17.3. Warm.
  *
@@ -17,7 +17,7 @@ import type { HookTable } from "../../core/hooks.ts";
 import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Dr6, Flag } from "../../spec/i386_regs.ts";
-import { armed, instructionHits } from "./breakpoints.ts";
+import { armed } from "./breakpoints.ts";
 import type { Context, Op } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
 import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
@@ -38,6 +38,8 @@ import { Processor } from "./processor.ts";
 export class I386Cpu extends Processor implements Cpu, Context {
   /** Name of the engine. */
   readonly engine: string;
+  /** What is to be seen before instructions. */
+  readonly points: HookPoints;
   /** See {@linkcode Context.interceptor}. */
   interceptor: Interceptor | undefined = undefined;
   /** Names for {@linkcode I386Cpu.get}. */
@@ -45,7 +47,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
   readonly #engine: Engine;
   readonly #interrupts: InterruptController | undefined;
   readonly #hooks: HookTable;
-  readonly #points: HookPoints;
   #retired = 0;
   readonly #slice: Slice;
   #stop = false;
@@ -61,7 +62,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.engine = engine.name;
     this.#interrupts = board.interrupts;
     this.#hooks = board.hooks;
-    this.#points = new HookPoints(this, board.hooks);
+    this.points = new HookPoints(this, board.hooks);
     this.#slice = new Slice(this.state);
     this.#engine = engine.create(this);
     this.reset();
@@ -74,6 +75,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** Power-on state. */
   reset(): void {
+    this.points.cut();
     powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;
     this.interceptor = undefined;
@@ -85,6 +87,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Cpu.start}. */
   start(how: CpuStart): void {
+    this.points.cut();
     startState(this.state, how);
     this.flushTlb(true);
     this.modeChanged();
@@ -147,7 +150,10 @@ export class I386Cpu extends Processor implements Cpu, Context {
       if (this.#stop) return "attention";
       const halted = s.get(Layout.halted);
       if (halted === Halt.startUp) return "halted";
-      if (this.#deliver()) continue;
+      if (this.#deliver()) {
+        this.points.passed = false;
+        continue;
+      }
       if (halted !== Halt.none) return "halted";
       if (this.#mustStep()) this.#step();
       else this.#runEngine();
@@ -179,7 +185,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   #mustStep(): boolean {
     const s = this.state;
-    return this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & Flag.tf) !== 0;
+    return this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & (Flag.tf | Flag.rf)) !== 0;
   }
 
   #runEngine(): void {
@@ -188,6 +194,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   #deliverFault(): void {
     const s = this.state;
+    this.points.passed = false;
     if (this.#hooks.hasFault && this.interceptor === undefined) {
       const code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) : -1;
       this.#hooks.fireFault(s.get(Layout.faultVector), code, s.get(Layout.faultLinear) >>> 0);
@@ -199,14 +206,15 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** One instruction, with all that must be seen before and after it. */
   #step(): void {
+    if (!this.points.before()) return;
     const s = this.state;
     const flags = s.get(Layout.eflags);
-    if ((flags & Flag.rf) === 0 && this.#hitBreakpoint()) return;
-    if (!this.#fireBefore()) return;
+    this.points.passed = true;
     s.set(Layout.shadow, 0);
     s.set(Layout.noDebug, 0);
     this.#slice.hold(1);
     const faulted = this.#engine.run();
+    this.points.passed = false;
     this.#slice.release();
     if (faulted) {
       this.#deliverFault();
@@ -214,26 +222,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
     }
     s.set(Layout.eflags, s.get(Layout.eflags) & ~(flags & Flag.rf));
     if ((flags & Flag.tf) !== 0) s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | Dr6.bs);
-  }
-
-  /** Hooks before an instruction; false if one of them stopped the run or moved EIP. */
-  #fireBefore(): boolean {
-    if (!this.#hooks.hasAnyCode) return true;
-    const eip = this.state.get(Layout.eip);
-    this.#points.fire(this.pcLinear);
-    return !this.#stop && this.state.get(Layout.eip) === eip;
-  }
-
-  /** Instruction breakpoints of the debug registers: a fault before the instruction. */
-  #hitBreakpoint(): boolean {
-    const s = this.state, hits = instructionHits(s, this.pcLinear);
-    if (hits === 0) return false;
-    this.#slice.tick();
-    s.set(Layout.pendingDebug, hits);
-    // An instruction breakpoint is a fault: the pushed image has RF set so that IRET gets past it.
-    s.set(Layout.eflags, s.get(Layout.eflags) | Flag.rf);
-    deliverDebug(this);
-    return true;
   }
 
   /** Ticks done since the slice began. */
@@ -296,9 +284,9 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Context.debugChanged}; also called when hooks change. */
   debugChanged(): void {
-    const { code, data } = armed(this.state);
-    this.mem.watching = data;
-    this.#stepAll = code || this.#hooks.hasAnyCode;
+    this.mem.watching = armed(this.state).data;
+    this.#stepAll = this.points.any && this.#engine.seesHooks !== true;
+    this.#engine.hooksChanged?.();
     this.flushTlb(true);
     this.attention();
   }
@@ -343,6 +331,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
   /** See {@linkcode Cpu.set}. */
   set(name: string, value: RegisterValue): void {
     writeRegister(this, name, value);
+    if (!this.#running) this.points.passed = false;
     this.#engine.stateChanged();
   }
 
@@ -371,6 +360,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
   }
 
   #stateReplaced(): void {
+    this.points.cut();
     this.flushTlb(true);
     this.modeChanged();
     this.debugChanged();

@@ -21,6 +21,13 @@ export interface Engine {
   codeWritten(pfn: number, from: number, to: number): void;
   /** Forgets all translated code. */
   forget(): void;
+  /**
+   * True: it asks `cpu.points.before` itself before each instruction that has hooks or breakpoints. Otherwise the run
+   * loop steps one instruction at a time while there are any.
+   */
+  readonly seesHooks?: boolean;
+  /** Hooks or breakpoints were added or removed. */
+  hooksChanged?(): void;
 }
 
 /** Makes engines of one kind. */

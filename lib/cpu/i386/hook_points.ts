@@ -1,19 +1,42 @@
 /**
  * The hooks before an instruction: code, block and instruction hooks, in this order. A block begins wherever execution
- * does not come from the instruction before in memory, or that instruction ends blocks by its row. Warm when present.
+ * does not come from the instruction before in memory, or that instruction ends blocks by its row.
+ *
+ * An engine that keeps decoded code asks for a plan when it decodes ({@linkcode HookPoints.plan}) and gives it back each
+ * time ({@linkcode HookPoints.before}); the run loop, while it steps, has it made anew at each instruction. Both do the
+ * same. Sources: SDM-3B 17.3.1.1 (instruction breakpoints, RF). Warm when present.
  */
 import type { HookTable } from "../../core/hooks.ts";
+import { Flag } from "../../spec/i386_regs.ts";
 import { mnemonicAt, peekLinear } from "./inspect.ts";
+import { armed, breakpointInPage, instructionHits } from "./breakpoints.ts";
 import type { I386Cpu } from "./cpu.ts";
+import { deliverDebug } from "./fault.ts";
 import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "./decode.ts";
 import { opcodeIndex } from "./opcode_index.ts";
 import { Layout, ModeBit } from "./state.ts";
 
+/** What may fire before one instruction, as found when it was decoded. */
+export interface HookPlan {
+  /** Mnemonic for instruction hooks, empty if none wants it. */
+  readonly mnemonic: string;
+  /** Bytes to the instruction that goes on the block, or -1 if the block ends here. */
+  readonly goesOn: number;
+}
+
+const NOTHING: HookPlan = { mnemonic: "", goesOn: -1 };
+
 /** Fires the hooks before instructions of one CPU. */
 export class HookPoints {
+  /**
+   * The hooks of the instruction at EIP have fired, and it is to execute now: they do not fire again. Anything that is
+   * delivered in between, and any change from outside, ends this.
+   */
+  passed = false;
   readonly #cpu: I386Cpu;
   readonly #hooks: HookTable;
   readonly #d: Decoded = new Decoded();
+  readonly #bytes: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
   /** Linear address at which the running block goes on, or -1. */
   #next = -1;
 
@@ -23,33 +46,91 @@ export class HookPoints {
     this.#hooks = hooks;
   }
 
-  /** Fires what is hooked at the instruction about to execute. */
-  fire(linear: number): void {
-    const h = this.#hooks;
-    if (h.hasCode(linear)) h.fireCode(linear);
-    if (h.hasBlock) {
-      if (linear !== this.#next) h.fireBlock(linear);
-      this.#next = this.#goesOn(linear);
-    }
-    if (h.hasInstruction) {
-      const mnemonic = mnemonicAt(this.#cpu, linear);
-      if (h.instructionHooked(mnemonic)) h.fireInstruction(mnemonic, linear);
-    }
+  /** Is there anything to be seen before instructions: hooks, or armed instruction breakpoints? */
+  get any(): boolean {
+    return this.#hooks.hasAnyCode || armed(this.#cpu.state).code;
   }
 
-  /** Forgets the block: an interrupt, fault or change from outside cuts it. */
+  /**
+   * Which code an engine must keep apart: -1 where nothing in a linear page is hooked, the page number where the page
+   * itself is, -2 where instructions everywhere are.
+   */
+  variant(page: number): number {
+    if (this.#hooks.codePage(page) || breakpointInPage(this.#cpu.state, page)) return page;
+    return this.#hooks.hasInstruction || this.#hooks.hasBlock ? -2 : -1;
+  }
+
+  /** What may fire before the instruction at a linear address, or undefined for nothing. */
+  plan(linear: number): HookPlan | undefined {
+    const h = this.#hooks;
+    const mnemonic = h.hasInstruction ? mnemonicAt(this.#cpu, linear) : "";
+    const wanted = mnemonic !== "" && h.instructionHooked(mnemonic);
+    const here = wanted || h.hasCode(linear) || instructionHits(this.#cpu.state, linear) !== 0;
+    if (!here && !h.hasBlock) return undefined;
+    if (!wanted && !h.hasBlock) return NOTHING;
+    return { mnemonic: wanted ? mnemonic : "", goesOn: h.hasBlock ? this.#goesOn(linear) : -1 };
+  }
+
+  /**
+   * All that is to be seen before the instruction at EIP: breakpoints, then hooks. `plan` is the one made for it, if
+   * there is one.
+   * @returns True: it is to execute now. False: a stop, another EIP, or something that the run loop has to look at.
+   */
+  before(plan?: HookPlan): boolean {
+    if (this.passed) {
+      this.passed = false;
+      return true;
+    }
+    const cpu = this.#cpu, s = cpu.state;
+    const flags = s.get(Layout.eflags);
+    if ((flags & Flag.rf) === 0 && this.#hitBreakpoint()) return false;
+    const linear = cpu.pcLinear;
+    const wanted = !this.#hooks.hasAnyCode ? undefined : plan ?? this.plan(linear);
+    if (wanted === undefined) return true;
+    const eip = s.get(Layout.eip), mode = s.get(Layout.mode);
+    if (this.#fire(linear, wanted) || s.get(Layout.eip) !== eip) return false;
+    const calm = s.get(Layout.count) > 0 && s.get(Layout.eflags) === flags && s.get(Layout.mode) === mode;
+    this.passed = !calm;
+    return calm;
+  }
+
+  /** Instruction breakpoints of the debug registers: a fault before the instruction. */
+  #hitBreakpoint(): boolean {
+    const cpu = this.#cpu, s = cpu.state, hits = instructionHits(s, cpu.pcLinear);
+    if (hits === 0) return false;
+    s.set(Layout.count, s.get(Layout.count) - 1);
+    s.set(Layout.pendingDebug, hits);
+    // An instruction breakpoint is a fault: the pushed image has RF set so that IRET gets past it.
+    s.set(Layout.eflags, s.get(Layout.eflags) | Flag.rf);
+    deliverDebug(cpu);
+    return true;
+  }
+
+  /** @returns True: one of them asked to stop. */
+  #fire(linear: number, plan: HookPlan): boolean {
+    const h = this.#hooks;
+    let stop = h.hasCode(linear) && h.fireCode(linear);
+    if (h.hasBlock) {
+      const at = linear >>> 0;
+      if (at !== this.#next && h.fireBlock(at)) stop = true;
+      this.#next = plan.goesOn < 0 ? -1 : (at + plan.goesOn) >>> 0;
+    }
+    if (plan.mnemonic !== "" && h.hasInstruction && h.fireInstruction(plan.mnemonic, linear)) stop = true;
+    return stop;
+  }
+
+  /** Forgets the block and what has fired: a change from outside. */
   cut(): void {
     this.#next = -1;
+    this.passed = false;
   }
 
   #goesOn(linear: number): number {
     const cpu = this.#cpu;
-    const bytes = new Uint8Array(LONGEST_INSTRUCTION);
-    const n = peekLinear(cpu, linear, bytes);
+    const n = peekLinear(cpu, linear, this.#bytes);
     const is32 = (cpu.state.get(Layout.mode) & ModeBit.code32) !== 0;
-    const status = decode(bytes, 0, n, is32, opcodeIndex(cpu.model.features), this.#d);
+    const status = decode(this.#bytes, 0, n, is32, opcodeIndex(cpu.model.features), this.#d);
     if (status !== DecodeStatus.ok || this.#d.row.ends) return -1;
-    const next = (linear + this.#d.length) >>> 0;
-    return (next & 0xfff) === 0 ? -1 : next;
+    return ((linear + this.#d.length) & 0xfff) === 0 ? -1 : this.#d.length;
   }
 }

@@ -3,7 +3,7 @@
  *
  * Records are handed out from one pool and never freed singly; a dropped page's records become look-ups, so that a jump
  * into one of them finds the new code. When the pool is full everything is forgotten. A page's code is kept per decoding
- * mode (default size, flatness). Writes to a page are compared with 64-byte granules that really hold code, so data
+ * mode (default size, flatness) and, where there are hooks, per linear page, because hooks are at linear addresses. Writes to a page are compared with 64-byte granules that really hold code, so data
  * beside code costs a call, not a translation. Warm.
  */
 import { type AddressSpace, PageBit } from "../../../../memory/address_space.ts";
@@ -12,12 +12,14 @@ import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 /** Bytes of a granule. */
 const GRANULE_SHIFT = 6;
 
-/** Code of one physical page in one decoding mode. */
+/** Code of one physical page in one decoding mode and one variant. */
 export class CodePage {
   /** Physical page number. */
   readonly pfn: number;
-  /** Page number and mode. */
+  /** Page number, mode and variant. */
   readonly key: number;
+  /** See `HookPoints.variant`: -1 for code without hooks. */
+  readonly variant: number;
   /** Record address by page offset. */
   readonly entries: Map<number, number> = new Map();
   /** First and last record (exclusive) of each run decoded into this page. */
@@ -27,10 +29,11 @@ export class CodePage {
   /** High half of the granules. */
   high = 0;
 
-  /** @param pfn Physical page. @param key Page and mode. */
-  constructor(pfn: number, key: number) {
+  /** @param pfn Physical page. @param key Page, mode and variant. @param variant Which hooks are in it. */
+  constructor(pfn: number, key: number, variant: number) {
     this.pfn = pfn;
     this.key = key;
+    this.variant = variant;
   }
 
   /** Notes that bytes `from` to `to` (exclusive, at most 4096) are code. */
@@ -89,11 +92,11 @@ export class CodeCache {
   }
 
   /** The page's code in a mode, made on first use; the page is write-protected from then on. */
-  page(pfn: number, mode: number): CodePage {
-    const key = pfn * 32 + mode;
+  page(pfn: number, mode: number, variant = -1): CodePage {
+    const key = ((variant + 2) * 0x100000 + pfn) * 32 + mode;
     let page = this.#pages.get(key);
     if (page === undefined) {
-      page = new CodePage(pfn, key);
+      page = new CodePage(pfn, key, variant);
       this.#pages.set(key, page);
       const same = this.#byPfn.get(pfn);
       if (same === undefined) this.#byPfn.set(pfn, [page]);
@@ -112,17 +115,33 @@ export class CodeCache {
   written(pfn: number, from: number, to: number): boolean {
     const list = this.#byPfn.get(pfn);
     if (list === undefined || !list.some((p) => p.touches(from, to))) return false;
-    for (const page of list) {
-      for (let i = 0; i < page.runs.length; i += 2) {
-        for (let r = page.runs[i]; r < page.runs[i + 1]; r += RECORD_BYTES) {
-          this.#view.setUint16(r + Rec.handler, Handler.lookup, true);
-        }
-      }
-      this.#pages.delete(page.key);
-    }
+    for (const page of list) this.#drop(page);
     this.#byPfn.delete(pfn);
     this.#space.setCode(pfn, false, this.#owner);
     return true;
+  }
+
+  /** Drops all code that was decoded with hooks in it. */
+  dropHooked(): void {
+    for (const page of this.#pages.values()) {
+      if (page.variant === -1) continue;
+      this.#drop(page);
+      const same = (this.#byPfn.get(page.pfn) ?? []).filter((p) => p !== page);
+      if (same.length > 0) this.#byPfn.set(page.pfn, same);
+      else {
+        this.#byPfn.delete(page.pfn);
+        this.#space.setCode(page.pfn, false, this.#owner);
+      }
+    }
+  }
+
+  #drop(page: CodePage): void {
+    for (let i = 0; i < page.runs.length; i += 2) {
+      for (let r = page.runs[i]; r < page.runs[i + 1]; r += RECORD_BYTES) {
+        this.#view.setUint16(r + Rec.handler, Handler.lookup, true);
+      }
+    }
+    this.#pages.delete(page.key);
   }
 
   /** Forgets everything. */

@@ -13,52 +13,11 @@ import { Layout } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, Tree, ValueType } from "../../tree.ts";
 import { ConditionEmitter } from "./conditions.ts";
 import { MemoryEmitter } from "./memory_code.ts";
+import type { Calls, Labels, Locals } from "./locals.ts";
 import { LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
 import { Rec } from "./record.ts";
 
-/** Locals of the interpreter function. */
-export interface Locals {
-  readonly rec: number;
-  readonly count: number;
-  readonly kind: number;
-  readonly a: number;
-  readonly b: number;
-  readonly c: number;
-  /** EIP to look up. */
-  readonly eip: number;
-  /** Record whose link is to be set after the look-up, or 0. */
-  readonly from: number;
-  /** Host address of the last loadForWrite. */
-  readonly place: number;
-  /** Scratch: linear address, translated address. */
-  readonly la: number;
-  readonly t: number;
-}
-
-/** Function indices the emitted code calls. */
-export interface Calls {
-  /** (linear, size, rec, count, kind, a, b, c) -> host address or -1. */
-  readonly load: number;
-  /** (linear, size, value, rec, count, kind, a, b, c) -> 0 or -1. */
-  readonly store: number;
-  /** As load, for a place that will be written. */
-  readonly place: number;
-  /** () -> void: writes the scratch cell back to where it belongs. */
-  readonly commit: number;
-  /** (kind, a, b, c) -> CF. */
-  readonly carry: number;
-  /** (kind, a, b, c) -> six flags. */
-  readonly flags: number;
-  /** (vector, code) -> void: records a fault. */
-  readonly raise: number;
-}
-
-/** Labels the emitted code branches to. */
-export interface Labels {
-  readonly next: number;
-  readonly lookup: number;
-  readonly fault: number;
-}
+export type { Calls, Labels, Locals } from "./locals.ts";
 
 /** Emits trees into one function body. */
 export class TreeEmitter {
@@ -194,7 +153,12 @@ export class TreeEmitter {
         break;
       case "checkTarget":
         break; // lowered only where CS is flat
-      case "again":
+      case "again": // from the instruction's first record: its hooks are met again
+        f.get(this.#l.rec);
+        f.get(this.#l.rec);
+        f.mem("i32.load", Rec.op);
+        f.num("i32.sub");
+        f.set(this.#l.rec);
         f.br(this.#labels.next);
         break;
       case "raise":

@@ -1,38 +1,32 @@
 /**
  * The interpreter engine: predecodes code into records and runs them in the generated WebAssembly function.
  *
- * A run of records follows the bytes of one page up to an instruction that ends a block; a record that says "look EIP
- * up" closes it. Everything the function cannot do itself comes back here: slow memory, TypeScript instructions, code
+ * Everything the function cannot do itself comes back here: slow memory, TypeScript instructions, code
  * not decoded yet. Sources: design of the engine in record.ts and program.ts. Warm.
  */
 import { Vector } from "../../../../spec/i386_regs.ts";
 import type { I386Cpu } from "../../cpu.ts";
-import { decode, DecodeStatus } from "../../decode.ts";
 import type { Engine, EngineFactory } from "../../engine.ts";
 import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
-import { CodeCache, type CodePage } from "./code_cache.ts";
+import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
+import { CodeCache } from "./code_cache.ts";
 import { JUMP_CACHE_ENTRIES } from "./entry.ts";
 import { program } from "./program.ts";
 import { Lowerer } from "./lower.ts";
-import { Handler, Rec } from "./record.ts";
+import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.ts";
 
 /** Bytes of one jump cache. */
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
 /** Bytes of the record pool. */
 const POOL_BYTES = 16 << 20;
-/** Instructions decoded in one go. */
-const RUN_LENGTH = 64;
-/** Records a run may need: address, crossing and instruction each, and the end. */
-const RUN_RECORDS = RUN_LENGTH * 3 + 5;
 /** Bytes of working memory. */
 export const INTERPRETER_BYTES: number = 2 * CACHE_BYTES + POOL_BYTES;
 /** Mode bits that decide how code is decoded. */
 const DECODE_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
-const LONGEST = 15;
 
 /** Makes interpreter engines. */
 export const interpreter: EngineFactory = {
@@ -43,19 +37,21 @@ export const interpreter: EngineFactory = {
 
 /** The interpreter of one CPU, with or without a translator of hot code. */
 export class InterpreterEngine implements Engine {
+  /** See {@linkcode Engine.seesHooks}. */
+  readonly seesHooks = true;
   readonly #cpu: I386Cpu;
   readonly #view: DataView;
   readonly #cache: CodeCache;
   readonly #jumps: Int32Array;
   readonly #jumpsAt: number;
   readonly #index: OpcodeIndex;
-  readonly #bytes: Uint8Array = new Uint8Array(LONGEST);
+  readonly #decoder: BlockDecoder;
   readonly #lowerer: Lowerer;
   readonly #run: () => number;
   readonly #translator: Translator | undefined;
   #full = false;
   #relook = false;
-  #outside = false;
+  #hooked = false;
   #mode = -1;
   #codeSegment = 0;
   #placeAt = 0;
@@ -74,6 +70,7 @@ export class InterpreterEngine implements Engine {
     this.#index = opcodeIndex(cpu.model.features);
     const pages = memory.buffer.byteLength >>> 16;
     this.#translator = translator?.(this.#asHost());
+    this.#decoder = new BlockDecoder(cpu, this.#cache, this.#lowerer, this.#index, this.#translator);
     const regions = this.#translator?.tableSize ?? 0;
     const instance = new WebAssembly.Instance(program(pages, stateAt, regions), {
       env: {
@@ -89,6 +86,7 @@ export class InterpreterEngine implements Engine {
         find: () => this.#find(),
         call: (index: number) => this.#call(index),
         crossing: (record: number) => this.#crossing(record),
+        hook: (record: number) => this.#hook(record),
         segment: (at: number) => {
           const n = (at - cpu.board.stateAt - Layout.segs) / SEG_BYTES;
           this.#record(n === SegReg.ss ? Vector.ss : Vector.gp, 0);
@@ -127,11 +125,20 @@ export class InterpreterEngine implements Engine {
     if (this.#cache.written(pfn, from, to)) this.#dropped(pfn);
   }
 
+  hooksChanged(): void {
+    const was = this.#hooked;
+    this.#hooked = this.#cpu.points.any;
+    if (was) this.#cache.dropHooked();
+    // Translations know no hooks: while there are any, all is interpreted.
+    if (was !== this.#hooked && this.#translator !== undefined) this.#full = true;
+    this.#forgetJumps();
+  }
+
   forget(): void {
     this.#full = false;
     this.#translator?.forget();
     this.#cache.clear();
-    this.#lowerer.ops.length = 0;
+    this.#lowerer.forget();
     this.#forgetJumps();
   }
 
@@ -243,11 +250,14 @@ export class InterpreterEngine implements Engine {
   #find(): number {
     const cpu = this.#cpu, s = cpu.state;
     s.set(Layout.exit, 0);
-    if (this.#full || this.#cache.isFull(RUN_RECORDS)) return 0; // run() makes room
+    // At the end of the slice nothing is fetched; run() makes room.
+    if (s.get(Layout.count) <= 0 || this.#full || this.#cache.isFull(RUN_RECORDS)) return 0;
+    if (this.#hooked && !this.#hookFetch()) return 0;
     try {
       const record = this.#recordAt(s.get(Layout.eip));
-      if (!this.#outside) this.#remember(s.get(Layout.eip), record);
-      this.#outside = false;
+      // What was fired before the fetch belongs to this record of hooks, or there is none.
+      if (this.#hooked && this.#view.getUint16(record, true) !== Handler.hook) cpu.points.passed = false;
+      if (!this.#decoder.isOutside) this.#remember(s.get(Layout.eip), record);
       return record;
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;
@@ -255,6 +265,25 @@ export class InterpreterEngine implements Engine {
       s.set(Layout.exit, 1);
       return 0;
     }
+  }
+
+  /** Hooks come before the fetch, which may fault. @returns False: leave. */
+  #hookFetch(): boolean {
+    const { points } = this.#cpu;
+    if (points.variant(this.#cpu.pcLinear >>> 12) === -1) return true;
+    this.#relook = false;
+    if (!points.before()) return false;
+    points.passed = true;
+    return !this.#relook;
+  }
+
+  /** Hooks before the instruction of the following record: 0 execute it, 1 leave. */
+  #hook(record: number): number {
+    const { points } = this.#cpu;
+    this.#relook = false;
+    if (!points.before(this.#lowerer.plans[this.#view.getInt32(record + Rec.op, true)])) return 1;
+    points.passed = this.#relook;
+    return this.#relook ? 1 : 0;
   }
 
   #remember(eip: number, record: number): void {
@@ -271,88 +300,8 @@ export class InterpreterEngine implements Engine {
     }
     const linear = (eip + s.seg(SegReg.cs, Seg.base)) | 0;
     const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
-    if (!this.#cache.isKept(pfn)) return this.#decodeOutside(linear);
-    const page = this.#cache.page(pfn, this.#key());
-    const known = page.entries.get(linear & 0xfff);
-    // A record over the page end is dropped with its second page, yet its entry stays here.
-    const isAlive = known !== undefined && this.#view.getUint16(known + Rec.handler, true) !== Handler.lookup;
-    return isAlive && this.#mayEnter(known) ? known : this.#decodeRun(page, linear);
-  }
-
-  /** With a translator, blocks are entered at their counter, region or check of a second page only. */
-  #mayEnter(record: number): boolean {
-    if (this.#translator?.accepts(this.#mode) !== true) return true;
-    const handler = this.#view.getUint16(record + Rec.handler, true);
-    return handler === Handler.counter || handler === Handler.region || handler === Handler.crossing;
-  }
-
-  /** Puts a counter before a block. */
-  #count(page: CodePage, offset: number): void {
-    const r = this.#cache.take(), v = this.#view;
-    this.#lowerer.clear(r);
-    v.setUint16(r + Rec.handler, Handler.counter, true);
-    v.setInt32(r + Rec.offset, offset, true);
-    v.setInt32(r + Rec.imm, page.pfn, true);
-    v.setInt32(r + Rec.op, this.#translator?.threshold(page.pfn) ?? 0, true);
-  }
-
-  /** Decodes from `linear` to the end of a block or page. @returns The first record. */
-  #decodeRun(page: CodePage, linear: number): number {
-    const host = this.#cpu.board.space.host;
-    const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
-    const first = this.#cache.next;
-    let offset = linear & 0xfff;
-    const counted = this.#translator?.accepts(this.#mode) === true;
-    if (counted) this.#count(page, offset);
-    for (let n = 0; n < RUN_LENGTH; n++) {
-      const known = n > 0 ? page.entries.get(offset) : undefined;
-      if (offset >= 0x1000 || (known !== undefined && this.#mayEnter(known))) break;
-      const status = this.#decode(host, at + offset, 0x1000 - offset);
-      if (status === DecodeStatus.more) {
-        if (n === 0) this.#decodeCrossing(page, linear, offset);
-        break;
-      }
-      page.entries.set(offset, n === 0 ? first : this.#cache.next);
-      const length = this.#lowerer.lower(status, offset, this.#mode);
-      page.mark(offset, offset + length);
-      offset += length;
-      if (status !== DecodeStatus.ok || this.#lowerer.decoded.row.ends) break;
-    }
-    this.#lowerer.close(offset);
-    page.runs.push(first, this.#cache.next);
-    return first;
-  }
-
-  #decode(bytes: Uint8Array, at: number, available: number): DecodeStatus {
-    return decode(bytes, at, available, (this.#mode & ModeBit.code32) !== 0, this.#index, this.#lowerer.decoded);
-  }
-
-  /** An instruction over the end of a page: its record is preceded by one that checks the second page. */
-  #decodeCrossing(page: CodePage, linear: number, offset: number): void {
-    const cpu = this.#cpu, space = cpu.board.space;
-    const here = 0x1000 - offset;
-    const second = space.bus(cpu.mem.fetchPage((linear + here) | 0)) >>> 12;
-    for (let i = 0; i < LONGEST; i++) {
-      this.#bytes[i] = i < here
-        ? space.host[(space.pages[page.pfn] & ~0xfff) + offset + i]
-        : space.read(((second << 12) >>> 0) + i - here, 8);
-    }
-    const status = this.#decode(this.#bytes, 0, LONGEST);
-    const start = this.#cache.next;
-    page.entries.set(offset, start);
-    page.mark(offset, 0x1000);
-    const check = this.#cache.take();
-    this.#lowerer.clear(check);
-    this.#view.setUint16(check + Rec.handler, Handler.crossing, true);
-    this.#view.setInt32(check + Rec.offset, offset, true);
-    this.#view.setInt32(check + Rec.imm, second, true);
-    const length = this.#lowerer.lower(status, offset, this.#mode);
-    this.#lowerer.close(offset + length);
-    if (this.#cache.isKept(second)) {
-      const other = this.#cache.page(second, this.#key());
-      other.mark(0, Math.max(1, length - here));
-      other.runs.push(start, this.#cache.next);
-    }
+    const variant = this.#hooked ? cpu.points.variant(linear >>> 12) : -1;
+    return this.#decoder.recordAt(linear, pfn, this.#mode, this.#key(), variant, this.#hooked);
   }
 
   /** Checks that the second page is still where the record was decoded from. */
@@ -363,34 +312,12 @@ export class InterpreterEngine implements Engine {
       const second = cpu.board.space.bus(cpu.mem.fetchPage(((linear & ~0xfff) + 0x1000) | 0)) >>> 12;
       if (second === this.#view.getInt32(record + Rec.imm, true)) return 0;
       const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
+      if (this.#hooked) cpu.points.passed = this.#view.getUint16(record - RECORD_BYTES, true) === Handler.hook;
       if (this.#cache.written(pfn, 0, 0x1000)) this.#dropped(pfn);
       return 1;
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;
       return 2;
     }
-  }
-
-  /** Code outside RAM and ROM: decoded each time, one instruction. */
-  #decodeOutside(linear: number): number {
-    const cpu = this.#cpu, space = cpu.board.space;
-    const here = 0x1000 - (linear & 0xfff);
-    const page = cpu.mem.fetchPage(linear);
-    const fetch = (i: number): number => {
-      if (i < here) return space.read(page + (linear & 0xfff) + i, 8);
-      return space.read(cpu.mem.fetchPage((linear + here) | 0) + i - here, 8);
-    };
-    let n = 0;
-    let status: DecodeStatus = DecodeStatus.more;
-    while (n < LONGEST && status === DecodeStatus.more) {
-      this.#bytes[n] = fetch(n);
-      n++;
-      status = this.#decode(this.#bytes, 0, n);
-    }
-    const first = this.#cache.next;
-    const length = this.#lowerer.lower(status, linear & 0xfff, this.#mode);
-    this.#lowerer.close((linear & 0xfff) + length);
-    this.#outside = true; // what lies there may change without a write
-    return first;
   }
 }

@@ -10,6 +10,7 @@ import type { I386Cpu } from "../../cpu.ts";
 import { Decoded, DecodeStatus } from "../../decode.ts";
 import { evaluate } from "../../evaluate.ts";
 import { FNS } from "../../functions.ts";
+import type { HookPlan } from "../../hook_points.ts";
 import { effectiveDisplacement, Operation } from "../../operation.ts";
 import { kernelNumber, KERNELS, placeOf } from "../../kernels/index.ts";
 import { KernelTable } from "../../kernels/module.ts";
@@ -36,6 +37,10 @@ export class Lowerer {
   readonly ops: TypeScriptOp[] = [];
   /** The CPU's kernels. */
   readonly kernels: KernelTable;
+  /** Plans of hooks by the number in their records. */
+  readonly plans: HookPlan[] = [];
+  /** First record of the instruction being lowered if it has hooks, or 0. */
+  #first = 0;
   readonly #cpu: I386Cpu;
   readonly #cache: CodeCache;
   readonly #view: DataView;
@@ -54,6 +59,24 @@ export class Lowerer {
     const r = this.#cache.take();
     this.clear(r);
     this.#view.setInt32(r + Rec.offset, offset, true);
+  }
+
+  /** Before the first record of an instruction: the record of its hooks, if the page is kept apart for them. */
+  begin(linear: number, offset: number, variant: number): void {
+    this.#first = 0;
+    const plan = variant === -1 ? undefined : this.#cpu.points.plan(linear);
+    if (plan === undefined) return;
+    this.#first = this.#cache.take();
+    this.clear(this.#first);
+    this.#view.setUint16(this.#first + Rec.handler, Handler.hook, true);
+    this.#view.setInt32(this.#first + Rec.offset, offset, true);
+    this.#view.setInt32(this.#first + Rec.op, this.plans.push(plan) - 1, true);
+  }
+
+  /** Forgets what records refer to. */
+  forget(): void {
+    this.ops.length = 0;
+    this.plans.length = 0;
   }
 
   /** Zeroes a record. */
@@ -128,7 +151,7 @@ export class Lowerer {
     v.setInt32(r + Rec.imm, d.imm, true);
     v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
     v.setInt32(r + Rec.offset, offset, true);
-    v.setInt32(r + Rec.op, 0, true);
+    v.setInt32(r + Rec.op, this.#first === 0 ? 0 : r - this.#first, true);
   }
 
   #addressFields(r: number): void {

@@ -40,6 +40,8 @@ export interface ProgramImports {
   hot(record: number): void;
   /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
   segment(segment: number): void;
+  /** Fires hooks before an instruction: 0 execute it, 1 leave. */
+  hook(record: number): number;
 }
 
 const I32: ValTypeName = "i32";
@@ -68,6 +70,7 @@ export function buildProgram(memoryPages: number, state: number, regions: number
   const load = imported("load", 2, 1), store = imported("store", 3, 1), place = imported("place", 2, 1);
   const commit = imported("commit", 0, 0), raise = imported("raise", 2, 0), find = imported("find", 0, 1);
   const call = imported("call", 1, 1), crossing = imported("crossing", 1, 1), segment = imported("segment", 1, 0);
+  const hook = imported("hook", 1, 1);
   const hot = regions > 0 ? imported("hot", 1, 0) : undefined;
   if (regions > 0) m.importTable("env", "regions", regions);
   const kernels = { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNELS.length) };
@@ -82,7 +85,7 @@ export function buildProgram(memoryPages: number, state: number, regions: number
     commit,
     raise,
   };
-  own(0, runBody(state, calls, { find, call, crossing, segment, hot, region: m.typeOf(REGION), kernels }), "run");
+  own(0, runBody(state, calls, { find, call, crossing, segment, hook, hot, region: m.typeOf(REGION), kernels }), "run");
   return m.bytes();
 }
 
@@ -124,6 +127,7 @@ interface Others {
   readonly call: number;
   readonly crossing: number;
   readonly segment: number;
+  readonly hook: number;
   readonly hot: number | undefined;
   readonly region: number;
   readonly kernels: Pick<KernelLinks, "type" | "table">;
@@ -278,6 +282,19 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
     f.set(l.eip);
     f.br(lookup);
   }
+  f.end(); // handler 11: hook; the tick belongs to the instruction
+  untick(f, l);
+  saveContext(f, state, l.rec, l.count, l.kind);
+  f.get(l.rec);
+  f.call(others.hook);
+  f.set(l.t);
+  reload();
+  f.get(l.t);
+  f.if("unlikely");
+  f.i32(0);
+  f.return();
+  f.end();
+  e.next();
   for (const { tree, opSize, addrSize } of all) {
     f.end();
     e.emit(tree, opSize, addrSize);

@@ -30,7 +30,10 @@ export const Rec = {
   link: 20,
   /** i32: offset of the instruction in its page; may be 4096 and more in the record that leaves a page. */
   offset: 24,
-  /** i32: index into the engine's list of TypeScript instructions; of a counter the count, of a region its slot. */
+  /**
+   * i32: index into the engine's list of TypeScript instructions or hook plans; of a counter the count, of a region its
+   * slot; in a record of a tree how far back the instruction's first record is (more than 0 where it has hooks).
+   */
   op: 28,
   /** Kernel records, u16: number of the kernel. `reg` is its first parameter; `rm` the state field with the TLB table. */
   kernel: 16,
@@ -68,7 +71,9 @@ export const Handler = {
   counter: 9,
   /** The block that follows is translated: calls its region. */
   region: 10,
+  /** The instruction that follows has hooks or breakpoints. */
+  hook: 11,
 } as const;
 
 /** Number of the first handler made from a tree. */
-export const FIRST_TREE = 11;
+export const FIRST_TREE = 12;

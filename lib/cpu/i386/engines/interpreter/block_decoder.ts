@@ -1,0 +1,166 @@
+/**
+ * Decodes blocks into records for the interpreter. A run of records follows the bytes of one page up to an instruction
+ * that ends a block; a record that says "look EIP up" closes it. Sources: design of the engine in record.ts. Warm.
+ */
+import type { I386Cpu } from "../../cpu.ts";
+import { decode, DecodeStatus, LONGEST_INSTRUCTION } from "../../decode.ts";
+import type { OpcodeIndex } from "../../opcode_index.ts";
+import { ModeBit } from "../../state.ts";
+import type { CodeCache, CodePage } from "./code_cache.ts";
+import type { Lowerer } from "./lower.ts";
+import { Handler, Rec } from "./record.ts";
+import type { Translator } from "./translator.ts";
+
+/** Instructions decoded in one go. */
+const RUN_LENGTH = 64;
+/** Records a run may need: address, crossing, hook and instruction each, the counter and the end. */
+export const RUN_RECORDS: number = RUN_LENGTH * 4 + 5;
+
+/** Decoder of one CPU. */
+export class BlockDecoder {
+  /** True if the last record asked for lies outside RAM and ROM: what is there may change without a write. */
+  isOutside = false;
+  readonly #cpu: I386Cpu;
+  readonly #view: DataView;
+  readonly #cache: CodeCache;
+  readonly #lowerer: Lowerer;
+  readonly #index: OpcodeIndex;
+  readonly #translator: Translator | undefined;
+  readonly #bytes: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
+  #mode = 0;
+  #key = 0;
+  #isCounted = false;
+
+  /** @param cpu The CPU. @param cache Records. @param lowerer Makes them. @param index Opcodes. @param translator If any. */
+  constructor(
+    cpu: I386Cpu,
+    cache: CodeCache,
+    lowerer: Lowerer,
+    index: OpcodeIndex,
+    translator: Translator | undefined,
+  ) {
+    this.#cpu = cpu;
+    this.#view = cpu.board.space.view;
+    this.#cache = cache;
+    this.#lowerer = lowerer;
+    this.#index = index;
+    this.#translator = translator;
+  }
+
+  /**
+   * The record of the instruction at a linear address in page `pfn`, decoded if need be. `mode` says how to decode, `key`
+   * and `variant` under which name it is kept; with hooks nothing is counted for the translator. Faults: #PF.
+   */
+  recordAt(linear: number, pfn: number, mode: number, key: number, variant: number, hooked: boolean): number {
+    this.#mode = mode;
+    this.#key = key;
+    this.isOutside = !this.#cache.isKept(pfn);
+    if (this.isOutside) return this.#decodeOutside(linear, variant);
+    this.#isCounted = !hooked && this.#translator?.accepts(mode) === true;
+    const page = this.#cache.page(pfn, key, variant);
+    const known = page.entries.get(linear & 0xfff);
+    // A record over the page end is dropped with its second page, yet its entry stays here.
+    const isAlive = known !== undefined && this.#view.getUint16(known + Rec.handler, true) !== Handler.lookup;
+    return isAlive && this.#mayEnter(known) ? known : this.#decodeRun(page, linear);
+  }
+
+  /** With a translator, blocks are entered at their counter, region or check of a second page only. */
+  #mayEnter(record: number): boolean {
+    if (!this.#isCounted) return true;
+    const handler = this.#view.getUint16(record + Rec.handler, true);
+    return handler === Handler.counter || handler === Handler.region || handler === Handler.crossing;
+  }
+
+  /** Puts a counter before a block. */
+  #count(page: CodePage, offset: number): void {
+    const r = this.#cache.take(), v = this.#view;
+    this.#lowerer.clear(r);
+    v.setUint16(r + Rec.handler, Handler.counter, true);
+    v.setInt32(r + Rec.offset, offset, true);
+    v.setInt32(r + Rec.imm, page.pfn, true);
+    v.setInt32(r + Rec.op, this.#translator?.threshold(page.pfn) ?? 0, true);
+  }
+
+  /** Decodes from `linear` to the end of a block or page. @returns The first record. */
+  #decodeRun(page: CodePage, linear: number): number {
+    const host = this.#cpu.board.space.host;
+    const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
+    const first = this.#cache.next;
+    let offset = linear & 0xfff;
+    if (this.#isCounted) this.#count(page, offset);
+    for (let n = 0; n < RUN_LENGTH; n++) {
+      const known = n > 0 ? page.entries.get(offset) : undefined;
+      if (offset >= 0x1000 || (known !== undefined && this.#mayEnter(known))) break;
+      const status = this.#decode(host, at + offset, 0x1000 - offset);
+      if (status === DecodeStatus.more) {
+        if (n === 0) this.#decodeCrossing(page, linear, offset);
+        break;
+      }
+      page.entries.set(offset, n === 0 ? first : this.#cache.next);
+      this.#lowerer.begin((linear & ~0xfff) | offset, offset, page.variant);
+      const length = this.#lowerer.lower(status, offset, this.#mode);
+      page.mark(offset, offset + length);
+      offset += length;
+      if (status !== DecodeStatus.ok || this.#lowerer.decoded.row.ends) break;
+    }
+    this.#lowerer.close(offset);
+    page.runs.push(first, this.#cache.next);
+    return first;
+  }
+
+  #decode(bytes: Uint8Array, at: number, available: number): DecodeStatus {
+    return decode(bytes, at, available, (this.#mode & ModeBit.code32) !== 0, this.#index, this.#lowerer.decoded);
+  }
+
+  /** An instruction over the end of a page: its record is preceded by one that checks the second page. */
+  #decodeCrossing(page: CodePage, linear: number, offset: number): void {
+    const cpu = this.#cpu, space = cpu.board.space;
+    const here = 0x1000 - offset;
+    const second = space.bus(cpu.mem.fetchPage((linear + here) | 0)) >>> 12;
+    for (let i = 0; i < LONGEST_INSTRUCTION; i++) {
+      this.#bytes[i] = i < here
+        ? space.host[(space.pages[page.pfn] & ~0xfff) + offset + i]
+        : space.read(((second << 12) >>> 0) + i - here, 8);
+    }
+    const status = this.#decode(this.#bytes, 0, LONGEST_INSTRUCTION);
+    const start = this.#cache.next;
+    page.entries.set(offset, start);
+    page.mark(offset, 0x1000);
+    this.#lowerer.begin(linear, offset, page.variant);
+    const check = this.#cache.take();
+    this.#lowerer.clear(check);
+    this.#view.setUint16(check + Rec.handler, Handler.crossing, true);
+    this.#view.setInt32(check + Rec.offset, offset, true);
+    this.#view.setInt32(check + Rec.imm, second, true);
+    const length = this.#lowerer.lower(status, offset, this.#mode);
+    this.#lowerer.close(offset + length);
+    if (this.#cache.isKept(second)) {
+      const other = this.#cache.page(second, this.#key);
+      other.mark(0, Math.max(1, length - here));
+      other.runs.push(start, this.#cache.next);
+    }
+  }
+
+  /** Code outside RAM and ROM: decoded each time, one instruction. */
+  #decodeOutside(linear: number, variant: number): number {
+    const cpu = this.#cpu, space = cpu.board.space;
+    const here = 0x1000 - (linear & 0xfff);
+    const page = cpu.mem.fetchPage(linear);
+    const fetch = (i: number): number => {
+      if (i < here) return space.read(page + (linear & 0xfff) + i, 8);
+      return space.read(cpu.mem.fetchPage((linear + here) | 0) + i - here, 8);
+    };
+    let n = 0;
+    let status: DecodeStatus = DecodeStatus.more;
+    while (n < LONGEST_INSTRUCTION && status === DecodeStatus.more) {
+      this.#bytes[n] = fetch(n);
+      n++;
+      status = this.#decode(this.#bytes, 0, n);
+    }
+    const first = this.#cache.next;
+    this.#lowerer.begin(linear, linear & 0xfff, variant);
+    const length = this.#lowerer.lower(status, linear & 0xfff, this.#mode);
+    this.#lowerer.close((linear & 0xfff) + length);
+    return first;
+  }
+}

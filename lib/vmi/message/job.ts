@@ -1,0 +1,352 @@
+/**
+ * Job: ranks, a spec of devices and chains, and a clock. The ranks are host-side programs here; emulated machines join
+ * as nodes of their own. In virtual time a job gives the same results, times and message order on every run and on any
+ * number of processes; in real time it is as fast as the host. Cold; what runs per message is in scheduler.ts.
+ */
+import { ConfigError } from "../../core/errors.ts";
+import { modulesByName } from "./builtins.ts";
+import type { Limits } from "./connection_host.ts";
+import { EventQueue } from "./event_queue.ts";
+import type { Frame } from "./frame.ts";
+import type { MessageModule, NetAddress, TraceRecord } from "./module.ts";
+import { HostNode, type JobNode, type RankProgram, type RankResult } from "./node.ts";
+import { type HostClock, runRealTime } from "./real_time.ts";
+import { DEFAULT_LIMITS, Runtime } from "./runtime.ts";
+import { Scheduler } from "./scheduler.ts";
+import { type CheckedSpec, checkSpec, type MessageSpec, networksOf } from "./spec.ts";
+import { frameRecord, parseRecord, resultRecord, type Transport } from "./transport.ts";
+
+/** Makes the node of a rank; default: one that runs the program. */
+export type NodeMaker = (rank: number, runtime: Runtime, queue: EventQueue, job: NodeContext) => JobNode;
+
+/** What a node may ask of its job. */
+export interface NodeContext {
+  /** A line for the log. */
+  log(text: string): void;
+  /** Is time virtual? */
+  readonly isVirtual: boolean;
+}
+
+/** Options of {@linkcode job}. */
+export interface JobOptions {
+  /** Ranks. */
+  readonly ranks: number;
+  /** What each rank runs: one program for all, or one each. */
+  readonly program?: RankProgram | readonly RankProgram[];
+  /** Makes nodes of another kind; instead of `program`. */
+  readonly node?: NodeMaker;
+  /** Devices and chains, or JSON of them; default: credit over loopback (over the transport's medium, if there is one). */
+  readonly spec?: MessageSpec | string;
+  /** Modules the spec may name besides those that ship. */
+  readonly modules?: readonly MessageModule[];
+  /** Key of the job; default `job`. */
+  readonly key?: string;
+  /** Seed of all chance; default 1. */
+  readonly seed?: number;
+  /** Virtual (default) or real time; real needs a clock. */
+  readonly time?: "virtual" | "real";
+  /** The host's clock, for real time. */
+  readonly clock?: HostClock;
+  /** Cluster of each rank; default: all in cluster 0. */
+  readonly clusters?: readonly number[];
+  /** Limits; what is left out has its default. */
+  readonly limits?: Partial<Limits>;
+  /** Connects this process with the others of the job. */
+  readonly transport?: Transport;
+  /** Process of each rank; default: in equal blocks. */
+  readonly placement?: readonly number[];
+}
+
+/** Options of a run. */
+export interface JobRunOptions {
+  /** Ends the run at this time, ns. */
+  readonly untilNs?: number;
+}
+
+/** What a job gives. */
+export interface JobResult {
+  /** Time at which the last rank ended, ns. */
+  readonly time: number;
+  /** All ranks. */
+  readonly ranks: readonly RankResult[];
+  /** Lines that ranks and devices logged. */
+  readonly log: readonly string[];
+  /** What trace filters saw, in order of time. */
+  readonly trace: readonly TraceRecord[];
+}
+
+/** Most ranks of a job. */
+export const MAX_RANKS = 4096;
+
+/** One job, or this process's part of it. */
+export class Job {
+  /** Nodes of this process, by rank. */
+  readonly nodes: readonly JobNode[];
+  /** Where all ranks are. */
+  readonly addresses: readonly NetAddress[];
+  /** Devices and chains. */
+  readonly spec: CheckedSpec;
+  readonly #options: JobOptions;
+  readonly #networks: readonly string[];
+  readonly #byRank: Map<number, JobNode> = new Map();
+  readonly #log: string[] = [];
+  readonly #trace: TraceRecord[] = [];
+  readonly #agenda: { readonly time: number; readonly run: () => void }[] = [];
+  readonly #results: Map<number, RankResult> = new Map();
+  readonly #heard: Set<number> = new Set();
+  readonly #scheduler: Scheduler | undefined;
+  readonly #orders: number[] = [];
+  #limit = Infinity;
+  #ran = false;
+  #stopped = false;
+  #bad = 0;
+
+  /** Makes a job. @param options What it is. @throws {ConfigError} For everything that is wrong with it. */
+  constructor(options: JobOptions) {
+    this.#options = check(options);
+    const { ranks, transport } = options;
+    const modules = modulesByName(options.modules ?? []);
+    this.spec = checkSpec(options.spec ?? defaultSpec(transport?.medium), modules);
+    this.#networks = networksOf(this.spec);
+    this.addresses = place(options);
+    const here = transport?.process ?? 0;
+    const nodes: JobNode[] = [];
+    for (let rank = 0; rank < ranks; rank++) {
+      this.#orders.push(0);
+      if (this.addresses[rank].process !== here) continue;
+      const node = this.#make(rank, modules);
+      nodes.push(node);
+      this.#byRank.set(rank, node);
+    }
+    this.nodes = nodes;
+    if (this.isVirtual) this.#scheduler = this.#makeScheduler();
+  }
+
+  /** Is time virtual? */
+  get isVirtual(): boolean {
+    return this.#options.time !== "real";
+  }
+
+  /** Records from other processes that were not understood. */
+  get malformedRecords(): number {
+    return this.#bad;
+  }
+
+  /** The node of a rank of this process. @throws {ConfigError} message-rank */
+  node(rank: number): JobNode {
+    const node = this.#byRank.get(rank);
+    if (node !== undefined) return node;
+    throw new ConfigError("message-rank", `This process has no rank ${rank}`);
+  }
+
+  /** Does something at a time; things of the same time are done in the order given. */
+  at(timeNs: number, what: () => void): this {
+    this.#agenda.push({ time: timeNs, run: what });
+    this.#agenda.sort((a, b) => a.time - b.time);
+    return this;
+  }
+
+  /** A rank dies at a time: its program and its devices stop. */
+  kill(rank: number, timeNs: number): this {
+    return this.at(timeNs, () => this.#byRank.get(rank)?.kill());
+  }
+
+  /** Ends the run as soon as possible. */
+  stop(): void {
+    this.#stopped = true;
+    this.#scheduler?.stop();
+  }
+
+  /** Runs the job, once. @throws {ConfigError} message-job: it ran already. */
+  async run(options: JobRunOptions = {}): Promise<JobResult> {
+    if (this.#ran) throw new ConfigError("message-job", "This job ran already; make another one");
+    this.#ran = true;
+    this.#limit = options.untilNs ?? Infinity;
+    const { transport } = this.#options;
+    try {
+      if (this.#scheduler !== undefined) await this.#scheduler.run();
+      else await this.#real();
+      for (const n of this.nodes) this.#results.set(n.runtime.rank, n.result);
+      if (transport !== undefined) await this.#gather(transport);
+    } finally {
+      for (const n of this.nodes) n.runtime.close();
+    }
+    const ranks = [...this.#results.values()].sort((a, b) => a.rank - b.rank);
+    const time = ranks.reduce((t, r) => Math.max(t, r.time), 0);
+    const trace = this.#trace.sort((a, b) => a.time - b.time || a.rank - b.rank);
+    return { time, ranks, log: this.#log, trace };
+  }
+
+  #make(rank: number, modules: ReadonlyMap<string, MessageModule>): JobNode {
+    const o = this.#options;
+    const queue = new EventQueue();
+    const { clock } = o;
+    const now = this.isVirtual || clock === undefined ? (): number => queue.time : (): number => clock.now();
+    const log = (text: string): void => void this.#log.push(`rank ${rank}: ${text}`);
+    const runtime: Runtime = new Runtime(rank, {
+      addresses: this.addresses,
+      key: o.key ?? "job",
+      seed: o.seed ?? 1,
+      isVirtual: this.isVirtual,
+      media: new Set(o.transport === undefined ? [] : [o.transport.medium]),
+      limits: { ...DEFAULT_LIMITS, ...o.limits },
+      spec: this.spec,
+      modules,
+      queue,
+      now,
+      transmit: (device, frame, delayNs) => this.#transmit(device, frame, now() + delayNs),
+      emit: (event) => node.event(event),
+      log,
+      trace: (record) => void this.#trace.push(record),
+    });
+    const node: JobNode = o.node !== undefined
+      ? o.node(rank, runtime, queue, { log, isVirtual: this.isVirtual })
+      : new HostNode(runtime, queue, programOf(o, rank), log);
+    return node;
+  }
+
+  #makeScheduler(): Scheduler {
+    return new Scheduler({
+      nodes: this.nodes,
+      lookahead: this.#lookahead(),
+      limit: () => this.#limit,
+      transport: this.#options.transport,
+      record: (from, record) => this.#record(from, record),
+      agenda: this.#agendaView(),
+    });
+  }
+
+  /** Least latency of all networks. */
+  #lookahead(): number {
+    let least = Infinity;
+    for (const name of this.#networks) {
+      const latency = this.spec.devices.get(name)?.parameters["latencyNs"];
+      least = Math.min(least, typeof latency === "number" ? Math.round(latency) : 0);
+    }
+    if (least > 0) return least;
+    throw new ConfigError("message-spec", "Spec: in virtual time every network needs a latencyNs of at least 1");
+  }
+
+  #agendaView(): { next(): number; run(time: number): void } {
+    return {
+      next: () => this.#agenda[0]?.time ?? Infinity,
+      run: (time) => {
+        while (this.#agenda.length > 0 && this.#agenda[0].time <= time) this.#agenda.shift()?.run();
+      },
+    };
+  }
+
+  #transmit(device: string, frame: Frame, arrival: number): void {
+    const { destination, source } = frame;
+    const order = this.#orders[source]++;
+    const node = this.#byRank.get(destination);
+    this.#scheduler?.sent(arrival);
+    if (node !== undefined) {
+      // The peer gets its own copy: memories are private.
+      const copy = { ...frame, payload: frame.payload.slice() };
+      node.queue.arrival(arrival, source, order, () => node.runtime.arrive(device, copy));
+      return;
+    }
+    const { transport } = this.#options;
+    const address = this.addresses[destination];
+    if (transport === undefined || address === undefined) return;
+    const number = this.#networks.indexOf(device);
+    transport.send(address.process, frameRecord({ device: number, arrival, order, frame }));
+  }
+
+  #record(from: number, record: ReturnType<typeof parseRecord>): void {
+    if (record.kind === "frame") {
+      const { device, arrival, order, frame } = record.value;
+      const node = this.#byRank.get(frame.destination);
+      const source = this.addresses[frame.source];
+      const name = this.#networks[device];
+      if (node === undefined || name === undefined || source === undefined || source.process !== from) this.#bad++;
+      else {
+        const time = this.isVirtual ? arrival : this.#options.clock?.now() ?? arrival;
+        node.queue.arrival(time, frame.source, order, () => node.runtime.arrive(name, frame));
+      }
+    } else if (record.kind === "result") {
+      for (const r of JSON.parse(record.value) as RankResult[]) this.#results.set(r.rank, r);
+      this.#heard.add(from);
+    } else this.#bad++;
+  }
+
+  async #real(): Promise<void> {
+    const { clock, transport } = this.#options;
+    if (clock === undefined) throw new ConfigError("message-clock", "Real time needs a clock; give clock");
+    await runRealTime({
+      nodes: this.nodes,
+      clock,
+      transport,
+      limit: this.#limit,
+      record: (from, record) => this.#record(from, record),
+      agenda: this.#agendaView(),
+      isOver: () => transport === undefined || this.#heard.size === transport.processes - 1,
+      ended: () => transport !== undefined && this.#tell(transport),
+      isStopped: () => this.#stopped,
+    });
+  }
+
+  #tell(transport: Transport): void {
+    const mine = this.nodes.map((n) => ({ ...n.result, value: n.result.value ?? null }));
+    const record = resultRecord(JSON.stringify(mine));
+    for (let p = 0; p < transport.processes; p++) if (p !== transport.process) transport.send(p, record);
+  }
+
+  /** Every process learns the results of all. */
+  async #gather(transport: Transport): Promise<void> {
+    if (this.isVirtual) this.#tell(transport);
+    while (this.#heard.size < transport.processes - 1) {
+      const moved = transport.poll((from, bytes) => this.#record(from, parseRecord(bytes)));
+      if (this.#heard.size >= transport.processes - 1) break;
+      if (transport.broken !== undefined) throw new ConfigError("message-transport", transport.broken);
+      if (moved === 0) await transport.sleep(1000);
+    }
+  }
+}
+
+function programOf(o: JobOptions, rank: number): RankProgram {
+  const p = o.program;
+  return typeof p === "function" ? p : p?.[rank] ?? ((): void => {});
+}
+
+function check(o: JobOptions): JobOptions {
+  if (!Number.isInteger(o.ranks) || o.ranks < 1 || o.ranks > MAX_RANKS) {
+    throw new ConfigError("message-ranks", `ranks must be an integer from 1 to ${MAX_RANKS}, not ${o.ranks}`);
+  }
+  if ((o.program === undefined) === (o.node === undefined)) {
+    throw new ConfigError("message-program", "A job needs a program (or node, which makes nodes of another kind)");
+  }
+  if (Array.isArray(o.program) && o.program.length !== o.ranks) {
+    throw new ConfigError("message-program", `There are ${o.program.length} programs for ${o.ranks} ranks`);
+  }
+  if (o.clusters !== undefined && o.clusters.length !== o.ranks) {
+    throw new ConfigError("message-clusters", `clusters names ${o.clusters.length} ranks of ${o.ranks}`);
+  }
+  if (o.placement !== undefined && o.placement.length !== o.ranks) {
+    throw new ConfigError("message-placement", `placement names ${o.placement.length} ranks of ${o.ranks}`);
+  }
+  return o;
+}
+
+function place(o: JobOptions): readonly NetAddress[] {
+  const processes = o.transport?.processes ?? 1;
+  return Array.from({ length: o.ranks }, (_, rank) => ({
+    rank,
+    cluster: o.clusters?.[rank] ?? 0,
+    process: o.placement?.[rank] ?? Math.floor((rank * processes) / o.ranks),
+  }));
+}
+
+/** Credit over one network. @param medium Network that carries frames between processes; default loopback. */
+export function defaultSpec(medium = "loopback"): MessageSpec {
+  return {
+    devices: { net: { module: `builtin:${medium}` } },
+    chains: [{ name: "default", layers: ["credit", "net"] }],
+  };
+}
+
+/** Makes a job. @throws {ConfigError} For everything that is wrong with it. */
+export function job(options: JobOptions): Job {
+  return new Job(options);
+}

@@ -1,0 +1,74 @@
+/**
+ * Real time for the nodes of one process: events are handled when the host's clock has reached them, frames arrive as
+ * soon as they are carried. Nothing repeats exactly in this mode. Warm.
+ */
+import { ConfigError } from "../../core/errors.ts";
+import type { JobNode } from "./node.ts";
+import { parseRecord, type Transport } from "./transport.ts";
+
+/** The host's clock. */
+export interface HostClock {
+  /** ns since the job began; never runs backwards. */
+  now(): number;
+  /** Waits, at least to the next turn of the event loop. */
+  sleep(ms: number): Promise<void>;
+}
+
+/** What real time needs. */
+export interface RealTimeHost {
+  /** Nodes of this process. */
+  readonly nodes: readonly JobNode[];
+  /** The host's clock. */
+  readonly clock: HostClock;
+  /** Connects the processes, if there are several. */
+  readonly transport: Transport | undefined;
+  /** Last time that may be reached, ns. */
+  readonly limit: number;
+  /** A record from another process. */
+  record(from: number, record: ReturnType<typeof parseRecord>): void;
+  /** Things to do at certain times. */
+  readonly agenda: { next(): number; run(time: number): void };
+  /** Has every process said that its programs ended? */
+  isOver(): boolean;
+  /** Called once, when the programs of this process have ended. */
+  ended(): void;
+  /** Should the run end? */
+  isStopped(): boolean;
+}
+
+/** Turns without work before the event loop may sleep. */
+const SPINS = 20;
+/** Longest sleep, so that a limit or a stop is noticed; ms. */
+const LONGEST_MS = 50;
+
+/** Runs until all programs of the job ended, or the limit. */
+export async function runRealTime(h: RealTimeHost): Promise<void> {
+  const { nodes, clock, transport, agenda } = h;
+  let told = false;
+  let idle = 0;
+  while (!h.isStopped()) {
+    const now = clock.now();
+    if (now >= h.limit) return;
+    let moved = transport?.poll((from, bytes) => h.record(from, parseRecord(bytes))) ?? 0;
+    while (agenda.next() <= now) agenda.run(agenda.next());
+    for (const node of nodes) {
+      if (node.next() > now) continue;
+      moved++;
+      node.queue.runTo(now);
+      await node.run(() => now + 1);
+    }
+    if (!told && nodes.every((n) => n.isDone)) {
+      told = true;
+      h.ended();
+    }
+    if (told && h.isOver()) return;
+    if (transport?.broken !== undefined && !h.isOver()) throw new ConfigError("message-transport", transport.broken);
+    idle = moved > 0 ? 0 : idle + 1;
+    if (idle < SPINS) continue;
+    const next = Math.min(...nodes.map((n) => n.next()), agenda.next(), h.limit);
+    const ms = Math.min(LONGEST_MS, Math.max(0, (next - clock.now()) / 1e6));
+    if (transport !== undefined) await transport.sleep(ms);
+    else if (next === Infinity && !nodes.every((n) => n.isDone)) return; // nothing can ever happen
+    else await clock.sleep(ms);
+  }
+}

@@ -127,6 +127,8 @@ export type {
 // Paravirtual interface
 export { paravirt, PARAVIRT_ROM_AT, ParavirtHypervisor, type ParavirtOptions } from "./lib/machine/paravirt.ts";
 export { native, type NativeOptions } from "./lib/vmi/paravirt/backends/native.ts";
+export { shadow } from "./lib/vmi/paravirt/shadow/shadow.ts";
+export type { MonitorBackend, MonitorOptions } from "./lib/vmi/paravirt/monitor/backend.ts";
 export { scripted, type ScriptedAnswers, type ScriptedOptions } from "./lib/vmi/paravirt/backends/scripted.ts";
 export type {
   CallAnswer,

@@ -84,6 +84,8 @@ export interface SystemTables {
 export interface GuestInstruction {
   /** Name of its semantics in the opcode table, for example `movToCr`. */
   readonly name: string;
+  /** Mnemonic, for example `mov`. */
+  readonly mnemonic: string;
   /** Bytes. */
   readonly length: number;
   /** Operand size in bits. */

@@ -13,7 +13,8 @@
 import type { Section } from "../core/component.ts";
 import type { Cpu, GuestContext } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
-import { rom } from "../memory/region.ts";
+import type { MonitorContext } from "../core/monitor.ts";
+import { ram, rom } from "../memory/region.ts";
 import type { Region } from "../memory/region.ts";
 import { Flag, Reg } from "../spec/i386_regs.ts";
 import type { ParavirtName } from "../spec/paravirt_calls.ts";
@@ -72,7 +73,11 @@ export class ParavirtHypervisor implements Hypervisor {
       );
     }
     this.#dispatch = new Paravirt(options.backend, () => this.#dispatchHost(), options);
-    this.regions = [rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" })];
+    const own = options.backend.memory;
+    this.regions = [
+      rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" }),
+      ...(own === undefined ? [] : [ram({ ...own, name: "hypervisor" })]),
+    ];
   }
 
   // --- for scripts
@@ -180,6 +185,12 @@ export class ParavirtHypervisor implements Hypervisor {
     return {
       clock: host.clock,
       hooks: host.hooks,
+      cpus: host.cpus.length,
+      monitor: (cpu: number): MonitorContext => monitorOf(host.context(cpu)),
+      delivering: (kind, vector, errorCode, linear): void => {
+        if (kind === "exception") host.hooks.fireFault(vector, errorCode, linear);
+        else host.hooks.fireInterrupt(vector, kind);
+      },
       raiseTimer: (): void => {
         line.set(false);
         line.set(true);
@@ -271,6 +282,14 @@ export class ParavirtHypervisor implements Hypervisor {
 /** The paravirtual interface for `machine({ paravirt: paravirt({ backend: native() }) })`. */
 export function paravirt(options: ParavirtOptions): ParavirtHypervisor {
   return new ParavirtHypervisor(options);
+}
+
+function monitorOf(context: GuestContext): MonitorContext {
+  if ("interceptor" in context) return context as MonitorContext;
+  throw new ConfigError(
+    "guest-context",
+    "The CPU of this machine cannot be put into the hands of a monitor; use i386(), or backend native()",
+  );
 }
 
 interface SavedRegisters {

@@ -286,6 +286,9 @@ export const ParavirtUpdate = { currentAs: 0x10, defer: 0x20, addressMask: 0xfff
 /** Flags of FlushTLB. */
 export const ParavirtFlush = { tlb: 1, global: 2 } as const;
 
+/** Slots of SetLinearMapping. */
+export const PARAVIRT_LINEAR_SLOTS = 4;
+
 /** Modes of SetLazyMode. */
 export const ParavirtLazy = { none: 0, mmu: 1, cpu: 2 } as const;
 

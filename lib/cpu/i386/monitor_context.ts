@@ -106,6 +106,7 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
     const offset = d.isMem ? Operation.copy(cpu, d, d.length).offset() : 0;
     return {
       name: d.row.sem,
+      mnemonic: d.row.mnemonic,
       length: d.length,
       operandSize: d.opSize,
       addressSize: d.addrSize,

@@ -9,6 +9,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { FieldValue, Section } from "../../core/component.ts";
 import type { GuestContext } from "../../core/cpu.ts";
+import type { InterceptKind, MonitorContext } from "../../core/monitor.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import type { AnyArgs, ParavirtArgs } from "./arguments.ts";
 
@@ -21,7 +22,11 @@ export type KillCode =
   /** The backend was told to answer every call and has no answer to this one. */
   | "unanswered"
   /** A script refused the call. */
-  | "refused";
+  | "refused"
+  /** The call needs Init, which was not called. */
+  | "not-initialized"
+  /** The guest reached for memory that belongs to the hypervisor. */
+  | "hypervisor-memory";
 
 /** Ends the guest. */
 export interface Kill {
@@ -76,6 +81,14 @@ export type SlotPlan =
 export interface ParavirtHost {
   /** Virtual time. */
   readonly clock: Clock;
+  /** Number of CPUs. */
+  readonly cpus: number;
+  /** A CPU in the hands of a monitor. @throws {ConfigError} guest-context: this kind of CPU offers none */
+  monitor(cpu: number): MonitorContext;
+  /** An event is about to be delivered to the guest by the backend: fires the machine's hooks. */
+  delivering(kind: InterceptKind, vector: number, errorCode: number, linear: number): void;
+  /** Ends the run as `killed`. */
+  kill(what: string, code: KillCode, eip: number): void;
   /** An edge on interrupt line 0, where the alarms are wired. */
   raiseTimer(): void;
   /** Leaves an entry in the machine's trace. */
@@ -86,6 +99,10 @@ export interface ParavirtHost {
 export interface ParavirtBackend {
   /** For example `native`. */
   readonly name: string;
+  /** Physical memory that the backend keeps for itself, whole pages; the machine brings it, no guest is told of it. */
+  readonly memory?: { readonly at: number; readonly size: number };
+  /** What the backend has counted since power-on, by name. */
+  stats?(): Readonly<Record<string, number>>;
   /** Called once, before the first reset. */
   attach(host: ParavirtHost): void;
   /** What the ROM holds for this call (or `Init`); asked once for each when the ROM is built. */

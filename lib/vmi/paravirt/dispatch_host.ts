@@ -2,7 +2,7 @@
  * What the paravirtual dispatcher needs of its machine. Contract only. Cold.
  */
 import type { GuestContext } from "../../core/cpu.ts";
-import type { KillCode, ParavirtHost } from "./backend.ts";
+import type { ParavirtHost } from "./backend.ts";
 import type { HypercallHooks } from "./observers.ts";
 
 /** What the machine does for the dispatcher, beside what it does for the backend. */
@@ -11,8 +11,6 @@ export interface DispatchHost extends ParavirtHost {
   readonly hooks?: HypercallHooks;
   /** Ends the run with the stop reason `hook`. */
   stop(name: string): void;
-  /** Ends the run with the stop reason `killed`. */
-  kill(call: string, code: KillCode, eip: number): void;
   /**
    * Calls `fn` before each instruction in a range of linear addresses. @returns Removes the watch.
    */

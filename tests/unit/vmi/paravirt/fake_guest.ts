@@ -76,6 +76,11 @@ export class Bench {
   constructor(backend: ParavirtBackend) {
     this.paravirt = new Paravirt(backend, () => ({
       clock: this.clock,
+      cpus: 1,
+      monitor: (): never => {
+        throw new Error("no monitor");
+      },
+      delivering: (): void => {},
       raiseTimer: (): void => void this.log.push(`timer ${this.clock.now}`),
       trace: (text): void => void this.log.push(`trace ${text}`),
       stop: (name): void => void this.log.push(`stop ${name}`),

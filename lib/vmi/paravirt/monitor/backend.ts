@@ -1,0 +1,196 @@
+/**
+ * What all de-privileging backends share: slots that trap, one virtual CPU for each real one, the clock, counters and
+ * snapshots. The backends differ in how page tables take effect.
+ *
+ * Slots of plain code are those that need no privilege in ring 1: RDTSC, IODelay, and GetInterruptMask, since the real
+ * interrupt flag is the guest's. All others trap. Cold contract, warm calls.
+ */
+import type { FieldValue, Section } from "../../../core/component.ts";
+import { ConfigError, InternalError } from "../../../core/errors.ts";
+import type { GuestContext } from "../../../core/cpu.ts";
+import type { ParavirtName } from "../../../spec/paravirt_calls.ts";
+import { sectionValue } from "../backend.ts";
+import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
+import { VirtualTime } from "../time.ts";
+import { CALLS } from "./calls.ts";
+import type { PhysicalRange } from "./guest_physical.ts";
+import type { GuestMmu } from "./mmu.ts";
+import { Monitor } from "./monitor.ts";
+import { Raised } from "./raised.ts";
+import { Counters } from "./stats.ts";
+import { VirtualCpu } from "./vcpu.ts";
+import { powerOn, type VirtualState } from "./virtual_state.ts";
+
+/** What can be chosen of a de-privileging backend; everything has a default. */
+export interface MonitorOptions {
+  /** Wall clock at power-on, nanoseconds since 1970 UTC; default 2000-01-01. */
+  readonly epoch?: bigint;
+  /** Where in physical memory the hypervisor lives, 2 MiB aligned; default 0x7c000000, above any RAM of the presets. */
+  readonly at?: number;
+  /** Bytes it has, a multiple of 2 MiB, at least 2 MiB a CPU; default 16 MiB. */
+  readonly size?: number;
+  /** True: CPUID shows SYSENTER, and SYSENTER and SYSEXIT work. Default false, as hypervisors of the time had it. */
+  readonly sysenter?: boolean;
+}
+
+/** A de-privileging backend; `stats` is always there. */
+export interface MonitorBackend extends ParavirtBackend {
+  /** Physical memory that it keeps for itself. */
+  readonly memory: PhysicalRange;
+  /** Exits by reason, calls by name, and what its parts count, since power-on. */
+  stats(): Readonly<Record<string, number>>;
+}
+
+const ALIGNED = 0x200000;
+const DEFAULT_AT = 0x7c000000;
+const DEFAULT_SIZE = 0x1000000;
+
+const TIME: readonly ParavirtName[] = [
+  "GetCycleFrequency",
+  "GetCycleCounter",
+  "SetAlarm",
+  "CancelAlarm",
+  "GetWallclockTime",
+  "WallclockUpdated",
+];
+
+/** Slots without a trap. */
+const PLAIN: Readonly<Partial<Record<ParavirtName, readonly string[]>>> = {
+  RDTSC: ["0f 31 | rdtsc", "c3 | ret"],
+  WBINVD: ["c3 | ret"],
+  IODelay: ["c3 | ret"],
+  GetInterruptMask: ["9c | pushfd", "58 | pop eax", "25 00 02 00 00 | and eax, 0x200", "c3 | ret"],
+};
+
+/** Calls after which the guest stands elsewhere, or nowhere. */
+const NO_RETURN: Readonly<Partial<Record<ParavirtName, readonly string[]>>> = {
+  IRET: ["eb fe | jmp $"],
+  SYSEXIT: ["eb fe | jmp $"],
+  Reboot: ["f4 | hlt", "eb fd | jmp $-1"],
+  Shutdown: ["f4 | hlt", "eb fd | jmp $-1"],
+};
+
+/** Makes a backend. @throws {ConfigError} hypervisor-memory */
+export function monitorBackend(
+  name: string,
+  makeMmu: (cpu: VirtualCpu) => GuestMmu,
+  options: MonitorOptions,
+): MonitorBackend {
+  return new Deprivileging(name, makeMmu, options);
+}
+
+interface Managed {
+  readonly cpu: VirtualCpu;
+  readonly monitor: Monitor;
+}
+
+class Deprivileging implements MonitorBackend {
+  readonly name: string;
+  readonly memory: PhysicalRange;
+  readonly #makeMmu: (cpu: VirtualCpu) => GuestMmu;
+  readonly #time: VirtualTime;
+  readonly #sysenter: boolean;
+  readonly #counters: Counters = new Counters();
+  readonly #cpus: Map<GuestContext, Managed> = new Map();
+
+  constructor(name: string, makeMmu: (cpu: VirtualCpu) => GuestMmu, options: MonitorOptions) {
+    this.name = name;
+    this.#makeMmu = makeMmu;
+    this.#time = new VirtualTime(options.epoch);
+    this.#sysenter = options.sysenter ?? false;
+    this.memory = checkMemory(options.at ?? DEFAULT_AT, options.size ?? DEFAULT_SIZE);
+  }
+
+  attach(host: ParavirtHost): void {
+    this.#time.attach(host);
+    const each = Math.floor(this.memory.size / host.cpus / ALIGNED) * ALIGNED;
+    if (each === 0) {
+      throw new ConfigError(
+        "hypervisor-memory",
+        `Backend ${this.name} has ${
+          this.memory.size / ALIGNED
+        } times 2 MiB for ${host.cpus} CPUs; give it a larger size`,
+      );
+    }
+    for (let i = 0; i < host.cpus; i++) {
+      const guest = host.monitor(i), own = { at: this.memory.at + i * each, size: each };
+      const cpu = new VirtualCpu(i, guest, host, this.memory, own, this.#counters, this.#sysenter, this.#makeMmu);
+      this.#cpus.set(guest, { cpu, monitor: new Monitor(cpu) });
+    }
+  }
+
+  slot(name: ParavirtName): SlotPlan {
+    const plain = PLAIN[name];
+    if (plain !== undefined) return { reloc: "call", trap: false, code: plain };
+    const code = NO_RETURN[name] ?? ["c3 | ret"];
+    const known = name === "Init" || TIME.includes(name) || CALLS[name] !== undefined;
+    return known ? { reloc: "call", trap: true, code } : { reloc: "none" };
+  }
+
+  call(call: ParavirtCall): CallAnswer {
+    const managed = this.#cpus.get(call.guest);
+    if (managed === undefined) throw new InternalError(`Backend ${this.name} was called by a CPU it does not know`);
+    this.#counters.count(`call ${call.name}`);
+    if (call.name === "Init") return managed.monitor.init();
+    if (TIME.includes(call.name)) return this.#time.call(call);
+    if (!managed.cpu.active) return { kill: "not-initialized" };
+    const answer = CALLS[call.name];
+    if (answer === undefined) return { kill: "unknown-call" };
+    try {
+      return answer(managed.cpu, (arg) => call.args[arg] as number, call) as CallAnswer;
+    } catch (thrown) {
+      if (!(thrown instanceof Raised)) throw thrown;
+      return call.guest.raise(thrown.fault);
+    }
+  }
+
+  stats(): Readonly<Record<string, number>> {
+    return this.#counters.all();
+  }
+
+  reset(): void {
+    this.#time.reset();
+    this.#counters.set({});
+    for (const { cpu, monitor } of this.#cpus.values()) {
+      Object.assign(cpu.v, powerOn());
+      monitor.resume();
+    }
+  }
+
+  save(): Section {
+    const cpus = [...this.#cpus.values()].map(({ cpu }): FieldValue => ({
+      registers: structuredClone(cpu.v) as unknown as FieldValue,
+      mmu: cpu.active ? cpu.mmu.save() : false,
+    }));
+    return { version: 1, fields: { time: sectionValue(this.#time.save()), counters: this.#counters.all(), cpus } };
+  }
+
+  load(section: Section): void {
+    if (section.version !== 1) {
+      throw new ConfigError(
+        "snapshot-version",
+        `Section of backend ${this.name} has version ${section.version}, this library reads 1`,
+      );
+    }
+    const f = section.fields;
+    this.#time.load(f["time"] as unknown as Section);
+    this.#counters.set(f["counters"] as Record<string, number>);
+    const saved = f["cpus"] as unknown as readonly { registers: VirtualState; mmu: FieldValue }[];
+    [...this.#cpus.values()].forEach(({ cpu, monitor }, i) => {
+      const one = saved[i];
+      if (one === undefined) return;
+      Object.assign(cpu.v, structuredClone(one.registers));
+      if (cpu.active) cpu.mmu.load(one.mmu);
+      monitor.resume();
+    });
+  }
+}
+
+function checkMemory(at: number, size: number): PhysicalRange {
+  const good = [at, size].every((n) => Number.isInteger(n) && n > 0 && n % ALIGNED === 0) && at + size <= 2 ** 32;
+  if (good) return { at, size };
+  throw new ConfigError(
+    "hypervisor-memory",
+    `The hypervisor's memory at ${at} with ${size} bytes must begin and end at a multiple of 2 MiB below 4 GiB`,
+  );
+}

@@ -1,0 +1,207 @@
+/**
+ * The calls of a de-privileged guest, one function each: registers, tables, flow, ports. Those of memory management stand
+ * in calls_mmu.ts. A fault found on the way is the guest's, at the call; an argument without meaning ends it.
+ * Source: Paravirtualization API 2.0, appendix A, and the calls' use by Linux 2.6.21 to 2.6.36. Warm.
+ *
+ * Not emulated: SetInitialAPState (the guest is told that there is none), MachineToPhysical, PhysicalToMachine and
+ * SetCallbacks, which no document describes.
+ */
+import { Flag, Msr, Reg } from "../../../spec/i386_regs.ts";
+import { PARAVIRT_INTERRUPT_MASK, type ParavirtName } from "../../../spec/paravirt_calls.ts";
+import type { CallAnswer, ParavirtCall } from "../backend.ts";
+import type { CallFn } from "./call_fn.ts";
+import { MMU_CALLS } from "./calls_mmu.ts";
+import * as control from "./control.ts";
+import { deliverFault } from "./delivery.ts";
+import { drain } from "./queue.ts";
+import { protectionFault, Raised } from "./raised.ts";
+import { interruptReturn, systemExit } from "./returns.ts";
+import { setGlobalTable, setLocalTable, setTask, storeTables } from "./system_tables.ts";
+import { loadTables } from "./system_tables.ts";
+import { tableWritten } from "./tables.ts";
+import type { VirtualCpu } from "./vcpu.ts";
+
+/** Bytes of a CALL rel32, by which a patched site reaches a slot. */
+const CALL_BYTES = 5;
+/** Registers of the local APIC. */
+const APIC_PAGE = 0xff0;
+/** The keyboard controller's command to pulse the reset line, and its port. */
+const PULSE_RESET = 0xfe, KEYBOARD_PORT = 0x64;
+/** Leaf 1 EDX: SYSENTER. */
+const SEP = 1 << 11;
+
+const BAD: CallAnswer = { kill: "bad-argument" };
+
+function writeEntry(cpu: VirtualCpu, arg: (name: string) => number): undefined {
+  const at = (arg("base") + 8 * arg("index")) >>> 0;
+  cpu.memory.probeWrite(at, 8);
+  cpu.memory.write32(at, arg("low"));
+  cpu.memory.write32(at + 4, arg("high"));
+  tableWritten(cpu, at);
+  return undefined;
+}
+
+function setControl(n: number): CallFn {
+  return (cpu, arg) => {
+    if (!control.setControl(cpu, n, arg("value"))) throw protectionFault();
+    return undefined;
+  };
+}
+
+function getControl(n: number): CallFn {
+  return (cpu) => control.getControl(cpu, n);
+}
+
+function setInterrupts(cpu: VirtualCpu, on: boolean): undefined {
+  if (on) drain(cpu);
+  const { guest } = cpu;
+  guest.eflags = on ? guest.eflags | Flag.if : guest.eflags & ~Flag.if;
+  return undefined;
+}
+
+/** IRET and SYSEXIT: a fault of theirs is reported at the patched site, with the stack as the native instruction has it. */
+function leave(cpu: VirtualCpu, call: ParavirtCall, how: (esp: number) => void): undefined {
+  drain(cpu);
+  const esp = (cpu.guest.reg(Reg.esp) + 4) >>> 0;
+  try {
+    how(esp);
+  } catch (thrown) {
+    if (!(thrown instanceof Raised)) throw thrown;
+    cpu.guest.setReg(Reg.esp, esp);
+    cpu.guest.eip = (call.from - CALL_BYTES) >>> 0;
+    cpu.counters.count("faulting returns");
+    deliverFault(cpu, thrown);
+  }
+  return undefined;
+}
+
+function cpuid(cpu: VirtualCpu, leaf: number, subleaf: number): number {
+  const { guest } = cpu;
+  const [a, b, c, d] = guest.cpuid(leaf, subleaf);
+  guest.setReg(Reg.ebx, b);
+  guest.setReg(Reg.ecx, c);
+  guest.setReg(Reg.edx, leaf === 1 && !cpu.offersSysenter ? (d & ~SEP) >>> 0 : d);
+  return a;
+}
+
+function readPort(width: 8 | 16 | 32): CallFn {
+  return ({ guest }, arg) => {
+    const old = guest.reg(Reg.eax), mask = width === 32 ? 0xffffffff : (1 << width) - 1;
+    return ((old & ~mask) | (guest.readPort(arg("port") & 0xffff, width) & mask)) >>> 0;
+  };
+}
+
+function writePort(width: 8 | 16 | 32): CallFn {
+  return ({ guest }, arg) => {
+    const mask = width === 32 ? 0xffffffff : (1 << width) - 1;
+    guest.writePort(arg("port") & 0xffff, (arg("value") & mask) >>> 0, width);
+    return undefined;
+  };
+}
+
+/** A string of port accesses; registers move with each, so that a fault in the middle is taken up there. */
+function portString(width: 8 | 16 | 32, input: boolean): CallFn {
+  return ({ guest, memory }, arg) => {
+    const port = arg("port") & 0xffff, bytes = width >>> 3, index = input ? Reg.edi : Reg.esi;
+    while (guest.reg(Reg.ecx) !== 0) {
+      const at = guest.reg(index);
+      if (input) {
+        memory.probeWrite(at, bytes);
+        memory.write(at, guest.readPort(port, width), bytes);
+      } else guest.writePort(port, memory.read(at, bytes), width);
+      guest.setReg(index, (at + ((guest.eflags & Flag.df) !== 0 ? -bytes : bytes)) >>> 0);
+      guest.setReg(Reg.ecx, guest.reg(Reg.ecx) - 1);
+    }
+    return undefined;
+  };
+}
+
+function apicAt(cpu: VirtualCpu, register: number): number {
+  const base = cpu.guest.readMsr(Msr.apicBase)?.[0] ?? 0xfee00000;
+  return ((base & 0xfffff000) >>> 0) + (register & APIC_PAGE);
+}
+
+/** The calls by name; a call that is missing has no function here. */
+export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
+  ...MMU_CALLS,
+  CPUID: (cpu, arg) => cpuid(cpu, arg("leaf"), arg("subleaf")),
+  WRMSR: (cpu, arg, call) => {
+    const value = call.args["value"] as bigint;
+    const [low, high] = [Number(value & 0xffffffffn), Number(value >> 32n)];
+    if (!control.setMsr(cpu, arg("msr"), low | 0, high | 0)) throw protectionFault();
+    return undefined;
+  },
+  RDMSR: (cpu, arg) => {
+    const value = control.getMsr(cpu, arg("msr"));
+    if (value === undefined) throw protectionFault();
+    return BigInt(value[0] >>> 0) | BigInt(value[1] >>> 0) << 32n;
+  },
+  RDPMC: () => {
+    throw protectionFault();
+  },
+  SetGDT: (cpu, arg) => setGlobalTable(cpu, arg("pointer")),
+  SetIDT: (cpu, arg) => loadTables(cpu, "idt", arg("pointer")),
+  SetLDT: (cpu, arg) => setLocalTable(cpu, arg("selector")),
+  SetTR: (cpu, arg) => setTask(cpu, arg("selector")),
+  GetGDT: (cpu, arg) => storeTables(cpu, "gdt", arg("pointer")),
+  GetIDT: (cpu, arg) => storeTables(cpu, "idt", arg("pointer")),
+  GetLDT: (cpu) => cpu.v.ldt,
+  GetTR: (cpu) => cpu.v.tr,
+  WriteGDTEntry: writeEntry,
+  WriteLDTEntry: writeEntry,
+  WriteIDTEntry: writeEntry,
+  UpdateKernelStack: (cpu, arg) => {
+    if (arg("ss0") < 0x10000) cpu.v.kernelSs = arg("ss0"); // else a pointer to the task state, which says the same
+    cpu.v.kernelEsp = arg("esp0");
+    return undefined;
+  },
+  SetCR0: setControl(0),
+  SetCR2: setControl(2),
+  SetCR4: setControl(4),
+  GetCR0: getControl(0),
+  GetCR2: getControl(2),
+  GetCR3: getControl(3),
+  GetCR4: getControl(4),
+  SetDR: (cpu, arg) => arg("number") > 7 ? BAD : control.setDebug(cpu, arg("number"), arg("value")),
+  GetDR: (cpu, arg) => arg("number") > 7 ? 0 : arg("number") === 4 ? 0 : control.getDebug(cpu, arg("number")),
+  CLTS: (cpu) => control.clearTaskSwitched(cpu),
+  EnableInterrupts: (cpu) => setInterrupts(cpu, true),
+  DisableInterrupts: (cpu) => setInterrupts(cpu, false),
+  SetInterruptMask: (cpu, arg) => setInterrupts(cpu, (arg("mask") & PARAVIRT_INTERRUPT_MASK) !== 0),
+  IRET: (cpu, _arg, call) => leave(cpu, call, (esp) => interruptReturn(cpu, esp)),
+  SYSEXIT: (cpu, _arg, call) => leave(cpu, call, () => systemExit(cpu)),
+  Halt: (cpu) => {
+    setInterrupts(cpu, true);
+    cpu.guest.halt();
+    return undefined;
+  },
+  Reboot: (cpu) => {
+    setInterrupts(cpu, false);
+    cpu.guest.writePort(KEYBOARD_PORT, PULSE_RESET, 8);
+    cpu.guest.halt();
+    return undefined;
+  },
+  Shutdown: (cpu) => {
+    setInterrupts(cpu, false);
+    cpu.guest.halt();
+    return undefined;
+  },
+  INL: readPort(32),
+  INB: readPort(8),
+  INW: readPort(16),
+  INSL: portString(32, true),
+  INSB: portString(8, true),
+  INSW: portString(16, true),
+  OUTL: writePort(32),
+  OUTB: writePort(8),
+  OUTW: writePort(16),
+  OUTSL: portString(32, false),
+  OUTSB: portString(8, false),
+  OUTSW: portString(16, false),
+  SetIOPLMask: (cpu, arg) => {
+    cpu.v.iopl = (arg("mask") >>> 12) & 3;
+    return undefined;
+  },
+  APICWrite: (cpu, arg) => cpu.physical.write32(apicAt(cpu, arg("register")), arg("value")),
+  APICRead: (cpu, arg) => cpu.physical.read32(apicAt(cpu, arg("register"))) >>> 0,
+};

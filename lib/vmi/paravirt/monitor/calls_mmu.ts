@@ -1,0 +1,103 @@
+/**
+ * The calls of memory management: entries of page tables, their pages, translations, lazy modes. The store is made at once,
+ * so that the guest reads what it wrote; what follows from it may wait for a batch where the guest allows that.
+ * Source: Paravirtualization API 2.0, appendix A. Warm.
+ */
+import {
+  PARAVIRT_LINEAR_SLOTS,
+  ParavirtFlush,
+  ParavirtLazy,
+  type ParavirtName,
+  ParavirtUpdate,
+} from "../../../spec/paravirt_calls.ts";
+import type { CallAnswer } from "../backend.ts";
+import type { CallFn } from "./call_fn.ts";
+import { setControl } from "./control.ts";
+import { drain, noteEntry } from "./queue.ts";
+import { protectionFault } from "./raised.ts";
+import type { VirtualCpu } from "./vcpu.ts";
+
+const BAD: CallAnswer = { kill: "bad-argument" };
+
+/** Guest-physical address of an entry: by a mapping the guest has named, else through its page tables. */
+function entryAt(cpu: VirtualCpu, ptep: number, write: boolean): number {
+  const { slots } = cpu.v;
+  for (let i = 0; i < slots.length; i += 3) {
+    const pages = slots[i + 1] ?? 0, offset = ptep - (slots[i] ?? 0);
+    if (offset >= 0 && offset < pages * 4096) return (slots[i + 2] ?? 0) * 4096 + offset;
+  }
+  return cpu.memory.translate(ptep, write, false);
+}
+
+function later(cpu: VirtualCpu, flags: number): boolean {
+  return (flags & ParavirtUpdate.defer) !== 0 || cpu.v.lazy === ParavirtLazy.mmu;
+}
+
+/** Is it where an entry can be? */
+function aligned(at: number, bytes: number): boolean {
+  return (at & (bytes - 1)) === 0;
+}
+
+/** Memory-management calls by name. */
+export const MMU_CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
+  SetCR3: (cpu, arg) => {
+    drain(cpu);
+    if (!setControl(cpu, 3, arg("value"))) throw protectionFault();
+    return undefined;
+  },
+  SetPxE: (cpu, arg) => {
+    if (!aligned(arg("ptep"), 4)) return BAD;
+    const at = entryAt(cpu, arg("ptep"), true);
+    cpu.mmu.writeEntry(at, arg("pte"), undefined);
+    noteEntry(cpu, at, 4, later(cpu, arg("flags")));
+    return undefined;
+  },
+  SetPxELong: (cpu, arg, call) => {
+    if (!aligned(arg("ptep"), 8)) return BAD;
+    const at = entryAt(cpu, arg("ptep"), true), pte = call.args["pte"] as bigint;
+    cpu.mmu.writeEntry(at, Number(pte & 0xffffffffn), Number(pte >> 32n));
+    noteEntry(cpu, at, 8, later(cpu, arg("flags")));
+    return undefined;
+  },
+  UpdatePxE: (cpu, arg) => {
+    noteEntry(cpu, entryAt(cpu, arg("ptep"), false), 4, later(cpu, arg("flags")));
+    return undefined;
+  },
+  UpdatePxELong: (cpu, arg) => {
+    noteEntry(cpu, entryAt(cpu, arg("ptep"), false), 8, later(cpu, arg("flags")));
+    return undefined;
+  },
+  AllocatePage: (cpu, arg) => {
+    drain(cpu);
+    cpu.mmu.pageAllocated(arg("pfn"), arg("flags"));
+    return undefined;
+  },
+  ReleasePage: (cpu, arg) => {
+    drain(cpu);
+    cpu.mmu.pageReleased(arg("pfn"));
+    return undefined;
+  },
+  InvalPage: (cpu, arg) => {
+    drain(cpu);
+    cpu.mmu.invalidate(arg("address"));
+    return undefined;
+  },
+  FlushTLB: (cpu, arg) => {
+    drain(cpu);
+    cpu.mmu.flush((arg("flags") & ParavirtFlush.global) !== 0);
+    return undefined;
+  },
+  SetLinearMapping: (cpu, arg) => {
+    const slot = arg("slot");
+    if (slot >= PARAVIRT_LINEAR_SLOTS) return BAD;
+    [arg("address"), arg("pages"), arg("pfn")].forEach((value, i) => cpu.v.slots[3 * slot + i] = value);
+    return undefined;
+  },
+  SetLazyMode: (cpu, arg) => {
+    const mode = arg("mode");
+    if (mode > ParavirtLazy.cpu) return BAD;
+    if (mode === ParavirtLazy.none) drain(cpu);
+    cpu.v.lazy = mode;
+    return undefined;
+  },
+};

@@ -1,0 +1,156 @@
+/**
+ * Takes a guest's privileges and decides every event from then on: what is the monitor's own doing is repaired, what the
+ * guest may do is done for it, the rest goes to the guest's handlers.
+ *
+ * Init finds the guest in ring 0 on its own tables. Afterwards it goes on in ring 1: descriptor tables are the monitor's
+ * copies, page tables those of the backend, the interrupt table is empty, I/O privilege is 0, there is no task state. No
+ * linear address leads to the monitor.
+ * Source: Paravirtualization API 2.0, appendix A and C. Warm.
+ *
+ * Not emulated: NMI (the guest gets none, as the interface says).
+ */
+import type { InterceptAnswer, InterceptEvent, Interceptor } from "../../../core/monitor.ts";
+import { Cr0, Cr4, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
+import { loadPointers } from "./control.ts";
+import { deliver, deliverFault } from "./delivery.ts";
+import { Desc, dplOf, isCode, isWritableData, KERNEL_RING } from "./descriptor.ts";
+import { emulate } from "./emulate.ts";
+import { drain } from "./queue.ts";
+import { Raised } from "./raised.ts";
+import { readKernelStack } from "./system_tables.ts";
+import { compressCached, guestEntry, loadGdt, loadLdt, realDescriptor, refresh, reloadData } from "./tables.ts";
+import { SegReg, type VirtualCpu } from "./vcpu.ts";
+
+/** Result of Init if the guest is in no state to be taken. */
+export const INIT_FAILED = 0xffffffff;
+
+/** Bit of a descriptor-table selector error code: it is about the interrupt table. */
+const ABOUT_IDT = 2;
+
+/** Decides the events of one virtual CPU. */
+export class Monitor implements Interceptor {
+  readonly #cpu: VirtualCpu;
+
+  /** @param cpu The CPU. */
+  constructor(cpu: VirtualCpu) {
+    this.#cpu = cpu;
+  }
+
+  /** The Init call: takes the guest. @returns 0, or {@linkcode INIT_FAILED}. */
+  init(): number {
+    const cpu = this.#cpu, { guest, v } = cpu;
+    if (cpu.active) return 0;
+    const cr0 = guest.control("cr0");
+    const isProtected = (cr0 & Cr0.pe) !== 0 && (cr0 & Cr0.pg) !== 0 && (guest.eflags & Flag.vm) === 0;
+    if (!isProtected || guest.cpl !== 0) return INIT_FAILED;
+    this.#takeRegisters(cr0);
+    if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return INIT_FAILED;
+    v.active = 1;
+    this.#takeSegments();
+    cpu.mmu.start();
+    guest.setControl("cr0", (cr0 & ~(Cr0.cd | Cr0.nw) | Cr0.wp) >>> 0);
+    guest.eflags = guest.eflags & ~Flag.iopl;
+    guest.interceptor = this;
+    return 0;
+  }
+
+  /** After a snapshot was restored: the interceptor is as the state says. */
+  resume(): void {
+    this.#cpu.guest.interceptor = this.#cpu.active ? this : undefined;
+  }
+
+  /** See {@linkcode Interceptor}. */
+  intercept(event: InterceptEvent): InterceptAnswer {
+    const cpu = this.#cpu;
+    if (event.kind === "nmi") {
+      cpu.counters.count("exits nmi");
+      return "handled";
+    }
+    if (event.kind !== "exception") {
+      cpu.counters.count(`exits ${event.kind} interrupt`);
+      drain(cpu);
+      deliver(cpu, event);
+      return "handled";
+    }
+    if (event.vector === Vector.pf) this.#pageFault(event);
+    else this.#fault(event);
+    return "handled";
+  }
+
+  #pageFault(event: InterceptEvent): void {
+    const cpu = this.#cpu;
+    drain(cpu);
+    const verdict = cpu.mmu.fault(event.linear, event.errorCode);
+    if (verdict === "hidden") return cpu.counters.count("exits hidden page fault");
+    cpu.counters.count("exits page fault of the guest");
+    deliver(cpu, { ...event, errorCode: verdict });
+  }
+
+  #fault(event: InterceptEvent): void {
+    const cpu = this.#cpu, { vector, errorCode } = event;
+    if (errorCode > 0 && (errorCode & ABOUT_IDT) === 0 && this.#stale(errorCode)) {
+      cpu.counters.count("exits stale descriptor");
+      return;
+    }
+    if (vector === Vector.gp && (cpu.guest.eflags & Flag.vm) === 0) {
+      try {
+        const done = emulate(cpu);
+        if (done !== undefined) return cpu.counters.count(`exits ${done}`);
+      } catch (thrown) {
+        if (!(thrown instanceof Raised)) throw thrown;
+        cpu.counters.count("exits fault of an emulated instruction");
+        return deliverFault(cpu, thrown);
+      }
+    }
+    cpu.counters.count(`exits exception ${vector}`);
+    drain(cpu);
+    deliver(cpu, event);
+  }
+
+  /** The guest has changed the descriptor of this selector in memory, and its copy did not say so. */
+  #stale(errorCode: number): boolean {
+    const selector = errorCode & 0xfffc;
+    return guestEntry(this.#cpu, selector) >= 0 && refresh(this.#cpu, selector);
+  }
+
+  #takeRegisters(cr0: number): void {
+    const { guest, v } = this.#cpu, tables = guest.systemTables();
+    v.cr0 = cr0;
+    v.cr2 = guest.control("cr2");
+    v.cr3 = guest.control("cr3");
+    v.cr4 = guest.control("cr4");
+    v.efer = (guest.readMsr(Msr.efer)?.[0] ?? 0) >>> 0;
+    v.gdtBase = tables.gdtBase;
+    v.gdtLimit = tables.gdtLimit;
+    v.idtBase = tables.idtBase;
+    v.idtLimit = tables.idtLimit;
+    v.iopl = (guest.eflags >>> 12) & 3;
+    [v.sysenterCs, v.sysenterEsp, v.sysenterEip] = [Msr.sysenterCs, Msr.sysenterEsp, Msr.sysenterEip].map((n) => {
+      const value = (guest.readMsr(n)?.[0] ?? 0) >>> 0;
+      guest.writeMsr(n, 0, 0); // SYSENTER would enter ring 0: it faults now
+      return value;
+    }) as [number, number, number];
+    const ldt = guest.segment(SegReg.ldtr), task = guest.segment(SegReg.tr);
+    [v.ldt, v.ldtBase, v.ldtLimit] = ldt.access === 0 ? [0, 0, 0] : [ldt.selector & ~3, ldt.base, ldt.limit];
+    [v.tr, v.tssBase, v.tssLimit] = [task.selector, task.base, task.limit];
+    if (v.tr !== 0) readKernelStack(this.#cpu);
+  }
+
+  /** Ring 0 becomes ring 1; segments that the tables do not know stay as they are, but for their privilege. */
+  #takeSegments(): void {
+    const cpu = this.#cpu, { guest } = cpu;
+    loadGdt(cpu);
+    loadLdt(cpu);
+    guest.setSegment(SegReg.tr, 0, 0, 0);
+    guest.setPrivilege(KERNEL_RING);
+    for (const n of [SegReg.cs, SegReg.ss]) {
+      const { selector } = guest.segment(n), d = realDescriptor(cpu, selector);
+      const fits = (n === SegReg.cs ? isCode(d.high) : isWritableData(d.high)) && dplOf(d.high) === KERNEL_RING &&
+        (d.high & Desc.present) !== 0;
+      if (fits) guest.setSegment(n, (selector & 0xfffc) | KERNEL_RING, d.low, d.high);
+      else compressCached(cpu, n);
+    }
+    for (const n of [SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs]) reloadData(cpu, n);
+    guest.setReg(Reg.eax, 0);
+  }
+}

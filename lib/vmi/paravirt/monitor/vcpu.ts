@@ -1,0 +1,87 @@
+/**
+ * One virtual CPU: the real one in the monitor's hands, the registers the guest believes to have, its memory, and the
+ * monitor's own pages for it. Data that the parts of the monitor share; what they do with it stands in their files. Warm.
+ *
+ * The interrupt flag is not among the virtual registers: in ring 1 with I/O privilege 0 no instruction of the guest
+ * changes the real one, and the monitor, which lives outside the machine, needs no interrupts. So the real flag is the
+ * virtual one.
+ */
+import type { MonitorContext } from "../../../core/monitor.ts";
+import { Flag } from "../../../spec/i386_regs.ts";
+import type { ParavirtHost } from "../backend.ts";
+import { GuestMemory } from "./guest_memory.ts";
+import { GuestPhysical, type PhysicalRange } from "./guest_physical.ts";
+import type { GuestMmu } from "./mmu.ts";
+import type { Counters } from "./stats.ts";
+import { powerOn, type VirtualState } from "./virtual_state.ts";
+
+/** Numbers of the segment registers. */
+export const SegReg = { es: 0, cs: 1, ss: 2, ds: 3, fs: 4, gs: 5, ldtr: 6, tr: 7 } as const;
+
+/** One virtual CPU. */
+export class VirtualCpu {
+  /** Number in the machine. */
+  readonly index: number;
+  /** The real CPU. */
+  readonly guest: MonitorContext;
+  /** The machine. */
+  readonly host: ParavirtHost;
+  /** The guest's registers. */
+  readonly v: VirtualState = powerOn();
+  /** Guest-physical memory. */
+  readonly physical: GuestPhysical;
+  /** Guest memory by linear address. */
+  readonly memory: GuestMemory;
+  /** The monitor's pages for this CPU. */
+  readonly own: PhysicalRange;
+  /** What is counted. */
+  readonly counters: Counters;
+  /** Page tables. */
+  readonly mmu: GuestMmu;
+  /** Does the guest see SYSENTER in CPUID? */
+  readonly offersSysenter: boolean;
+
+  /** @param owned All of the monitor's memory. @param own The part of it for this CPU. */
+  constructor(
+    index: number,
+    guest: MonitorContext,
+    host: ParavirtHost,
+    owned: PhysicalRange,
+    own: PhysicalRange,
+    counters: Counters,
+    offersSysenter: boolean,
+    makeMmu: (cpu: VirtualCpu) => GuestMmu,
+  ) {
+    this.index = index;
+    this.guest = guest;
+    this.host = host;
+    this.own = own;
+    this.counters = counters;
+    this.offersSysenter = offersSysenter;
+    this.physical = new GuestPhysical(guest.physical, owned);
+    this.memory = new GuestMemory(this.v, this.physical);
+    this.mmu = makeMmu(this);
+  }
+
+  /** Is the guest de-privileged? */
+  get active(): boolean {
+    return this.v.active !== 0;
+  }
+
+  /** Does the guest's kernel run, as it sees itself? */
+  get inKernel(): boolean {
+    return this.guest.cpl !== 3;
+  }
+
+  /** The guest's flags as it should see them in a frame: with its own I/O privilege level. */
+  get flags(): number {
+    return ((this.guest.eflags & ~Flag.iopl) | (this.v.iopl << 12)) >>> 0;
+  }
+
+  /** Ends the guest. */
+  kill(what: string, code: Parameters<ParavirtHost["kill"]>[1]): void {
+    this.counters.count("killed");
+    this.host.kill(what, code, this.guest.eip);
+    this.guest.halted = true;
+  }
+}

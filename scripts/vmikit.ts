@@ -2,7 +2,7 @@
  * The command line: `deno task vmikit --help`. The program is built by a function over an {@linkcode Io}, so that tests
  * drive it without a process; each command has its file in cli/. Cold.
  *
- * Not there yet: gdb, cluster, lab, more than one CPU.
+ * Not there yet: gdb, cluster, lab.
  */
 import { ConfigError } from "../mod.ts";
 import { Command, CommanderError, ValidationError } from "./deps/cli.ts";

@@ -8,6 +8,7 @@ import {
   firmware,
   imageKind,
   linux,
+  MAX_CPUS,
   MiB,
   multiboot,
   native,
@@ -15,19 +16,22 @@ import {
   type PcMachine,
   type PcOptions,
   scripted,
+  shadow,
   vmiPc,
 } from "../../mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { runGuest } from "./guest_run.ts";
-import { type Io, notYet, readInput, UsageError } from "./io.ts";
-import { BACKENDS, count, ENGINES, seconds } from "./options.ts";
+import { type Io, readInput, UsageError } from "./io.ts";
+import { type BackendName, BACKENDS, count, ENGINES, seconds } from "./options.ts";
 
 /** Instructions of a boot when nothing else is said. */
 const BOOT_BUDGET = 50_000_000_000;
 
 const EXAMPLES = `
 The kernel may be a Linux bzImage, a multiboot kernel, an ELF file or a BIOS image; its bytes tell. A multiboot kernel
-gets the initial RAM disk as its module. At a terminal every key goes to the guest: Ctrl-A x ends the run.
+gets the initial RAM disk as its module. With --bios and no kernel the machine starts in its firmware and boots from the
+disk or the CD. Files of disks are never written; what the guest writes is forgotten. At a terminal every key goes to the
+guest: Ctrl-A x ends the run.
 
 Exit codes:
   0   TEXT was seen, or the guest powered off and no TEXT was asked for
@@ -40,7 +44,7 @@ Examples:
   deno task vmikit boot --kernel bzImage --append "console=ttyS0" --until "login:" --timeout 60
   deno task vmikit boot --kernel bzImage --initrd root.cpio --backend native --stats
   deno task vmikit boot --kernel kernel.elf --serial none --instructions 100_000_000 --json
-  deno task vmikit boot --bios bios.bin --timeout 10
+  deno task vmikit boot --bios bios.bin --vga-bios vgabios-stdvga.bin --cd install.iso --screen --timeout 60
 `;
 
 /** What is booted, as files. */
@@ -48,7 +52,16 @@ interface BootFiles {
   readonly kernel?: string | undefined;
   readonly initrd?: string | undefined;
   readonly bios?: string | undefined;
+  readonly vgaBios?: string | undefined;
+  readonly disk: readonly string[];
+  readonly cd?: string | undefined;
   readonly append: string;
+}
+
+/** What the files come to. */
+interface Booted {
+  readonly image: Bootable;
+  readonly parts: PcOptions;
 }
 
 /** Adds the command. */
@@ -59,8 +72,11 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
     .option("--initrd <file>", "initial RAM disk (cpio, compressed or not), or multiboot module")
     .option("--append <text>", "kernel command line", "")
     .option("--bios <file>", "BIOS image; without a kernel the machine starts in it")
+    .option("--vga-bios <file>", "VGA BIOS for a PCI card, run by the BIOS")
+    .option("--disk <file>", "hard disk image (may be repeated)", (file: string, all: string[]) => [...all, file], [])
+    .option("--cd <file>", "CD image")
     .option("--memory <MiB>", "RAM in MiB", integer("a number of MiB", { min: 2, max: 1984 }), 64)
-    .option("--cpus <n>", "number of CPUs (1 for now)", integer("a number of CPUs", { min: 1, max: 15 }), 1)
+    .option("--cpus <n>", "number of CPUs", integer("a number of CPUs", { min: 1, max: MAX_CPUS }), 1)
     .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default("interpreter" as const))
     .addOption(
       new Option("--backend <name>", "who answers paravirtual calls").choices([...BACKENDS, "none"] as const).default(
@@ -73,50 +89,62 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
     .option("--until <text>", "end when the serial output contains this text")
     .option("--instructions <n>", "instructions at most", count, BOOT_BUDGET)
     .option("--timeout <seconds>", "host time at most", seconds)
+    .option("--screen", "print the text screen at the end")
     .option("--stats", "print figures at the end")
     .option("--json", "print the result as JSON; the serial line goes to standard error")
     .addHelpText("after", EXAMPLES)
     .action(async (o) => {
-      if (o.cpus > 1) throw notYet(`--cpus ${o.cpus}`, "use --cpus 1");
-      const { image, bios } = await bootImage(io, o);
-      const m = makePc(
-        { memory: o.memory * MiB, engine: o.engine, ...(bios === undefined ? {} : { bios }) },
-        o.backend,
-      );
+      const { image, parts } = await bootImage(io, o);
+      const { memory, cpus, engine } = o;
+      const m = makePc({ ...parts, memory: memory * MiB, cpus, engine }, o.backend);
       m.boot(image);
       done(await runGuest(io, m, { ...o, haltIsEnd: false }));
     });
 }
 
+/** Reads the files of the board: firmware, disks, CD. */
+async function boardParts(io: Io, files: BootFiles): Promise<PcOptions> {
+  const disks: Uint8Array[] = [];
+  for (const path of files.disk) disks.push(await readInput(io, path, "disk"));
+  return {
+    disks,
+    ...(files.bios === undefined ? {} : { bios: await readInput(io, files.bios, "BIOS") }),
+    ...(files.vgaBios === undefined ? {} : { vgaBios: await readInput(io, files.vgaBios, "VGA BIOS") }),
+    ...(files.cd === undefined ? {} : { cd: await readInput(io, files.cd, "CD") }),
+  };
+}
+
 /** Reads the files and tells how they are booted. */
-async function bootImage(io: Io, files: BootFiles): Promise<{ image: Bootable; bios?: Uint8Array }> {
+async function bootImage(io: Io, files: BootFiles): Promise<Booted> {
   const { kernel: path, append } = files;
   if (path === undefined && files.bios === undefined) {
     throw new UsageError("Nothing to boot: give --kernel FILE or --bios FILE");
   }
-  const bios = files.bios === undefined ? {} : { bios: await readInput(io, files.bios, "BIOS") };
+  const parts = await boardParts(io, files);
   if (path === undefined) {
     refuseExtras("A BIOS alone", files);
-    return { image: firmware(), ...bios };
+    return { image: firmware(), parts };
   }
   const kernel = await readInput(io, path, "kernel");
   const initrd = files.initrd === undefined ? undefined : await readInput(io, files.initrd, "initial RAM disk");
   switch (imageKind(kernel)) {
     case "linux":
-      return { image: linux({ kernel, append, ...(initrd === undefined ? {} : { initrd }) }), ...bios };
+      return { image: linux({ kernel, append, ...(initrd === undefined ? {} : { initrd }) }), parts };
     case "multiboot": {
       const modules = initrd === undefined ? [] : [{ bytes: initrd, text: files.initrd ?? "" }];
-      return { image: multiboot({ kernel, append, modules }), ...bios };
+      return { image: multiboot({ kernel, append, modules }), parts };
     }
     case "elf":
       refuseExtras("An ELF file without a multiboot header", files);
-      return { image: elf(kernel), ...bios };
+      return { image: elf(kernel), parts };
     case "bios":
       refuseExtras("A BIOS image", files);
       if (files.bios !== undefined) throw new UsageError(`"${path}" is a BIOS image itself; leave --bios out`);
-      return { image: firmware(), bios: kernel };
+      return { image: firmware(), parts: { ...parts, bios: kernel } };
     case "disk":
-      throw new UsageError(`"${path}" begins with a boot sector; use flat --image "${path}@0x7c00" for bare ones`);
+      throw new UsageError(
+        `"${path}" begins with a boot sector; give it as --disk beside --bios, or run it bare: flat --image "${path}@0x7c00"`,
+      );
     case undefined:
       throw new UsageError(
         `Cannot tell what "${path}" is: no Linux, multiboot or ELF header and no BIOS; is the file complete? ` +
@@ -131,7 +159,7 @@ function refuseExtras(what: string, { append, initrd }: BootFiles): void {
   if (initrd !== undefined) throw new UsageError(`${what} takes no initial RAM disk; leave --initrd out`);
 }
 
-function makePc(options: PcOptions, backend: "native" | "scripted" | "none"): PcMachine {
+function makePc(options: PcOptions, backend: BackendName | "none"): PcMachine {
   if (backend === "none") return pc(options);
-  return vmiPc({ ...options, backend: backend === "native" ? native() : scripted() });
+  return vmiPc({ ...options, backend: { native, scripted, shadow }[backend]() });
 }

@@ -19,6 +19,8 @@ export interface GuestRun {
   readonly engine: EngineName;
   /** Print figures at the end. */
   readonly stats?: boolean | undefined;
+  /** Print the text screen at the end. */
+  readonly screen?: boolean | undefined;
   /** Print the result as JSON; the serial line then goes to standard error. */
   readonly json?: boolean | undefined;
   /** A halt for good is a good end. */
@@ -133,12 +135,15 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
   const instructions = m.cpus.reduce((sum, c) => sum + c.cpu.instructions, 0);
   if (run.json === true) {
     const stats = run.stats === true ? { stats: { instructions, ticks: m.now, seconds } } : {};
-    io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, serial: text(m.serial.text) }));
+    const screen = run.screen === true ? { screen: m.screen.text() } : {};
+    io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, ...screen, serial: text(m.serial.text) }));
     return;
   }
   const midLine = run.serial === "stdio" && /[^\n]$/.test(m.serial.tail(1));
   const said = ended === "interrupt" ? `ended from the keyboard at EIP ${hex(stop.eip, 8)}` : stopText(stop);
-  io.err(`${midLine ? "\n" : ""}vmikit: ${said}\n`);
+  if (midLine) io.err("\n");
+  if (run.screen === true) io.out(`${m.screen.text()}\n`);
+  io.err(`vmikit: ${said}\n`);
   if (code === Exit.crash && run.until !== undefined) {
     io.err(`vmikit: the guest ended before ${JSON.stringify(run.until)} was seen\n`);
   }

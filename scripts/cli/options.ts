@@ -9,7 +9,10 @@ import { type Io, readInput } from "./io.ts";
 export const ENGINES = ["interpreter", "reference"] as const;
 
 /** Backends of the paravirtual interface by name. */
-export const BACKENDS = ["native", "scripted"] as const;
+export const BACKENDS = ["native", "scripted", "shadow"] as const;
+
+/** A backend's name. */
+export type BackendName = typeof BACKENDS[number];
 
 /** Parser of an address. */
 export const address: (text: string) => number = integer("an address", { max: 0xffff_ffff });

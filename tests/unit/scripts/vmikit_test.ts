@@ -126,8 +126,12 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["boot", "--kernel", "elf", "extra"], "too many arguments"],
     [["boot", "--kernel", "no"], "check the path"],
     [["boot", "--kernel", "a.bin"], 'Cannot tell what "a.bin" is'],
-    [["boot", "--kernel", "a.bin", "--cpus", "2"], "not there yet"],
-    [["boot", "--kernel", "a.bin", "--backend", "shadow"], "Allowed choices"],
+    [["boot", "--kernel", "elf", "--cpus", "99"], "a number of CPUs from 1"],
+    [["boot", "--kernel", "elf", "--backend", "xen"], "Allowed choices"],
+    [["boot", "--kernel", "elf", "--disk", "a.bin"], "512-byte sectors"],
+    [["boot", "--kernel", "elf", "--cd", "disk"], "2048-byte sectors"],
+    [["boot", "--kernel", "elf", "--vga-bios", "a.bin"], "needs a BIOS"],
+    [["boot", "--kernel", "elf", "--disk", "no"], 'disk "no"'],
     [["boot", "--kernel", "a.bin", "--engine", "jit"], "Allowed choices"],
     [["boot", "--kernel", "a.bin", "--memory", "much"], "number of MiB"],
     [["flat", "--image", "a.bin"], "FILE@ADDRESS"],
@@ -257,6 +261,9 @@ Deno.test("vmikit boot tells Linux, multiboot, ELF and BIOS images apart and sta
   assertEquals(await boot("--kernel", "multiboot", "--initrd", "module", "--append", "a"), ["halt", "done"]);
   assertEquals(await boot("--kernel", "linux", "--initrd", "module", "--append", "a"), ["budget", ""]); // NOPs
   assertEquals(await boot("--kernel", "elf"), ["fault", ""]); // numbers, no code
+  for (const more of [["--cpus", "2"], ["--backend", "shadow"], ["--disk", "disk", "--disk", "disk"]]) {
+    assertEquals(await boot("--kernel", "multiboot", ...more), ["halt", "done"]);
+  }
 });
 
 Deno.test("vmikit run, asm and bench print JSON when asked", async () => {
@@ -398,3 +405,12 @@ for (const shell of ["zsh", "fish"] as const) {
     }
   });
 }
+
+Deno.test("vmikit boot --screen shows the text screen at the end", async () => {
+  // mov ax, 0xb800; mov ds, ax; mov word [0], 0x0748; hlt with interrupts off
+  const bios = BIOS.slice();
+  bios.set([0xb8, 0, 0xb8, 0x8e, 0xd8, 0xc7, 6, 0, 0, 0x48, 7, 0xfa, 0xf4], 0xe000);
+  const shown = await vmikit(["boot", "--bios", "b", "--screen"], { b: bios });
+  assertEquals([shown.code, shown.out], [Exit.crash, "H\n"]);
+  assertEquals(JSON.parse((await vmikit(["boot", "--bios", "b", "--screen", "--json"], { b: bios })).out).screen, "H");
+});

@@ -107,6 +107,8 @@ export interface CpuBus {
    * IGNNE# is asserted: the instruction goes on. Absent: no such line on this board.
    */
   ferr?(): boolean;
+  /** FERR# is no longer driven: the error was cleared or masked. */
+  ferrClear?(): void;
   /**
    * The guest executed a hypercall instruction; the CPU stands at it with exact state. True: answered (the CPU goes on
    * after the instruction, or where the answer has set EIP); false: nobody listens, the instruction is undefined.

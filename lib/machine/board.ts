@@ -68,6 +68,7 @@ export function cpuBus(
     pause: p.pause,
     woken: p.attention,
     ...(platform?.ferr === undefined ? {} : { ferr: () => platform.ferr?.(index) ?? false }),
+    ...(platform?.ferrClear === undefined ? {} : { ferrClear: () => platform.ferrClear?.(index) }),
     ...(hypervisor === undefined ? {} : { hypercall: () => hypervisor.hypercall(index) }),
   };
 }

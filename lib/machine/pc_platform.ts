@@ -87,6 +87,11 @@ export class PcPlatform implements Platform {
     return index !== 0 || this.#coprocessor.ferr();
   }
 
+  /** See {@linkcode PcPlatform.ferr}. */
+  ferrClear(index: number): void {
+    if (index === 0) this.#coprocessor.ferrClear();
+  }
+
   /** Connects the CPUs. */
   connect(cpus: readonly Cpu[], current: () => number): void {
     this.#current = current;
@@ -99,46 +104,51 @@ export class PcPlatform implements Platform {
   }
 }
 
-/** FERR#, IRQ 13 and IGNNE#: the latch of the AT's board. */
+/**
+ * FERR#, IRQ 13 and IGNNE#: an error latches the request; writing port 0xF0 ends it and has the processor ignore the
+ * error for as long as it lasts.
+ */
 class CoprocessorLine implements Device {
   readonly name: string = "coprocessor";
   #line: IrqLine | undefined;
+  #error = false;
   #requested = false;
   #ignored = false;
 
   attach(host: DeviceHost): void {
     this.#line = host.irq(FERR_LINE);
-    host.ports.map(FERR_PORT, 2, this.name, {
+    host.ports.map(FERR_PORT, 1, this.name, {
       read: () => 0xff,
-      write: (port) => {
-        if (port !== FERR_PORT) return;
-        this.#ignored = this.#requested;
+      write: () => {
+        this.#ignored = this.#error;
         this.#drive(false);
       },
     });
   }
 
-  /** An error waits: raises the line; true once while IGNNE# is asserted. */
+  /** An instruction waits at an error; true: it goes on. */
   ferr(): boolean {
-    if (this.#ignored) {
-      this.#ignored = false;
-      return true;
-    }
-    this.#drive(true);
-    return false;
+    this.#error = true;
+    if (!this.#ignored) this.#drive(true);
+    return this.#ignored;
+  }
+
+  ferrClear(): void {
+    this.#error = this.#ignored = false;
   }
 
   reset(): void {
-    this.#ignored = false;
+    this.ferrClear();
     this.#drive(false);
   }
 
   save(): Section {
-    return { version: 1, fields: { requested: this.#requested, ignored: this.#ignored } };
+    return { version: 1, fields: { error: this.#error, requested: this.#requested, ignored: this.#ignored } };
   }
 
   load(section: Section): void {
-    const f = fieldsOf(section, this.name) as { requested: boolean; ignored: boolean };
+    const f = fieldsOf(section, this.name) as { error: boolean; requested: boolean; ignored: boolean };
+    this.#error = f.error;
     this.#ignored = f.ignored;
     this.#drive(f.requested);
   }

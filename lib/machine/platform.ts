@@ -23,6 +23,8 @@ export interface Platform {
   writeMsr?(index: number, msr: number, low: number, high: number): boolean;
   /** FERR#; see `CpuBus.ferr`. */
   ferr?(index: number): boolean;
+  /** FERR# falls; see `CpuBus.ferrClear`. */
+  ferrClear?(index: number): void;
   /**
    * Called once, after all CPUs were made: messages go to `init`, `startUp` and `nmi` of a CPU; `current` is the index of
    * the CPU that executes (or did last), for registers that each CPU has at the same address.

@@ -10,6 +10,7 @@ import { Cr0, Cr4, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
 import { Layout } from "../state.ts";
 import { enterSse, MXCSR, MXCSR_MASK, xmm } from "./operand.ts";
+import { settles } from "../x87/stack.ts";
 
 const IMAGE_BYTES = 512;
 const ST_AT = 32, XMM_AT = 160;
@@ -92,7 +93,7 @@ function ldmxcsr(c: Context, o: Op): void {
 /** Instructions of this file by `sem`. */
 export const CONTROL_FNS: Readonly<Record<string, SystemFn>> = {
   fxsave,
-  fxrstor,
+  fxrstor: settles(fxrstor),
   ldmxcsr,
   "stmxcsr": (c, o) => {
     enterSse(c);

@@ -6,7 +6,7 @@
  * Also what FXSAVE and FXRSTOR need of the x87. Sources: SDM-1 8.1; SDM-2A FXSAVE; SDM-3A 2.5, 9.2. Hot.
  */
 import { Cr0, Vector } from "../../../spec/i386_regs.ts";
-import type { Context, Op } from "../context.ts";
+import type { Context, Op, SystemFn } from "../context.ts";
 import { type CpuState, Layout, Seg, SEG_BYTES } from "../state.ts";
 import { SegReg } from "../segment.ts";
 import { Fsw, setIndefinite } from "./float80/format.ts";
@@ -127,6 +127,15 @@ export function answerError(c: Context): boolean {
   c.nextEip = s.get(Layout.eip) >>> 0;
   c.attention();
   return false;
+}
+
+/** An instruction that may take a pending error away: the board then sees FERR# fall. */
+export function settles(fn: SystemFn): SystemFn {
+  return (c, op) => {
+    const pending = (c.state.i32[FSW] & Fsw.es) !== 0;
+    fn(c, op);
+    if (pending && (c.state.i32[FSW] & Fsw.es) === 0) c.bus.ferrClear?.();
+  };
 }
 
 /** Records opcode and instruction pointer of a non-control instruction, and the operand pointer if it has one. */

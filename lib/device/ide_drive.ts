@@ -130,26 +130,28 @@ export class IdeDrive {
     if (this.#n("pos") >= this.#n("stop")) this.#drained();
   }
 
-  /** Reads the data register, one byte. */
-  dataRead(): number {
-    if ((this.#n("status") & DRQ) === 0 || !this.toGuest || this.s["dma"] === true) return 0xff;
+  /** Reads the data register, one byte or two. */
+  dataRead(bytes: number): number {
+    if ((this.#n("status") & DRQ) === 0 || !this.toGuest || this.s["dma"] === true) return 0xffff;
     const pos = this.#n("pos");
-    const byte = this.#buffer[pos] ?? 0xff;
-    this.s["pos"] = pos + 1;
-    if (pos + 1 >= this.#n("stop")) this.#drained();
-    return byte;
+    const stop = this.#n("stop");
+    const low = this.#buffer[pos] ?? 0xff;
+    const high = pos + 1 < stop ? this.#buffer[pos + 1] ?? 0xff : 0xff;
+    this.s["pos"] = pos + bytes;
+    if (pos + bytes >= stop) this.#drained();
+    return low | (high << 8);
   }
 
-  /** Writes the data register, one byte. */
-  dataWrite(value: number): void {
+  /** Writes the data register, one byte or two. */
+  dataWrite(value: number, bytes: number): void {
     const op = this.#n("op");
-    if ((this.#n("status") & DRQ) === 0 || (op !== Op.write && op !== Op.packet) || this.s["dma"] === true) {
-      if (op !== Op.packet) return;
-    }
+    if ((this.#n("status") & DRQ) === 0 || (op !== Op.write && op !== Op.packet)) return;
+    if (this.s["dma"] === true && op !== Op.packet) return;
     const pos = this.#n("pos");
-    this.#buffer[pos] = value;
-    this.s["pos"] = pos + 1;
-    if (pos + 1 >= this.#n("stop")) this.#drained();
+    this.#buffer[pos] = value & 0xff;
+    if (bytes === 2) this.#buffer[pos + 1] = value >>> 8;
+    this.s["pos"] = pos + bytes;
+    if (pos + bytes >= this.#n("stop")) this.#drained();
   }
 
   /** Executes a command register write. */

@@ -139,14 +139,17 @@ class Channel {
     this.#lines();
   }
 
+  /** The data register has sixteen bits: a wider access is two. */
   #data(bytes: number): number {
-    let value = 0;
-    for (let i = 0; i < bytes; i++) value |= (this.#drive?.dataRead() ?? 0xff) << (8 * i);
-    return value >>> 0;
+    const drive = this.#drive;
+    if (drive === undefined) return 0xffffffff;
+    if (bytes < 4) return drive.dataRead(bytes);
+    return (drive.dataRead(2) | (drive.dataRead(2) << 16)) >>> 0;
   }
 
   #dataWrite(value: number, bytes: number): void {
-    for (let i = 0; i < bytes; i++) this.#drive?.dataWrite((value >>> (8 * i)) & 0xff);
+    this.#drive?.dataWrite(bytes === 1 ? value & 0xff : value & 0xffff, Math.min(bytes, 2));
+    if (bytes === 4) this.#drive?.dataWrite(value >>> 16, 2);
   }
 
   #read(register: number): number {

@@ -33,3 +33,29 @@ Deno.test("localApics: start-up messages reach the other CPU only", () => {
   host.writeMmio(0xfee00300, 0x4609);
   assertEquals(seen, ["1 init 0", "1 startup 9"]);
 });
+
+Deno.test("localApics: a virtual wire passes the 8259 to the first CPU until LINT0 is masked", () => {
+  const host = new FakeHost();
+  const pic = { pending: true, acknowledge: () => 0x33 };
+  const apic = host.add(localApics({ cpus: 2, pic, virtualWire: true }));
+  assertEquals([apic.controller(0).pending, apic.controller(1).pending], [true, false]);
+  assertEquals(apic.controller(0).acknowledge(), 0x33);
+  host.writeMmio(0xfee00350, 0x10700);
+  assertFalse(apic.controller(0).pending);
+  const chip = new FakeHost().add(localApics({ pic }));
+  assertFalse(chip.controller(0).pending, "without, LINT0 is masked as the chip leaves it");
+});
+
+Deno.test("localApics: a periodic timer that time has jumped over goes on in step, without a storm", () => {
+  const host = new FakeHost();
+  const apic = host.add(localApics());
+  host.writeMmio(0xfee000f0, 0x1ff);
+  host.writeMmio(0xfee003e0, 0xb);
+  host.writeMmio(0xfee00320, 0x20040);
+  host.writeMmio(0xfee00380, 1000);
+  host.clock.advance(1_000_000_500);
+  host.clock.fireDue();
+  assertEquals(apic.controller(0).acknowledge(), 0x40);
+  assertEquals(host.readMmio(0xfee00390), 500);
+  assertEquals(host.clock.nextEvent, 1_000_001_000);
+});

@@ -81,3 +81,29 @@ Deno.test("piix3Isa: routes shared pins and resets through 0xcf9", () => {
   host.out(0xcf9, 6);
   assertEquals(host.requests, ["reset"]);
 });
+
+Deno.test("pciBus: an expansion ROM is sized, mapped while memory and its enable bit are on, and drops writes", () => {
+  const host = new FakeHost();
+  const bus = pciBus();
+  const rom = Uint8Array.from({ length: 3000 }, (_, i) => i);
+  bus.add(2, 0, { name: "card", ...pciConfig({ vendor: 1, device: 2, classCode: 3 }), rom });
+  host.add(bus);
+  const config = (at: number, value: number): number => {
+    host.out(0xcf8, 0x80001000 | at, 32);
+    host.out(0xcfc, value, 32);
+    return host.in(0xcfc, 32);
+  };
+  assertEquals(config(0x30, 0xfffffffe), 0xfffff000, "4 KiB, disabled");
+  config(0x30, 0x90000001);
+  assertEquals(host.readMmio(0x90000000), 0xffffffff, "memory is off");
+  config(4, 2);
+  assertEquals([host.readMmio(0x90000004), host.readMmio(0x90000bb6), host.readMmio(0x90000ffc)], [
+    0x07060504,
+    0xffffb7b6,
+    0xffffffff,
+  ]);
+  host.writeMmio(0x90000004, 0);
+  assertEquals(host.readMmio(0x90000004), 0x07060504);
+  config(0x30, 0x90000000);
+  assertEquals(host.readMmio(0x90000004), 0xffffffff);
+});

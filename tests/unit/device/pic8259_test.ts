@@ -86,3 +86,29 @@ Deno.test("pic8259: state survives save and load", () => {
   assertEquals(copy.save(), pic.save());
   assertEquals(other.in(0x21), 0x55);
 });
+
+Deno.test("pic8259: automatic end of interrupt takes priority round, rotating or not", () => {
+  const [host, pic] = started(3);
+  const order = (): number[] => {
+    for (const n of [1, 4, 6]) {
+      pic.line(n).set(false);
+      pic.line(n).set(true);
+    }
+    return [pic.acknowledge(), pic.acknowledge(), pic.acknowledge()].map((v) => v & 7);
+  };
+  assertEquals(order(), [1, 4, 6]);
+  assertFalse(pic.pending);
+  host.out(0x20, 0x0b);
+  assertEquals(host.in(0x20), 0, "nothing stays in service");
+  assertEquals(order(), [1, 4, 6], "fixed priority");
+  host.out(0x20, 0x80); // rotate in automatic end of interrupt mode
+  pic.line(4).set(false);
+  pic.line(4).set(true);
+  assertEquals(pic.acknowledge() & 7, 4);
+  assertEquals(order(), [6, 1, 4], "4 was served last, so 5 is first");
+  assertEquals(order(), [6, 1, 4], "again after 4");
+  host.out(0x20, 0x00); // rotation off: the order stays as it is now
+  assertEquals(order(), [6, 1, 4]);
+  host.out(0x20, 0xc7); // line 7 is lowest
+  assertEquals(order(), [1, 4, 6]);
+});

@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
+import { pciBus } from "../../../lib/device/pci_bus.ts";
 import { piix4Pm, PM_TIMER_HZ } from "../../../lib/device/piix4_pm.ts";
 import { FakeHost } from "./fake_host.ts";
 
@@ -23,4 +24,29 @@ Deno.test("piix4Pm: timer counts 24 bits, S5 switches off, power button interrup
   const copy = new FakeHost(1_000_000).add(piix4Pm());
   copy.load(pm.save());
   assertEquals(copy.save(), pm.save());
+});
+
+Deno.test("piix4Pm: firmware moves its ports and switches them off", () => {
+  const host = new FakeHost(1_000_000);
+  const pm = piix4Pm();
+  const bus = pciBus();
+  bus.add(1, 3, pm.pci);
+  host.add(pm);
+  host.add(bus);
+  const config = (at: number, value: number): void => {
+    host.out(0xcf8, 0x80000b00 | at, 32);
+    host.out(0xcfc, value, 32);
+  };
+  host.out(0x602, 0x120, 16);
+  config(0x40, 0xb001);
+  assertEquals([host.in(0x602, 16), host.in(0xb002, 16)], [0xffff, 0x120]);
+  config(0x80, 0);
+  assertEquals(host.in(0xb002, 16), 0xffff);
+  config(0x80, 1);
+  assertEquals(host.in(0xb002, 16), 0x120);
+  const saved = bus.save();
+  bus.reset();
+  assertEquals([host.in(0x602, 16), host.in(0xb002, 16)], [0x120, 0xffff], "a reset of the bus moves them back");
+  bus.load(saved);
+  assertEquals(host.in(0xb002, 16), 0x120);
 });

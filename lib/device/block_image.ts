@@ -19,14 +19,15 @@ export interface BlockImage {
 }
 
 /**
- * An image in memory; the bytes are used in place. A length that is not a multiple of the sector is an error.
+ * An image in memory; the bytes are used in place. A length that is not a multiple of the sector is an error, in which
+ * `what` names the image.
  * @throws {ConfigError} image-size
  */
-export function memoryImage(bytes: Uint8Array, sectorSize = 512): BlockImage {
+export function memoryImage(bytes: Uint8Array, sectorSize = 512, what = "Image"): BlockImage {
   if (bytes.length % sectorSize !== 0) {
     throw new ConfigError(
       "image-size",
-      `Image of ${bytes.length} bytes is not a whole number of ${sectorSize}-byte sectors; pad it`,
+      `${what} of ${bytes.length} bytes is not a whole number of ${sectorSize}-byte sectors; pad it`,
     );
   }
   return {

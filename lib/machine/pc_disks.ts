@@ -57,7 +57,7 @@ function opened(source: DiskSource, kind: "disk" | "cd", what: string): Omit<Ide
 }
 
 function checked(source: Uint8Array | BlockImage, kind: "disk" | "cd", what: string): BlockImage {
-  const image = source instanceof Uint8Array ? memoryImage(source, SECTOR[kind]) : source;
+  const image = source instanceof Uint8Array ? memoryImage(source, SECTOR[kind], `Image of ${what}`) : source;
   if (!Number.isSafeInteger(image.sectors) || image.sectors < 1) {
     throw new ConfigError("image-size", `Image of ${what} has ${image.sectors} sectors; it needs at least one`);
   }

@@ -3,9 +3,12 @@
  *
  * Invariants: events fire only between two instructions; time stands still while nothing runs, except that it jumps to
  * the next event when all CPUs are idle; the same machine makes the same steps however the run is cut into calls of
- * {@linkcode RunLoop.run}. Several busy CPUs take turns in rounds: each runs a quantum over the same span of virtual time,
- * then time moves on and events fire; an idle CPU's turn is passed over. While one CPU alone is busy there are no rounds:
- * it runs up to the next event, or until it wakes another. Warm: once a slice, not once an instruction.
+ * {@linkcode RunLoop.run}.
+ *
+ * Several busy CPUs take turns in rounds: each runs a quantum over the same span of virtual time, then time moves on and
+ * events fire; an idle CPU's turn is passed over. Time never goes back: in its turn a CPU sees at least the latest time
+ * any has come to in the round, so time stamps agree with the order in which things happen. While one CPU alone is busy
+ * there are no rounds: it runs up to the next event, or until it wakes another. Warm: once a slice.
  */
 import type { Clock } from "../core/clock.ts";
 import type { FieldValue } from "../core/component.ts";
@@ -100,8 +103,9 @@ export class RunLoop {
       return;
     }
     this.#extra += ticks;
-    const next = Math.min(clock.nextEvent, this.#deadline) - clock.now;
-    const left = this.#alone ? next : Math.min(next, this.#span - this.#done - this.#extra - cpu.elapsed());
+    const left = this.#alone
+      ? Math.min(clock.nextEvent, this.#deadline) - clock.now
+      : this.#span - this.#done - this.#extra - cpu.elapsed();
     if (left < LONGEST) cpu.shorten(Math.max(0, Math.ceil(left)) + cpu.elapsed());
   }
 
@@ -215,7 +219,7 @@ export class RunLoop {
     this.#p.begins(this.#turn);
     const start = cpu.instructions;
     clock.setProgress({
-      elapsed: () => before + cpu.elapsed() + this.#extra,
+      elapsed: () => Math.max(this.#most, before + cpu.elapsed() + this.#extra),
       shorten: (ticks) => {
         if (!this.#alone) this.#cut(ticks, before + cpu.elapsed() + this.#extra);
         const end = this.#alone ? Math.ceil(ticks) : this.#span;
@@ -255,7 +259,7 @@ export class RunLoop {
   #showRound(): void {
     const { clock } = this.#p;
     if (this.#span === 0) clock.setProgress(undefined);
-    else clock.setProgress({ elapsed: () => this.#done, shorten: (ticks) => this.#cut(ticks, this.#done) });
+    else clock.setProgress({ elapsed: () => this.#most, shorten: (ticks) => this.#cut(ticks, this.#most) });
   }
 
   /** All CPUs are idle: jumps to the next event; false: nothing will wake them. */

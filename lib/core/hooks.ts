@@ -64,8 +64,8 @@ export class HookTable {
   /** What events stop with, by the name used when they give none. */
   readonly #stoppers: Map<string, (name?: string) => void> = new Map();
   #stopped = false;
-  #skip = -1;
-  #skipCpu = 0;
+  /** Instructions not to be hooked again, linear address by CPU. */
+  readonly #skip: Map<number, number> = new Map();
 
   /**
    * Before the instruction at a linear address, or at any address of a range, executes; again at each repetition of the
@@ -342,17 +342,16 @@ export class HookTable {
    * not fire them again until {@linkcode HookTable.endSkip}. For the machine.
    */
   skipOnce(linear: number, cpu: number = this.cpu): void {
-    this.#skip = linear >>> 0;
-    this.#skipCpu = cpu;
+    this.#skip.set(cpu, linear >>> 0);
   }
 
   /** See {@linkcode HookTable.skipOnce}. */
-  endSkip(): void {
-    this.#skip = -1;
+  endSkip(cpu: number = this.cpu): void {
+    this.#skip.delete(cpu);
   }
 
   #skips(linear: number): boolean {
-    return this.#skip === linear && this.#skipCpu === this.cpu;
+    return this.#skip.size !== 0 && this.#skip.get(this.cpu) === linear;
   }
 
   #before(linear: number): boolean {

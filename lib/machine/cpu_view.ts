@@ -2,7 +2,8 @@
  * A CPU as a script sees it: the contract's members, and i386 registers as properties. Registers are u32; a CPU of
  * another architecture is reached through `get` and `set` by its own names. Cold.
  */
-import type { Cpu, RegisterValue } from "../core/cpu.ts";
+import type { Cpu, CpuStart, RegisterValue } from "../core/cpu.ts";
+import { ConfigError } from "../core/errors.ts";
 
 /** A script's handle on one CPU. */
 export class CpuView {
@@ -29,6 +30,24 @@ export class CpuView {
   /** Instructions retired since power-on. */
   get instructions(): number {
     return this.cpu.instructions;
+  }
+  /** True while it waits to be started by another CPU, or by {@linkcode CpuView.start}. */
+  get waiting(): boolean {
+    return this.cpu.waiting === true;
+  }
+  /**
+   * Resets this CPU alone and enters a program that is in memory; a reset of the machine forgets it.
+   * @throws {ConfigError} start-mode
+   */
+  start(how: CpuStart): void {
+    if (this.cpu.start === undefined) {
+      throw new ConfigError(
+        "start-mode",
+        `CPU "${this.cpu.architecture}" cannot enter a program; run firmware at its reset vector`,
+      );
+    }
+    this.cpu.reset();
+    this.cpu.start(how);
   }
   /** Program counter, u32. */
   get pc(): number {

@@ -42,6 +42,8 @@ export class Driver {
   #request: StopReason | undefined = undefined;
   #failure: Error | undefined = undefined;
   #off = false;
+  /** Where hooks stopped CPUs that have not gone on since: linear address and instructions retired then. */
+  readonly #skips: Map<number, { readonly at: number; readonly since: number }> = new Map();
 
   /** @param parts What it works with. */
   constructor(parts: DriverParts) {
@@ -89,33 +91,57 @@ export class Driver {
     this.#failure = undefined;
     this.#off = off;
     this.#d.parts.hooks.stoppedBefore = -1;
+    this.#skips.clear();
   }
 
   /** Runs to a stop reason. */
   run(run: DriverRun): StopReason {
     const { loop, parts } = this.#d;
-    const { hooks, clock } = parts;
+    const { clock } = parts;
     const { deadline, poll, every } = run;
-    const stopped = this.current, at = hooks.stoppedBefore, since = stopped.instructions;
     let executed = 0;
-    let skip = at >= 0 && at === stopped.pcLinear;
-    hooks.stoppedBefore = -1;
-    if (skip) hooks.skipOnce(at, loop.current);
+    this.#beginSkips();
     while (true) {
       const left = run.budget - executed;
-      const end = loop.run({ instructions: skip ? Math.min(1, left) : left, deadline, poll, every });
+      const isSkipping = this.#skips.size !== 0;
+      const end = loop.run({ instructions: isSkipping ? Math.min(1, left) : left, deadline, poll, every });
       executed += loop.executed;
-      if (skip) {
-        skip = stopped.instructions === since; // with several CPUs others may come first
-        if (!skip) hooks.endSkip();
+      if (isSkipping) {
+        this.#endSkips(false);
         if (end === "budget" && executed < run.budget && clock.now < deadline) continue;
-        hooks.endSkip();
-        if (skip && hooks.stoppedBefore < 0) hooks.stoppedBefore = at;
+        this.#endSkips(true);
       }
       const stop = this.#stopOf(end, executed, run.name);
       if (stop.kind !== "reset" || !this.#d.reboot) return stop;
       parts.note("reset", "the guest reboots");
       this.#d.reset();
+    }
+  }
+
+  /** CPUs that a hook stopped before an instruction go on with it; others may get their turn first. */
+  #beginSkips(): void {
+    const { loop, parts: { hooks, cpus } } = this.#d;
+    if (hooks.stoppedBefore >= 0) {
+      this.#skips.set(loop.current, { at: hooks.stoppedBefore, since: this.current.instructions });
+    }
+    hooks.stoppedBefore = -1;
+    for (const [index, { at, since }] of this.#skips) {
+      const cpu = cpus[index];
+      if (cpu.pcLinear === at && cpu.instructions === since) hooks.skipOnce(at, index);
+      else {
+        hooks.endSkip(index);
+        this.#skips.delete(index);
+      }
+    }
+  }
+
+  /** Ends the skips of CPUs that went on; with `all` the others wait for the next run. */
+  #endSkips(all: boolean): void {
+    const { hooks, cpus } = this.#d.parts;
+    for (const [index, { since }] of this.#skips) {
+      const isDone = cpus[index].instructions !== since;
+      if (isDone || all) hooks.endSkip(index);
+      if (isDone) this.#skips.delete(index);
     }
   }
 

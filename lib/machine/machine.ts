@@ -216,15 +216,7 @@ export class Machine implements LoadTarget {
 
   /** Resets the first CPU and enters a program that is in memory. @throws {ConfigError} start-mode */
   start(how: CpuStart): void {
-    const cpu = this.#cpu0;
-    if (cpu.start === undefined) {
-      throw new ConfigError(
-        "start-mode",
-        `CPU "${cpu.architecture}" cannot enter a program; run firmware at its reset vector`,
-      );
-    }
-    cpu.reset();
-    cpu.start(how);
+    this.cpu.start(how);
     this.#images.start = how;
   }
 

@@ -1,0 +1,39 @@
+/** Debian's stock kernel finds two CPUs in the tables, starts the second and schedules on both. */
+import { linux, MiB, pc, writeCpio } from "../../mod.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
+import { guestSync } from "./guest.ts";
+
+const kernel = guestSync("linux-686-pae");
+const busybox = guestSync("busybox");
+const missing = [kernel, busybox].find((g) => !g.available);
+
+const INIT = `#!/bin/sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox taskset 2 /bin/busybox echo on the second
+/bin/busybox echo $(/bin/busybox nproc) processors work
+/bin/busybox reboot -f
+`;
+
+Deno.test({
+  name: `Debian's kernel runs on two CPUs${missing === undefined ? "" : " (guest not available)"}`,
+  ignore: missing !== undefined,
+  fn() {
+    if (!kernel.available || !busybox.available) return;
+    const initrd = writeCpio([
+      { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
+      { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
+      { kind: "symlink", path: "/bin/sh", target: "busybox" },
+      { kind: "directory", path: "/proc" },
+      { kind: "file", path: "/init", data: INIT, mode: 0o755 },
+    ]);
+    const m = pc({ memory: 128 * MiB, cpus: 2 });
+    m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr" }));
+    const up = m.run({ until: m.serial.contains("processors work"), instructions: 20_000_000_000 });
+    assertEquals(up.kind, "until", m.serial.tail(2000));
+    assertStringIncludes(m.serial.text, "smp: Brought up 1 node, 2 CPUs");
+    assertStringIncludes(m.serial.text, "on the second");
+    assertStringIncludes(m.serial.text, "2 processors work");
+    assert(!m.serial.text.includes("TSC warp"));
+    assert(m.cpus[1].instructions > 10_000_000);
+  },
+});

@@ -2,7 +2,7 @@
  * Machines with several i386 CPUs for tests: local APICs, flat programs at fixed places, one interrupt table.
  */
 import { port92 } from "../../../lib/device/small_ports.ts";
-import { asm, type EngineName, i386, type Machine, machine, MiB, PcPlatform, ram } from "../../../mod.ts";
+import { type asm, type EngineName, i386, type Machine, machine, MiB, PcPlatform, ram } from "../../../mod.ts";
 
 /** Engines that must agree. */
 export const ENGINES: readonly EngineName[] = ["interpreter", "reference"];

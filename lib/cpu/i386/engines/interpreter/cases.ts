@@ -1,8 +1,12 @@
 /**
- * The cases of the interpreter: one per distinct tree over all shapes of 32-bit flat code. Cold; made on first use.
+ * The cases of the interpreter: one per distinct tree over all shapes, and a second one where a tree depends on flat
+ * segments. Cold; made on first use.
+ *
+ * Most shapes of a row have the same tree, because its semantics never ask for the size in which they differ: a shape
+ * that notes what is asked of it tells so without building them all.
  */
-import { OPS } from "../../../../spec/i386_ops.ts";
-import { Builder } from "../../builder.ts";
+import { type OpRow, OPS } from "../../../../spec/i386_ops.ts";
+import { Builder, type Shape } from "../../builder.ts";
 import { TREES } from "../../semantics/index.ts";
 import type { Tree } from "../../tree.ts";
 import { type Needs, needsOf } from "./needs.ts";
@@ -14,16 +18,141 @@ export interface Case {
   readonly needs: Needs;
 }
 
+/** The cases of one shape. */
+export interface ShapeCases {
+  /** For flat segments and a 32-bit stack pointer, as far as the tree uses them; absent for a 16-bit stack pointer. */
+  readonly flat: Case | undefined;
+  /** For any segments. */
+  readonly segmented: Case;
+}
+
+/** What a case is emitted from. */
+export interface CaseTree {
+  readonly tree: Tree;
+  readonly opSize: 16 | 32;
+  readonly addrSize: 16 | 32;
+  /** Segments are checked, transfers compared with the limit of CS. */
+  readonly segmented: boolean;
+}
+
 /** Cases by shape key. */
 export interface Cases {
-  readonly trees: readonly { readonly tree: Tree; readonly opSize: 16 | 32; readonly addrSize: 16 | 32 }[];
-  readonly byShape: ReadonlyMap<number, Case>;
+  readonly trees: readonly CaseTree[];
+  readonly byShape: ReadonlyMap<number, ShapeCases>;
 }
 
 /** Key of a shape: what decides the tree. */
-export function shapeKey(rowIndex: number, isMem: boolean, opSize: number, addrSize: number, rep: number): number {
+export function shapeKey(
+  rowIndex: number,
+  isMem: boolean,
+  opSize: number,
+  addrSize: number,
+  stackSize: number,
+  rep: number,
+): number {
   const r = rep === 0 ? 0 : rep === 0xf2 ? 1 : 2;
-  return (((rowIndex * 2 + (isMem ? 1 : 0)) * 2 + (opSize >> 5)) * 2 + (addrSize >> 5)) * 3 + r;
+  const sizes = (opSize >> 5) | ((addrSize >> 5) << 1) | ((stackSize >> 5) << 2);
+  return ((rowIndex * 2 + (isMem ? 1 : 0)) * 8 + sizes) * 3 + r;
+}
+
+/** A shape that notes which sizes were asked for. */
+class NotedShape implements Shape {
+  readonly row: OpRow;
+  readonly isMem: boolean;
+  readonly rep: number;
+  readonly #sizes: readonly [16 | 32, 16 | 32, 16 | 32];
+  readonly asked: [boolean, boolean, boolean] = [false, false, false];
+
+  constructor(row: OpRow, isMem: boolean, rep: number, sizes: readonly [16 | 32, 16 | 32, 16 | 32]) {
+    this.row = row;
+    this.isMem = isMem;
+    this.rep = rep;
+    this.#sizes = sizes;
+  }
+
+  get opSize(): 16 | 32 {
+    this.asked[0] = true;
+    return this.#sizes[0];
+  }
+
+  get addrSize(): 16 | 32 {
+    this.asked[1] = true;
+    return this.#sizes[1];
+  }
+
+  get stackSize(): 16 | 32 {
+    this.asked[2] = true;
+    return this.#sizes[2];
+  }
+}
+
+/** A tree of a row, and the sizes it was built for; those nobody asked for may be any. */
+interface Built {
+  readonly sizes: readonly [16 | 32, 16 | 32, 16 | 32];
+  readonly asked: readonly [boolean, boolean, boolean];
+  readonly cases: ShapeCases;
+}
+
+/** Operand, address and stack size in all combinations. */
+const SIZES: readonly (readonly [16 | 32, 16 | 32, 16 | 32])[] = [
+  [32, 32, 32],
+  [32, 16, 32],
+  [16, 32, 32],
+  [16, 16, 32],
+  [32, 32, 16],
+  [32, 16, 16],
+  [16, 32, 16],
+  [16, 16, 16],
+];
+
+class CaseMaker {
+  readonly trees: CaseTree[] = [];
+  readonly byShape: Map<number, ShapeCases> = new Map();
+  readonly #known: Map<string, ShapeCases> = new Map();
+
+  row(row: OpRow, index: number): void {
+    if (TREES[row.sem] === undefined) return;
+    const hasModrm = row.operands.some((o) => /^[EMRG]/.test(o)) || row.digit !== undefined;
+    const mems = row.mod === "mem" ? [true] : row.mod === "reg" || !hasModrm ? [false] : [false, true];
+    for (const isMem of mems) {
+      for (const rep of row.rep === undefined ? [0] : [0, 0xf2, 0xf3]) this.#shapes(row, index, isMem, rep);
+    }
+  }
+
+  #shapes(row: OpRow, index: number, isMem: boolean, rep: number): void {
+    const all: Built[] = [];
+    for (const sizes of SIZES) {
+      let built = all.find((b) => b.sizes.every((size, i) => !b.asked[i] || size === sizes[i]));
+      if (built === undefined) all.push(built = this.#build(new NotedShape(row, isMem, rep, sizes), sizes));
+      this.byShape.set(shapeKey(index, isMem, sizes[0], sizes[1], sizes[2], rep), built.cases);
+    }
+  }
+
+  #build(shape: NotedShape, sizes: readonly [16 | 32, 16 | 32, 16 | 32]): Built {
+    const b = new Builder(shape);
+    TREES[shape.row.sem](b);
+    const tree = b.finish();
+    const [opSize, addrSize] = sizes, { asked } = shape;
+    const text = JSON.stringify(tree);
+    // What the emitter makes of these two depends on a size that the tree does not show.
+    if (text.includes('"jumpRelative"')) asked[0] = true;
+    if (text.includes('"k":"offset"')) asked[1] = true;
+    const key = `${text}${text.includes('"jumpRelative"') ? opSize : 0} ${asked[1] ? addrSize : 0}`;
+    let cases = this.#known.get(key);
+    if (cases === undefined) {
+      const needs = needsOf(tree);
+      const one = { tree, opSize, addrSize };
+      const flat = asked[2] && sizes[2] === 16 ? undefined : this.#add({ ...one, segmented: false }, needs);
+      const both = !needs.flatData && !needs.flatCode ? flat : undefined;
+      cases = { flat, segmented: both ?? this.#add({ ...one, segmented: true }, needs) };
+      this.#known.set(key, cases);
+    }
+    return { sizes, asked, cases };
+  }
+
+  #add(tree: CaseTree, needs: Needs): Case {
+    return { handler: FIRST_TREE + this.trees.push(tree) - 1, needs };
+  }
 }
 
 let allCases: Cases | undefined;
@@ -31,37 +160,8 @@ let allCases: Cases | undefined;
 /** All cases, made on first use: shapes whose trees are equal share one. */
 export function cases(): Cases {
   if (allCases !== undefined) return allCases;
-  const trees: { tree: Tree; opSize: 16 | 32; addrSize: 16 | 32 }[] = [];
-  const known = new Map<string, Case>();
-  const byShape = new Map<number, Case>();
-  OPS.forEach((row, index) => {
-    const semantic = TREES[row.sem];
-    if (semantic === undefined) return;
-    const hasModrm = row.operands.some((o) => /^[EMRG]/.test(o)) || row.digit !== undefined;
-    const mems = row.mod === "mem" ? [true] : row.mod === "reg" || !hasModrm ? [false] : [false, true];
-    for (const isMem of mems) {
-      for (const opSize of [32, 16] as const) {
-        for (const addrSize of [32, 16] as const) {
-          for (const rep of row.rep === undefined ? [0] : [0, 0xf2, 0xf3]) {
-            const b = new Builder({ row, isMem, opSize, addrSize, rep, stackSize: 32 });
-            semantic(b);
-            const tree = b.finish();
-            const text = JSON.stringify(tree);
-            const usesSize = (text.includes('"jumpRelative"') ? opSize : 0) +
-              (text.includes('"k":"offset"') ? addrSize * 64 : 0);
-            const key = text + usesSize;
-            let one = known.get(key);
-            if (one === undefined) {
-              one = { handler: FIRST_TREE + trees.length, needs: needsOf(tree) };
-              known.set(key, one);
-              trees.push({ tree, opSize, addrSize });
-            }
-            byShape.set(shapeKey(index, isMem, opSize, addrSize, rep), one);
-          }
-        }
-      }
-    }
-  });
-  allCases = { trees, byShape };
+  const maker = new CaseMaker();
+  OPS.forEach((row, index) => maker.row(row, index));
+  allCases = { trees: maker.trees, byShape: maker.byShape };
   return allCases;
 }

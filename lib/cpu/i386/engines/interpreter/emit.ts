@@ -9,13 +9,16 @@ import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
 import { FlagsKind, kindOf } from "../../flags.ts";
-import { Layout } from "../../state.ts";
-import type { AccessWidth, Expr, Stmt, Tree, ValueType } from "../../tree.ts";
+import { Rights } from "../../segment.ts";
+import { Layout, SEG_BYTES } from "../../state.ts";
+import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
+import type { CaseTree } from "./cases.ts";
 import { ConditionEmitter } from "./conditions.ts";
 import { MemoryEmitter } from "./memory_code.ts";
 import type { Calls, Labels, Locals } from "./locals.ts";
 import { LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
 import { Rec } from "./record.ts";
+import { TransferEmitter } from "./transfers.ts";
 
 export type { Calls, Labels, Locals } from "./locals.ts";
 
@@ -28,9 +31,11 @@ export class TreeEmitter {
   readonly #state: number;
   readonly #conditions: ConditionEmitter;
   readonly #memory: MemoryEmitter;
+  readonly #transfers: TransferEmitter;
   #temps: { t: ValueType; local: number }[] = [];
   #opSize: 16 | 32 = 32;
   #addrSize: 16 | 32 = 32;
+  #segmented = false;
 
   /** @param state Byte address of the state block. */
   constructor(f: FunctionBody, locals: Locals, calls: Calls, labels: Labels, state: number) {
@@ -41,12 +46,14 @@ export class TreeEmitter {
     this.#state = state;
     this.#conditions = new ConditionEmitter(f, locals, calls);
     this.#memory = new MemoryEmitter(f, locals, calls, state);
+    this.#transfers = new TransferEmitter(f, locals, calls, labels, state);
   }
 
   /** Emits one case, ending with the step to the following record. */
-  emit(tree: Tree, opSize: 16 | 32, addrSize: 16 | 32): void {
+  emit({ tree, opSize, addrSize, segmented }: CaseTree): void {
     this.#opSize = opSize;
     this.#addrSize = addrSize;
+    this.#segmented = segmented;
     this.#temps = tree.temps.map((t) => ({ t, local: this.#f.temp(t) }));
     this.#body(tree.body);
     for (const { t, local } of this.#temps) this.#f.release(t, local);
@@ -99,7 +106,8 @@ export class TreeEmitter {
         f.set(this.#temps[s.id].local);
         break;
       case "address":
-        this.#expr(s.offset);
+        if (this.#segmented) this.#address(s);
+        else this.#expr(s.offset);
         f.set(this.#temps[s.id].local);
         break;
       case "load":
@@ -144,7 +152,7 @@ export class TreeEmitter {
         f.end();
         break;
       case "jumpRelative":
-        this.#jumpRelative();
+        this.#transfers.jumpRelative(this.#opSize, this.#segmented);
         break;
       case "jump":
         this.#expr(s.target);
@@ -152,7 +160,8 @@ export class TreeEmitter {
         f.br(this.#labels.lookup);
         break;
       case "checkTarget":
-        break; // lowered only where CS is flat
+        if (this.#segmented) this.#transfers.checkTarget(() => this.#expr(s.target));
+        break;
       case "again": // from the instruction's first record: its hooks are met again
         f.get(this.#l.rec);
         f.get(this.#l.rec);
@@ -170,35 +179,20 @@ export class TreeEmitter {
     }
   }
 
-  #jumpRelative(): void {
-    const f = this.#f, l = this.#l;
-    f.get(l.rec);
-    f.mem("i32.load", Rec.link);
-    f.tee(l.t);
-    f.if("likely");
-    f.get(l.t);
-    f.set(l.rec);
-    f.br(this.#labels.next);
-    f.end();
-    this.#nextEip();
-    f.get(l.rec);
-    f.mem("i32.load", Rec.imm);
-    f.num("i32.add");
-    if (this.#opSize === 16) {
-      f.i32(0xffff);
-      f.num("i32.and");
-    }
-    f.tee(l.eip);
+  /** Linear address on the stack, after the checks of the segment. */
+  #address(s: Stmt & { readonly s: "address" }): void {
+    const f = this.#f;
+    if (s.seg === "operand") {
+      f.get(this.#l.rec);
+      f.mem("i32.load16_u", Rec.base);
+    } else f.i32(this.#state + Layout.segs + s.seg * SEG_BYTES);
+    this.#expr(s.offset);
+    f.i32(s.size - 1);
+    f.i32(Rights.usable | (s.write ? Rights.write : Rights.read));
+    f.call(this.#calls.segment);
+    f.brIf(this.#labels.fault, "unlikely");
     f.i32(0);
-    f.mem("i32.load", this.#state + Layout.codeBase);
-    f.num("i32.sub");
-    f.i32(4096);
-    f.num("i32.lt_u");
-    f.if();
-    f.get(l.rec);
-    f.set(l.from);
-    f.end();
-    f.br(this.#labels.lookup);
+    f.mem("i32.load", this.#state + Layout.ea);
   }
 
   #store(w: AccessWidth, addr: Expr, e: Expr): void {
@@ -250,18 +244,6 @@ export class TreeEmitter {
     f.num("i32.add");
     f.get(l.rec);
     f.mem("i32.load", Rec.disp);
-    f.num("i32.add");
-  }
-
-  #nextEip(): void {
-    const f = this.#f, l = this.#l;
-    f.get(l.rec);
-    f.mem("i32.load", Rec.offset);
-    f.get(l.rec);
-    f.mem("i32.load8_u", Rec.length);
-    f.num("i32.add");
-    f.i32(0);
-    f.mem("i32.load", this.#state + Layout.codeBase);
     f.num("i32.add");
   }
 
@@ -319,7 +301,7 @@ export class TreeEmitter {
         this.#conditions.cond(e.cc);
         break;
       case "nextEip":
-        this.#nextEip();
+        this.#transfers.nextEip();
         break;
       case "offset":
         this.#offset();

@@ -2,7 +2,7 @@
  * Fixed parts of the interpreter function: finding the record of an EIP, and segmented addresses. Cold code that makes
  * hot code.
  */
-import type { FunctionBody } from "../../../../wasm/body.ts";
+import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout, Seg } from "../../state.ts";
 import type { Locals } from "./emit.ts";
 import { Rec } from "./record.ts";
@@ -165,4 +165,57 @@ export function emitAddress(
   f.br(dispatch);
   f.end(); // bad
   failed();
+}
+
+/** (segment cache, offset, bytes - 1, rights) -> 0 with the linear address in Layout.ea, or 1 after `fail`. */
+export function segmentBody(state: number, fail: number): FunctionBody {
+  const f = new FunctionBody(4);
+  const CACHE = 0, OFFSET = 1, LAST = 2, RIGHTS = 3;
+  const field = (at: number): void => {
+    f.get(CACHE);
+    f.mem("i32.load", at);
+  };
+  const bad = f.block();
+  const good = f.block();
+  field(Seg.rights);
+  f.get(RIGHTS);
+  f.num("i32.and");
+  f.get(RIGHTS);
+  f.num("i32.ne");
+  f.brIf(bad, "unlikely");
+  // Flat: everything goes, wrapping included.
+  field(Seg.lo);
+  f.num("i32.eqz");
+  field(Seg.hi);
+  f.i32(-1);
+  f.num("i32.eq");
+  f.num("i32.and");
+  f.brIf(good);
+  f.get(OFFSET);
+  field(Seg.lo);
+  f.num("i32.lt_u");
+  f.brIf(bad, "unlikely");
+  f.get(OFFSET);
+  field(Seg.hi);
+  f.num("i32.gt_u");
+  f.brIf(bad, "unlikely");
+  field(Seg.hi);
+  f.get(OFFSET);
+  f.num("i32.sub");
+  f.get(LAST);
+  f.num("i32.lt_u");
+  f.brIf(bad, "unlikely");
+  f.end(); // good
+  f.i32(0);
+  f.get(OFFSET);
+  field(Seg.base);
+  f.num("i32.add");
+  f.mem("i32.store", state + Layout.ea);
+  f.i32(0);
+  f.return();
+  f.end(); // bad
+  f.get(CACHE);
+  f.call(fail);
+  f.i32(1);
+  return f;
 }

@@ -36,6 +36,11 @@ export interface Calls {
   readonly carry: number;
   /** (kind, a, b, c) -> six flags. */
   readonly flags: number;
+  /**
+   * (segment cache, offset, bytes - 1, rights) -> 0 with the linear address in `Layout.ea`, or 1 with a fault recorded;
+   * for segments that are not flat.
+   */
+  readonly segment: number;
   /** (vector, code) -> void: records a fault. */
   readonly raise: number;
 }

@@ -102,32 +102,25 @@ export class Lowerer {
       else this.#lowerKernel(kernel, fn, offset);
       return d.length;
     }
-    const found = cases().byShape.get(
-      shapeKey(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep),
-    );
-    if (found !== undefined && this.#fits(found)) this.#lowerTree(found, offset);
-    else {
-      const tree = treeFor(
-        d.rowIndex,
-        d.isMem,
-        d.opSize,
-        d.addrSize,
-        d.row.rep === undefined ? 0 : d.rep,
-        (this.#mode & ModeBit.stack32) !== 0 ? 32 : 16,
-      );
+    const stackSize = (this.#mode & ModeBit.stack32) !== 0 ? 32 : 16, rep = d.row.rep === undefined ? 0 : d.rep;
+    const found = cases().byShape.get(shapeKey(d.rowIndex, d.isMem, d.opSize, d.addrSize, stackSize, rep));
+    if (found !== undefined && (found.segmented.needs.ea?.late !== true || this.#isPlain())) {
+      const isFlat = found.flat !== undefined && this.#fits(found.flat);
+      this.#lowerTree(isFlat && found.flat !== undefined ? found.flat : found.segmented, offset, !isFlat);
+    } else {
+      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, rep, stackSize);
       this.#lowerCall((c, op) => evaluate(c, op, tree), offset, d.length);
     }
     return d.length;
   }
 
-  /** True if the case may be used in this mode and with this segment. */
+  /** True if the case for flat segments may be used in this mode and with this segment. */
   #fits(one: Case): boolean {
     const { needs } = one, d = this.decoded;
     if (needs.flatCode && (this.#mode & ModeBit.flatCode) === 0) return false;
     const flat = ModeBit.flatData | ModeBit.stack32;
     if (needs.flatData && (this.#mode & flat) !== flat) return false;
-    if (needs.operandSegment && (d.seg === SegReg.cs || d.seg >= SegReg.fs)) return false;
-    return needs.ea === undefined || !needs.ea.add || this.#isPlain();
+    return !needs.operandSegment || (d.seg !== SegReg.cs && d.seg < SegReg.fs);
   }
 
   /** True if the memory operand's linear address is its 32-bit offset. */
@@ -136,9 +129,9 @@ export class Lowerer {
     return d.addrSize === 32 && (this.#mode & ModeBit.flatData) !== 0 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
   }
 
-  #lowerTree(one: Case, offset: number): void {
+  #lowerTree(one: Case, offset: number, segmented: boolean): void {
     const d = this.decoded, v = this.#view, base = this.#cpu.state.base;
-    const { ea, rm8, reg8 } = one.needs;
+    const { ea, rm8, reg8, operandSegment } = one.needs;
     const plain = ea === undefined || this.#isPlain();
     if (!plain && ea !== undefined) this.#lowerAddress(Handler.address, ea.size, ea.write, offset);
     const r = this.#cache.take();
@@ -148,6 +141,7 @@ export class Lowerer {
     v.setUint16(r + Rec.reg, base + registerOffset(d.reg, reg8 ? 8 : 32), true);
     if (plain) this.#addressFields(r);
     else this.#addressBefore(r);
+    if (segmented && operandSegment) v.setUint16(r + Rec.base, base + Layout.segs + d.seg * SEG_BYTES, true);
     v.setInt32(r + Rec.imm, d.imm, true);
     v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
     v.setInt32(r + Rec.offset, offset, true);

@@ -2,8 +2,7 @@
  * Builds the interpreter: one WebAssembly function, a loop around a branch table with a case per distinct tree.
  *
  * The module is the same for every CPU of every machine with the same memory size and state address, so it is compiled
- * once and instantiated often. Cases are made for 32-bit flat code; other code runs the same trees through the
- * evaluator. Cold.
+ * once and instantiated often. Cold.
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
@@ -11,7 +10,7 @@ import type { ValTypeName } from "../../../../wasm/opcodes.ts";
 import { Layout } from "../../state.ts";
 import { cases } from "./cases.ts";
 import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
-import { emitAddress, emitLookup } from "./entry.ts";
+import { emitAddress, emitLookup, segmentBody } from "./entry.ts";
 import { KERNELS } from "../../kernels/index.ts";
 import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
@@ -82,6 +81,7 @@ export function buildProgram(memoryPages: number, state: number, regions: number
     load: own(8, slowBody(2, load, state)),
     store: own(9, slowBody(3, store, state)),
     place: own(8, slowBody(2, place, state)),
+    segment: own(4, segmentBody(state, segment)),
     commit,
     raise,
   };
@@ -295,9 +295,9 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
   f.return();
   f.end();
   e.next();
-  for (const { tree, opSize, addrSize } of all) {
+  for (const one of all) {
     f.end();
-    e.emit(tree, opSize, addrSize);
+    e.emit(one);
   }
   f.end(); // dispatch
   f.end(); // next

@@ -9,7 +9,7 @@ import type { Device } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { OverlayImage } from "../device/block_image.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
-import { ram, type Region, rom, shadowRam } from "../memory/region.ts";
+import { PAGE, ram, type Region, rom, shadowRam } from "../memory/region.ts";
 import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
 import { checkKeys, integer, MAX_CPUS } from "./config.ts";
@@ -42,6 +42,8 @@ export interface PcOptions extends I386Options {
   readonly disks?: readonly DiskSource[];
   /** A CD in a drive, sectors of 2048 bytes. */
   readonly cd?: DiskSource;
+  /** What a BIOS tries first; default `disk`. */
+  readonly bootFrom?: "disk" | "cd";
   /** Cards in PCI slots, from slot 3 on. */
   readonly cards?: readonly PciCard[];
   /** More devices. */
@@ -76,7 +78,7 @@ export type PcMachine = Machine & {
   readonly keyboard: Keyboard;
   /** What the guest has written to each hard disk; snapshots keep it. */
   readonly disks: readonly OverlayImage[];
-  /** What firmware wrote to its debug port 0x402. */
+  /** What firmware wrote to its debug port 0x402; no part of a snapshot. */
   readonly firmwareLog: SerialConsole;
   /** Presses the power button: a guest with ACPI is asked to switch off. */
   readonly pressPower: () => void;
@@ -90,7 +92,7 @@ export type VmiPcMachine = PcMachine & {
 
 const CPU_KEYS = ["model", "engine"];
 const PC_KEYS = [
-  ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "cards", "devices", "date"],
+  ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "bootFrom", "cards", "devices", "date"],
   ...["hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
 ];
 
@@ -121,6 +123,15 @@ export function vmiPc(options: VmiPcOptions = {}): VmiPcMachine {
   return Object.assign(assemble(options, hypervisor), { paravirt: hypervisor });
 }
 
+/** CMOS byte of the boot order: first and second choice, a nibble each; 2 is a disk, 3 a CD. */
+const BOOT_ORDER = 0x3d;
+
+function bootOrder(first: unknown): number {
+  if (first === "disk") return 0x32;
+  if (first === "cd") return 0x23;
+  throw new ConfigError("config-value", `bootFrom must be "disk" or "cd", not ${JSON.stringify(first)}`);
+}
+
 function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined): PcMachine {
   const size = integer("memory", options.memory, 64 * MiB, 2 * MiB, 2 ** 31 - 64 * MiB);
   const cpus = integer("cpus", options.cpus, 1, 1, MAX_CPUS);
@@ -130,6 +141,8 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
   const { drives, overlays } = plugDrives(options.disks ?? [], options.cd);
   const serial = new SerialConsole();
   const firmwareLog = new SerialConsole();
+  // A hypervisor's ROM is not part of the board: no shadow RAM covers it.
+  const fixed = hypervisor?.regions ?? [];
   let space: AddressSpace | undefined = undefined as AddressSpace | undefined;
   const board = pcBoard({
     cpus,
@@ -139,10 +152,14 @@ function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined
     drives,
     cards: options.cards ?? [],
     date: options.date,
-    cmos: {},
+    cmos: { [BOOT_ORDER]: bootOrder(options.bootFrom ?? "disk") },
     onSerial: (byte) => serial.put(byte),
     onDebug: (byte) => firmwareLog.put(byte),
-    shadow: (at, bytes, access) => space?.setShadow(at, bytes, access),
+    shadow: (at, bytes, access) => {
+      for (let page = at; page < at + bytes; page += PAGE) {
+        if (!fixed.some((r) => r.at <= page && page < r.at + r.size)) space?.setShadow(page, PAGE, access);
+      }
+    },
   });
   serial.connect((byte) => {
     board.serial.feed(Uint8Array.of(byte));

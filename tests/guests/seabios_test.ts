@@ -1,5 +1,5 @@
 /** SeaBIOS from the reset vector: it finds the board, and boots from an IDE disk and from a CD. */
-import { asm, MiB, pc, type Program } from "../../mod.ts";
+import { asm, MiB, PARAVIRT_ROM_AT, pc, type Program, vmiPc } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
 import { isoImage } from "./iso9660.ts";
@@ -100,6 +100,48 @@ Deno.test({
     assertEquals(stop.kind, "until", m.firmwareLog.tail(2000));
     assertEquals(m.screen.rows()[0].replace(/n [\d.]+.*/, "n"), "SeaBIOS (version");
     assertStringIncludes(m.firmwareLog.text, "Running option rom at c000:0003");
+  },
+});
+
+Deno.test({
+  name: title("SeaBIOS prefers the CD if told so, and runs on two CPUs"),
+  ignore: !image.available,
+  fn() {
+    if (!image.available) return;
+    const bios = Deno.readFileSync(image.path);
+    const m = pc({ memory: 16 * MiB, cpus: 2, bios, disks: [bootDisk()], cd: bootCd(), bootFrom: "cd" });
+    const stop = m.run({ until: m.serial.contains("CD\n"), instructions: 2_000_000_000 });
+    assertEquals(stop.kind, "until", m.firmwareLog.tail(2000) + m.serial.text);
+    assertStringIncludes(m.firmwareLog.text, "Found 2 cpu(s)");
+  },
+});
+
+Deno.test({
+  name: title("SeaBIOS makes the same steps on both engines"),
+  ignore: !image.available,
+  fn() {
+    if (!image.available) return;
+    const bios = Deno.readFileSync(image.path);
+    const hashes = (["reference", "interpreter"] as const).map((engine) => {
+      const m = pc({ memory: 4 * MiB, engine, bios, disks: [bootDisk()] });
+      m.run({ instructions: 600_000 });
+      assertStringIncludes(m.firmwareLog.text, "Relocating init");
+      return m.hash();
+    });
+    assertEquals(hashes[0], hashes[1]);
+  },
+});
+
+Deno.test({
+  name: title("SeaBIOS leaves the paravirtual ROM where a guest finds it"),
+  ignore: !image.available,
+  fn() {
+    if (!image.available) return;
+    const m = vmiPc({ memory: 16 * MiB, bios: Deno.readFileSync(image.path), disks: [bootDisk()] });
+    const before = m.physical.peek(PARAVIRT_ROM_AT, 0x1000);
+    const stop = m.run({ until: m.serial.contains("disk\n"), instructions: 2_000_000_000 });
+    assertEquals(stop.kind, "until", m.firmwareLog.tail(2000));
+    assertEquals(m.physical.peek(PARAVIRT_ROM_AT, 0x1000), before);
   },
 });
 

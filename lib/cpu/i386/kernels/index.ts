@@ -4,12 +4,20 @@
 import type { OpRow } from "../../../spec/i386_op_row.ts";
 import { Layout } from "../state.ts";
 import type { Kernel, Place } from "./kernel.ts";
+import { INTEGER_KERNELS } from "./simd_integer.ts";
+import { SIMD_MOVE_KERNELS } from "./simd_moves.ts";
 import { ARITH_KERNELS } from "./x87_arith.ts";
 import { COMPARE_KERNELS } from "./x87_compare.ts";
 import { MOVE_KERNELS } from "./x87_move.ts";
 
 /** All kernels; the index is the kernel's number in the table of functions. */
-export const KERNELS: readonly Kernel[] = [...ARITH_KERNELS, ...MOVE_KERNELS, ...COMPARE_KERNELS];
+export const KERNELS: readonly Kernel[] = [
+  ...ARITH_KERNELS,
+  ...MOVE_KERNELS,
+  ...COMPARE_KERNELS,
+  ...SIMD_MOVE_KERNELS,
+  ...INTEGER_KERNELS,
+];
 
 const key = (sem: string, isMem: boolean): string => (isMem ? "m:" : "r:") + sem;
 

@@ -11,7 +11,7 @@
  *   (read or write table of the TLB) and the address has `align`; the engine goes to TypeScript where that is not so,
  *   a failed segment check included. For a register form the address of the register that {@linkcode Kernel.src}
  *   names, or the number 0-7 of a stack register.
- * - `imm`: the immediate, i32, or 0.
+ * - `imm`: the immediate byte, 0-255, or 0.
  * - Answer: 0 done. {@linkcode SLOW} nothing done. With {@linkcode FLAGS_SET}: done, and the six arithmetic flags become
  *   the answer's bits of `ARITH_MASK` (kind `word`).
  *

@@ -11,22 +11,10 @@ import { X87_ROWS } from "../../../../../lib/spec/i386_ops_x87.ts";
 import type { OpRow } from "../../../../../lib/spec/i386_op_row.ts";
 import { assert, assertEquals } from "../../../../../scripts/deps/std.ts";
 import { CaseMaker, type X87Case } from "../../../../oracle/x87_cases.ts";
+import { assertSame, assertSameState } from "./compare_state.ts";
 import { GuestFault, OPERAND_AT, X87Machine } from "../../../../oracle/x87_machine.ts";
 
 const STATE_AT = 4096, OPERAND = 0x4001;
-
-/** Fields that only the engine or the TypeScript functions use. */
-const IGNORED: readonly number[] = [
-  ...[Layout.fop, Layout.fip, Layout.fcs, Layout.fdp, Layout.fds],
-  ...[Layout.flagsKind, Layout.flagsA, Layout.flagsB, Layout.flagsC],
-  ...Array.from({ length: 16 }, (_, n) => Layout.fpScratch + 4 * n),
-];
-
-function comparable(block: Uint8Array): Uint8Array {
-  const copy = block.slice();
-  for (const at of IGNORED) copy.fill(0, at, at + 4);
-  return copy;
-}
 
 /** Runs the TypeScript function; the fault's vector, or undefined. */
 function execute(m: X87Machine, one: X87Case): number | undefined {
@@ -43,6 +31,7 @@ class Bench {
   readonly machine: X87Machine = new X87Machine();
   readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   readonly bytes: Uint8Array = new Uint8Array(this.memory.buffer);
+  readonly words: Int32Array = new Int32Array(this.memory.buffer);
   readonly functions = kernelFunctions(this.memory, STATE_AT);
 
   /** True if the kernel did the instruction. Throws if it did something else than the function. */
@@ -52,16 +41,15 @@ class Bench {
     m.bytes.set(one.memory, OPERAND_AT);
     bytes.set(m.state.u8, STATE_AT);
     bytes.set(one.memory, OPERAND);
-    const before = bytes.slice();
+    const before = this.words.slice();
     const src = kernel.memory === undefined ? one.modrm & 7 : OPERAND;
     const answer = this.functions[KERNELS.indexOf(kernel)](0, src, 0);
     if (answer === SLOW) {
-      assertEquals(bytes, before, `${what}: left something behind`);
+      assertSame(this.words, before, `${what}: left something behind`);
       return false;
     }
     assertEquals(execute(m, one), undefined, `${what}: the function faults`);
-    const block = bytes.subarray(STATE_AT, STATE_AT + STATE_BYTES);
-    assertEquals(comparable(block), comparable(m.state.u8), `${what}: state`);
+    assertSameState(this.words.subarray(STATE_AT >>> 2, (STATE_AT + STATE_BYTES) >>> 2), m.state.i32, what);
     const size = one.memory.length;
     assertEquals(bytes.slice(OPERAND, OPERAND + size), m.bytes.slice(OPERAND_AT, OPERAND_AT + size), `${what}: memory`);
     const flags = (answer & FLAGS_SET) !== 0 ? deriveFlags(FlagsKind.word, answer, 0, 0) : one.eflags;

@@ -4,6 +4,8 @@
 import type { OpRow } from "../../../spec/i386_op_row.ts";
 import { Layout } from "../state.ts";
 import type { Kernel, Place } from "./kernel.ts";
+import { CONVERT_KERNELS } from "./simd_convert.ts";
+import { FLOAT_KERNELS } from "./simd_float.ts";
 import { INTEGER_KERNELS } from "./simd_integer.ts";
 import { SIMD_MOVE_KERNELS } from "./simd_moves.ts";
 import { ARITH_KERNELS } from "./x87_arith.ts";
@@ -17,6 +19,8 @@ export const KERNELS: readonly Kernel[] = [
   ...COMPARE_KERNELS,
   ...SIMD_MOVE_KERNELS,
   ...INTEGER_KERNELS,
+  ...FLOAT_KERNELS,
+  ...CONVERT_KERNELS,
 ];
 
 const key = (sem: string, isMem: boolean): string => (isMem ? "m:" : "r:") + sem;

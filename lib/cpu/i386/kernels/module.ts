@@ -1,6 +1,6 @@
 /**
- * The kernels as one WebAssembly module for a memory size and state address, compiled once, and its instance in a table
- * of functions for a CPU. Cold.
+ * Kernels as WebAssembly functions of one CPU. Each kernel is a module of its own, made when it is first needed: a guest
+ * uses few of them. Compiled modules are kept for CPUs with the same memory size and state address. Cold.
  */
 import { FunctionBody } from "../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../wasm/module.ts";
@@ -15,39 +15,25 @@ export type KernelFunction = (reg: number, src: number, imm: number) => number;
 
 const compiled: Map<string, WebAssembly.Module> = new Map();
 
-/** Bytes of the module; it exports kernel n as `kn`. */
-export function buildKernels(memoryPages: number, state: number): Uint8Array<ArrayBuffer> {
+/** Bytes of the module of kernel `n`; it exports `kernel`. */
+export function buildKernel(n: number, memoryPages: number, state: number): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
   m.importMemory("env", "memory", memoryPages);
-  KERNELS.forEach((kernel, n) => {
-    const f = new FunctionBody(3);
-    const k = new Code(f, state);
-    kernel.body(k);
-    k.finish();
-    m.addFunction(KERNEL_SIGNATURE, f, `k${n}`);
-  });
+  const f = new FunctionBody(3);
+  const k = new Code(f, state);
+  KERNELS[n].body(k);
+  k.finish();
+  m.addFunction(KERNEL_SIGNATURE, f, "kernel");
   return m.bytes();
 }
 
-/** The kernels of one CPU: function n is kernel n. `state` is the byte address of the CPU's state block. */
-export function kernelFunctions(memory: WebAssembly.Memory, state: number): readonly KernelFunction[] {
-  const pages = memory.buffer.byteLength >>> 16, key = `${pages}:${state}`;
-  let module = compiled.get(key);
-  if (module === undefined) {
-    module = new WebAssembly.Module(buildKernels(pages, state));
-    compiled.set(key, module);
-  }
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  return KERNELS.map((_, n) => exports[`k${n}`] as KernelFunction);
-}
-
-/** The kernels of one CPU as a table for `call_indirect`; they are made when the first one is needed. */
+/** The kernels of one CPU, as functions and as a table for `call_indirect`. */
 export class KernelTable {
-  /** Function n is kernel n, once filled. */
+  /** Element n is kernel n, once it was asked for. */
   readonly table: WebAssembly.Table;
+  readonly #functions: (KernelFunction | undefined)[] = new Array(KERNELS.length).fill(undefined);
   readonly #memory: WebAssembly.Memory;
   readonly #state: number;
-  #isFilled = false;
 
   /** @param memory The machine's memory. @param state Byte address of the CPU's state block. */
   constructor(memory: WebAssembly.Memory, state: number) {
@@ -56,10 +42,20 @@ export class KernelTable {
     this.#state = state;
   }
 
-  /** Makes the kernels unless they are there. */
-  fill(): void {
-    if (this.#isFilled) return;
-    this.#isFilled = true;
-    kernelFunctions(this.#memory, this.#state).forEach((f, n) => this.table.set(n, f));
+  /** Kernel `n`; from now on it stands in the table. */
+  get(n: number): KernelFunction {
+    const known = this.#functions[n];
+    if (known !== undefined) return known;
+    const pages = this.#memory.buffer.byteLength >>> 16, key = `${n}:${pages}:${this.#state}`;
+    let module = compiled.get(key);
+    if (module === undefined) {
+      module = new WebAssembly.Module(buildKernel(n, pages, this.#state));
+      compiled.set(key, module);
+    }
+    const { exports } = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    const made = exports.kernel as KernelFunction;
+    this.#functions[n] = made;
+    this.table.set(n, made);
+    return made;
   }
 }

@@ -195,7 +195,7 @@ export class Lowerer {
   #lowerKernel(number: number, fn: SystemFn, offset: number): void {
     const d = this.decoded, v = this.#view, state = this.#cpu.state.base;
     const { memory, notes, reg, src } = KERNELS[number];
-    this.kernels.fill();
+    this.kernels.get(number);
     const isPlain = memory === undefined || this.#isPlain();
     if (!isPlain && memory !== undefined) {
       this.#lowerAddress(Handler.kernelAddress, memory.size, memory.write, offset);

@@ -6,7 +6,7 @@ import { Prng } from "../../../../../lib/base/prng.ts";
 import { deriveFlags, FlagsKind, readEflags } from "../../../../../lib/cpu/i386/flags.ts";
 import { KERNELS, placeOf } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
-import { kernelFunctions } from "../../../../../lib/cpu/i386/kernels/module.ts";
+import { KernelTable } from "../../../../../lib/cpu/i386/kernels/module.ts";
 import { Layout, STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
 import { SIMD_ROWS } from "../../../../../lib/spec/i386_ops_simd.ts";
 import { assert, assertEquals } from "../../../../../scripts/deps/std.ts";
@@ -80,7 +80,7 @@ function judge(kernel: Kernel): void {
   const c = sseContext(), r = new Prng(KERNELS.indexOf(kernel) + 1);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 }), bytes = new Uint8Array(memory.buffer);
   const words = new Int32Array(memory.buffer);
-  const kernelFunction = kernelFunctions(memory, STATE_AT)[KERNELS.indexOf(kernel)];
+  const kernelFunction = new KernelTable(memory, STATE_AT).get(KERNELS.indexOf(kernel));
   const row = SIMD_ROWS.find((one) => one.sem === kernel.sem);
   assert(row !== undefined);
   let done = 0;

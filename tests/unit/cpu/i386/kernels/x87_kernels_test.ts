@@ -5,7 +5,7 @@
 import { deriveFlags, FlagsKind } from "../../../../../lib/cpu/i386/flags.ts";
 import { KERNELS } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
-import { kernelFunctions } from "../../../../../lib/cpu/i386/kernels/module.ts";
+import { KernelTable } from "../../../../../lib/cpu/i386/kernels/module.ts";
 import { Layout, STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
 import { X87_ROWS } from "../../../../../lib/spec/i386_ops_x87.ts";
 import type { OpRow } from "../../../../../lib/spec/i386_op_row.ts";
@@ -32,7 +32,7 @@ class Bench {
   readonly memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
   readonly bytes: Uint8Array = new Uint8Array(this.memory.buffer);
   readonly words: Int32Array = new Int32Array(this.memory.buffer);
-  readonly functions = kernelFunctions(this.memory, STATE_AT);
+  readonly kernels: KernelTable = new KernelTable(this.memory, STATE_AT);
 
   /** True if the kernel did the instruction. Throws if it did something else than the function. */
   judge(kernel: Kernel, one: X87Case, what: string): boolean {
@@ -43,7 +43,7 @@ class Bench {
     bytes.set(one.memory, OPERAND);
     const before = this.words.slice();
     const src = kernel.memory === undefined ? one.modrm & 7 : OPERAND;
-    const answer = this.functions[KERNELS.indexOf(kernel)](0, src, 0);
+    const answer = this.kernels.get(KERNELS.indexOf(kernel))(0, src, 0);
     if (answer === SLOW) {
       assertSame(this.words, before, `${what}: left something behind`);
       return false;

@@ -6,7 +6,7 @@ import { deriveFlags, FlagsKind } from "../../../../../lib/cpu/i386/flags.ts";
 import { KERNELS } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
 import { KernelTable } from "../../../../../lib/cpu/i386/kernels/module.ts";
-import { Layout, STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
+import { STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
 import { X87_ROWS } from "../../../../../lib/spec/i386_ops_x87.ts";
 import type { OpRow } from "../../../../../lib/spec/i386_op_row.ts";
 import { assert, assertEquals } from "../../../../../scripts/deps/std.ts";

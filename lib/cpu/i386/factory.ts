@@ -7,16 +7,22 @@ import type { CpuBoard, CpuFactory } from "../../memory/board.ts";
 import { I386Cpu } from "./cpu.ts";
 import type { EngineFactory } from "./engine.ts";
 import { interpreter } from "./engines/interpreter/engine.ts";
+import { jit } from "./engines/jit/engine.ts";
+import type { JitOptions } from "./engines/jit/options.ts";
 import { reference } from "./engines/reference.ts";
 import type { Model, ModelName } from "./model.ts";
 import { MODELS } from "./models.ts";
 import { TLB_BYTES } from "./tlb.ts";
 
 /** Engines by name. */
-const ENGINES: Readonly<Record<string, EngineFactory>> = { interpreter, reference };
+const ENGINES: Readonly<Record<string, (options: I386Options) => EngineFactory>> = {
+  interpreter: () => interpreter,
+  jit: (options) => jit(options.jit),
+  reference: () => reference,
+};
 
 /** Name of an engine. */
-export type EngineName = "interpreter" | "reference";
+export type EngineName = "interpreter" | "jit" | "reference";
 
 /** Options of {@linkcode i386}. */
 export interface I386Options {
@@ -24,6 +30,8 @@ export interface I386Options {
   readonly model?: ModelName | Model;
   /** Who executes; default `interpreter`. Results are the same with every engine. */
   readonly engine?: EngineName;
+  /** Switches and sizes of the JIT; used with `engine: "jit"` only. */
+  readonly jit?: JitOptions;
 }
 
 /**
@@ -36,10 +44,11 @@ export function i386(options: I386Options = {}): CpuFactory {
   if (model === undefined) {
     throw new ConfigError("cpu-model", `No CPU model "${options.model}"; there are ${Object.keys(MODELS).join(", ")}`);
   }
-  const engine = ENGINES[options.engine ?? "interpreter"];
-  if (engine === undefined) {
+  const make = ENGINES[options.engine ?? "interpreter"];
+  if (make === undefined) {
     throw new ConfigError("cpu-engine", `No engine "${options.engine}"; there are ${Object.keys(ENGINES).join(", ")}`);
   }
+  const engine = make(options);
   return {
     architecture: "i386",
     workBytes: TLB_BYTES + engine.workBytes,

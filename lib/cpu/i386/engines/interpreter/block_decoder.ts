@@ -64,6 +64,15 @@ export class BlockDecoder {
     return isAlive && this.#mayEnter(known) ? known : this.#decodeRun(page, linear);
   }
 
+  /** The record at which the translator's block at `offset` of a page is entered; 0: there is no room to decode it. */
+  entry(pfn: number, offset: number, key: number): number {
+    const page = this.#cache.page(pfn, key);
+    const known = page.entries.get(offset);
+    const isAlive = known !== undefined && this.#view.getUint16(known + Rec.handler, true) !== Handler.lookup;
+    if (isAlive && this.#mayEnter(known)) return known;
+    return this.#cache.isFull(RUN_RECORDS) ? 0 : this.#decodeRun(page, offset);
+  }
+
   /** With a translator, blocks are entered at their counter, region or check of a second page only. */
   #mayEnter(record: number): boolean {
     if (!this.#isCounted) return true;

@@ -4,7 +4,6 @@
  * The lazy flags and the count live in WebAssembly locals. A memory access tries the TLB inline; the other path saves
  * flags and count, calls TypeScript and goes on with the address it returns. Cold code that makes hot code.
  */
-import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
@@ -16,7 +15,7 @@ import type { CaseTree } from "./cases.ts";
 import { ConditionEmitter } from "./conditions.ts";
 import { MemoryEmitter } from "./memory_code.ts";
 import type { Calls, Labels, Locals } from "./locals.ts";
-import { LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
+import { emitUnary, LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
 import { Rec } from "./record.ts";
 import { TransferEmitter } from "./transfers.ts";
 
@@ -276,7 +275,8 @@ export class TreeEmitter {
         f.get(this.#temps[e.id].local);
         break;
       case "unary":
-        this.#unary(e);
+        this.#expr(e.a);
+        emitUnary(f, e.op, typeOf(e.a));
         break;
       case "binary":
         this.#expr(e.a);
@@ -310,36 +310,6 @@ export class TreeEmitter {
           f.num("i32.and");
         }
         break;
-    }
-  }
-
-  #unary(e: Expr & { readonly k: "unary" }): void {
-    const f = this.#f;
-    this.#expr(e.a);
-    const t = typeOf(e.a);
-    switch (e.op) {
-      case "extend8":
-        f.num("i32.extend8_s");
-        break;
-      case "extend16":
-        f.num("i32.extend16_s");
-        break;
-      case "wrap":
-        f.num("i32.wrap_i64");
-        break;
-      case "extend64S":
-        f.num("i64.extend_i32_s");
-        break;
-      case "extend64U":
-        f.num("i64.extend_i32_u");
-        break;
-      case "popcnt":
-      case "ctz":
-        if (t !== "i32") throw new InternalError(`${e.op} of i64 is not emitted`);
-        f.num(`i32.${e.op}`);
-        break;
-      default:
-        f.num(`${t}.${e.op}`);
     }
   }
 }

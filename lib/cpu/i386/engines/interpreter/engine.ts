@@ -149,6 +149,7 @@ export class InterpreterEngine implements Engine {
       index: this.#index,
       jumpCache: (user) => this.#jumpsAt + (user ? CACHE_BYTES : 0),
       decodeKey: () => this.#key(),
+      entry: (pfn, offset) => this.#decoder.entry(pfn, offset, this.#key()),
       call: (index) => this.#call(index),
       forgetSoon: () => {
         this.#full = true;

@@ -179,6 +179,17 @@ export class Lowerer {
     v.setInt32(r + Rec.op, 0, true);
   }
 
+  /** Enters an instruction into the list of those in TypeScript. @returns Its number there. */
+  typescript(d: Decoded): number {
+    let fn = FNS[d.row.sem];
+    if (fn === undefined) {
+      const rep = d.row.rep === undefined ? 0 : d.rep;
+      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, rep, 32);
+      fn = (c, op) => evaluate(c, op, tree);
+    }
+    return this.ops.push({ fn, op: Operation.copy(this.#cpu, d, d.length) }) - 1;
+  }
+
   /** A call of TypeScript. @returns The record. */
   #lowerCall(fn: SystemFn, offset: number, length: number): number {
     const v = this.#view;

@@ -7,6 +7,34 @@ import type { AccessWidth } from "../../tree.ts";
 import type { Calls, Locals } from "./emit.ts";
 import { STORES } from "./operators.ts";
 
+/** Alignment bits of an access and the bit of an entry that allows no fast access: 0 in a host address that may be used. */
+export function slowBits(w: AccessWidth): number {
+  return (0x80000000 | ((w >>> 3) - 1)) | 0;
+}
+
+/**
+ * Linear address on the stack -> something not 0 on the stack if the access is not fast; the linear address in `la`,
+ * the host address in `t`. `table` is the byte address of the TLB table, or puts it on the stack.
+ */
+export function emitProbe(f: FunctionBody, w: AccessWidth, la: number, t: number, table: number | (() => void)): void {
+  f.tee(la);
+  f.i32(12);
+  f.num("i32.shr_u");
+  f.i32(2);
+  f.num("i32.shl");
+  if (typeof table === "number") f.mem("i32.load", table);
+  else {
+    table();
+    f.num("i32.add");
+    f.mem("i32.load", 0);
+  }
+  f.get(la);
+  f.num("i32.xor");
+  f.tee(t);
+  f.i32(slowBits(w));
+  f.num("i32.and");
+}
+
 /** Emits accesses into one function body. */
 export class MemoryEmitter {
   readonly #f: FunctionBody;
@@ -50,20 +78,10 @@ export class MemoryEmitter {
 
   #probe(w: AccessWidth, table: number): void {
     const f = this.#f, l = this.#l;
-    f.tee(l.la);
-    f.i32(12);
-    f.num("i32.shr_u");
-    f.i32(2);
-    f.num("i32.shl");
-    f.i32(0);
-    f.mem("i32.load", this.#state + table);
-    f.num("i32.add");
-    f.mem("i32.load", 0);
-    f.get(l.la);
-    f.num("i32.xor");
-    f.tee(l.t);
-    f.i32((0x80000000 | ((w >>> 3) - 1)) | 0);
-    f.num("i32.and");
+    emitProbe(f, w, l.la, l.t, () => {
+      f.i32(0);
+      f.mem("i32.load", this.#state + table);
+    });
   }
 
   /** Stores local `value` at the linear address on the stack; leaves by the fault label. */

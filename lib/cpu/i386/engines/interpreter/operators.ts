@@ -1,7 +1,9 @@
 /**
  * WebAssembly names of the tree's operators and accesses, and where a register lies in the state block. Cold data.
  */
-import type { AccessWidth, BinaryOp } from "../../tree.ts";
+import { InternalError } from "../../../../core/errors.ts";
+import type { FunctionBody } from "../../../../wasm/body.ts";
+import type { AccessWidth, BinaryOp, UnaryOp, ValueType } from "../../tree.ts";
 
 /** Instruction name without type, by operator. */
 export const NUMERIC: Readonly<Record<BinaryOp, string>> = {
@@ -31,6 +33,28 @@ export const NUMERIC: Readonly<Record<BinaryOp, string>> = {
   geS: "ge_s",
   geU: "ge_u",
 };
+
+/** Emits an operator on the value on the stack, which is of type `t`. */
+export function emitUnary(f: FunctionBody, op: UnaryOp, t: ValueType): void {
+  switch (op) {
+    case "extend8":
+      return f.num("i32.extend8_s");
+    case "extend16":
+      return f.num("i32.extend16_s");
+    case "wrap":
+      return f.num("i32.wrap_i64");
+    case "extend64S":
+      return f.num("i64.extend_i32_s");
+    case "extend64U":
+      return f.num("i64.extend_i32_u");
+    case "popcnt":
+    case "ctz":
+      if (t !== "i32") throw new InternalError(`${op} of i64 is not emitted`);
+      return f.num(`i32.${op}`);
+    default:
+      return f.num(`${t}.${op}`);
+  }
+}
 
 /** Zero-extending load by width. */
 export const LOADS = { 8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load" } as const;

@@ -340,7 +340,7 @@ function step(f: FunctionBody, l: Locals, dispatch: number): void {
   f.br(dispatch);
 }
 
-/** Counts down; at 0 TypeScript is told. The block is interpreted in any case. */
+/** Counts down; at 0 TypeScript is told, which leaves another count or another handler. */
 function emitCounter(f: FunctionBody, l: Locals, hot: number, dispatch: number): void {
   f.get(l.rec);
   f.get(l.rec);
@@ -354,6 +354,7 @@ function emitCounter(f: FunctionBody, l: Locals, hot: number, dispatch: number):
   f.if("unlikely");
   f.get(l.rec);
   f.call(hot);
+  f.br(dispatch);
   f.end();
   step(f, l, dispatch);
 }

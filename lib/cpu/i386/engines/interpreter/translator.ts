@@ -19,6 +19,8 @@ export interface TranslatorHost {
   jumpCache(user: boolean): number;
   /** Key of the mode in which the CPU decodes now, as in {@linkcode CodeCache.page}. */
   decodeKey(): number;
+  /** The record at which the block at `offset` of a page is entered, decoding it if need be; 0: there is no room. */
+  entry(pfn: number, offset: number): number;
   /** Runs TypeScript instruction `index` at `Layout.eip`: 0 go on, 1 look EIP up, 2 a fault is recorded. */
   call(index: number): number;
   /** Everything is forgotten before the next instruction is run. */
@@ -35,7 +37,7 @@ export interface Translator {
   accepts(mode: number): boolean;
   /** Executions after which a block of page `pfn` is offered. */
   threshold(pfn: number): number;
-  /** The block behind counter `record` is hot. */
+  /** The block behind counter `record` is hot: it gets another count, or becomes a call of its region. */
   hot(record: number): void;
   /** Code of page `pfn` was dropped. */
   dropped(pfn: number): void;

@@ -1,0 +1,180 @@
+/**
+ * Finds the blocks of a region: from a hot entry along direct jumps, both sides of branches and the places where calls
+ * return to, within one page, up to a number of instructions. Warm.
+ */
+import { decode, Decoded, DecodeStatus } from "../../decode.ts";
+import type { OpcodeIndex } from "../../opcode_index.ts";
+import { Instruction, Way } from "./instruction.ts";
+
+/** A straight piece of code; control enters at its start only. */
+export interface Block {
+  /** Number in the region. */
+  readonly id: number;
+  /** Offset in the page. */
+  readonly start: number;
+  /** Its instructions; none: the code here cannot be translated. */
+  readonly instructions: Instruction[];
+  /** Blocks control may pass to inside the region. */
+  readonly successors: number[];
+  /** Other regions and the interpreter may enter here. */
+  isEntry: boolean;
+  /** Control comes from a TypeScript instruction: registers and count are read anew. */
+  afterCall: boolean;
+}
+
+/** Where code is read from. */
+export interface CodeSource {
+  /** Holds the page. */
+  readonly bytes: Uint8Array;
+  /** Index of the page's first byte. */
+  readonly at: number;
+  /** Opcodes. */
+  readonly index: OpcodeIndex;
+  /** Registers a TypeScript instruction. */
+  call(d: Decoded): number;
+  /** False: the region must not contain the instruction at this offset. */
+  allowed(offset: number): boolean;
+}
+
+/** What to look for. */
+export interface Limits {
+  /** Instructions at most. */
+  readonly instructions: number;
+  /** Backward jumps stay inside. */
+  readonly loops: boolean;
+}
+
+const decoded: Decoded = new Decoded();
+
+/** Blocks by offset of their start. */
+export class Discovery {
+  /** Blocks by number; the first is the one asked for. */
+  readonly blocks: Block[] = [];
+  readonly #source: CodeSource;
+  readonly #limits: Limits;
+  readonly #all: Map<number, Instruction> = new Map();
+  readonly #starts: Set<number> = new Set();
+  readonly #entries: Set<number> = new Set();
+  readonly #afterCalls: Set<number> = new Set();
+  readonly #at: Map<number, Block> = new Map();
+
+  /** @param source Code. @param limits How far. @param entry Offset of the hot block. */
+  constructor(source: CodeSource, limits: Limits, entry: number) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#entries.add(entry);
+    this.#explore(entry);
+    this.#build(entry);
+  }
+
+  /** The block that begins at an offset, if it belongs to the region. */
+  blockAt(offset: number): Block | undefined {
+    return this.#at.get(offset);
+  }
+
+  /** Target of the direct jump an instruction ends with, or -1. */
+  static target(i: Instruction): number {
+    switch (i.sem) {
+      case "jcc":
+      case "jcxz":
+      case "loop":
+      case "loope":
+      case "loopne":
+      case "jmpRel":
+        return i.way === Way.tree ? i.next + i.imm : -1;
+      default:
+        return -1;
+    }
+  }
+
+  /** True if control never goes on behind the instruction inside the region. */
+  static stops(i: Instruction): boolean {
+    return i.way === Way.callEnd || i.sem === "jmpRel" || i.sem === "jmpInd" || i.sem === "ret" ||
+      i.sem === "callRel" ||
+      i.sem === "callInd";
+  }
+
+  #explore(entry: number): void {
+    const work = [entry];
+    while (work.length > 0) {
+      const start = work.shift() as number;
+      if (this.#starts.has(start)) continue;
+      this.#starts.add(start);
+      let offset = start;
+      while (!this.#all.has(offset)) {
+        const i = this.#decode(offset);
+        if (i === undefined) break;
+        this.#all.set(offset, i);
+        const target = Discovery.target(i);
+        if (target >= 0 && target < 0x1000) work.push(target);
+        if (i.sem === "callRel" || i.sem === "callInd") {
+          if (i.way === Way.tree) this.#entries.add(i.next);
+          work.push(i.next);
+        }
+        if (i.way === Way.call) this.#afterCalls.add(i.next);
+        if (target >= 0 && i.sem !== "jmpRel" || i.way === Way.call) work.push(i.next);
+        else if (i.effects?.repeats === true) {
+          this.#starts.add(i.offset);
+          work.push(i.next);
+        } else if (!Discovery.stops(i)) {
+          offset = i.next;
+          continue;
+        }
+        break;
+      }
+    }
+  }
+
+  #decode(offset: number): Instruction | undefined {
+    const s = this.#source;
+    if (offset >= 0x1000 || this.#all.size >= this.#limits.instructions || !s.allowed(offset)) return undefined;
+    const status = decode(s.bytes, s.at + offset, 0x1000 - offset, true, s.index, decoded);
+    if (status !== DecodeStatus.ok) return undefined;
+    return new Instruction(decoded, offset, () => s.call(decoded));
+  }
+
+  #build(entry: number): void {
+    const starts = [entry, ...[...this.#starts].filter((s) => s !== entry && this.#all.has(s)).sort((a, b) => a - b)];
+    for (const start of starts) {
+      const block: Block = {
+        id: this.blocks.length,
+        start,
+        instructions: [],
+        successors: [],
+        isEntry: this.#entries.has(start),
+        afterCall: this.#afterCalls.has(start),
+      };
+      this.blocks.push(block);
+      this.#at.set(start, block);
+    }
+    for (const block of this.blocks) this.#fill(block);
+    for (const block of this.blocks) this.#connect(block);
+  }
+
+  #fill(block: Block): void {
+    let offset = block.start;
+    for (;;) {
+      const i = this.#all.get(offset);
+      if (i === undefined) return;
+      block.instructions.push(i);
+      offset = i.next;
+      const ends = Discovery.stops(i) || Discovery.target(i) >= 0 || i.way === Way.call || i.effects?.repeats === true;
+      if (ends || this.#at.has(offset)) return;
+    }
+  }
+
+  #connect(block: Block): void {
+    const last = block.instructions.at(-1);
+    if (last === undefined) return;
+    const add = (offset: number): void => {
+      const to = this.#at.get(offset);
+      if (to === undefined || block.successors.includes(to.id)) return;
+      if (!this.#limits.loops && to.start <= block.start) return;
+      block.successors.push(to.id);
+    };
+    const target = Discovery.target(last);
+    if (target >= 0) add(target);
+    if (!Discovery.stops(last)) add(last.next);
+    if (last.effects?.repeats === true) add(block.start);
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * The JIT engine: the interpreter, and a translator that turns hot code into WebAssembly.
+ *
+ * Cold code is interpreted. A counter record stands before every block of 32-bit flat code; when it is used up the code
+ * around it becomes a region: a function in which registers and flags are locals, loops are loops, and direct jumps are
+ * branches. The counter record then calls the region. A region ends at a call, return or jump out of its page; it finds
+ * the next region through the interpreter's jump cache and enters it by a tail call, so hot code never passes through
+ * TypeScript. Whatever is unusual (a fault, MMIO, a write to a page with code, the end of a slice) makes it leave in
+ * front of the instruction, which the interpreter then executes: no second implementation of anything rare.
+ *
+ * Why it is fast: registers and flag operands in locals, flags derived only where they are asked for, conditions fused
+ * with the compare before them, one XOR-TLB probe for each access, the count checked only at loop heads and entries.
+ * Warm; the emitted code is hot.
+ *
+ * Not translated: 16-bit code, segments with a base other than FS and GS, instructions over a page end.
+ */
+import { PageBit } from "../../../../memory/address_space.ts";
+import type { I386Cpu } from "../../cpu.ts";
+import type { Decoded } from "../../decode.ts";
+import type { EngineFactory } from "../../engine.ts";
+import { Layout, ModeBit } from "../../state.ts";
+import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
+import { Handler, Rec } from "../interpreter/record.ts";
+import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
+import { Discovery } from "./discover.ts";
+import { buildModule, type RegionImports, type Target } from "./module.ts";
+import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
+import { makePlan, type Plan } from "./plan.ts";
+
+/** Regions at a time. */
+const TABLE_SIZE = 1 << 14;
+/** TypeScript instructions listed at a time. */
+const MAX_OPS = 1 << 18;
+/** Modes whose code is translated: 32-bit, flat. */
+const FLAT = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
+/** A page whose translations were dropped this often is not translated any more. */
+const MAX_DROPS = 12;
+/** Count of a block that is never offered. */
+const NEVER = 0x7fffffff;
+
+/** Makes JIT engines. */
+export function jit(options: JitOptions = {}): EngineFactory {
+  const settings = jitSettings(options);
+  return {
+    name: "jit",
+    workBytes: INTERPRETER_BYTES,
+    create: (cpu) => new InterpreterEngine(cpu, (host) => new JitTranslator(cpu, host, settings)),
+  };
+}
+
+interface Region {
+  readonly slot: number;
+  readonly bytes: number;
+}
+
+class JitTranslator implements Translator {
+  readonly table: WebAssembly.Table = new WebAssembly.Table({
+    element: "anyfunc",
+    initial: TABLE_SIZE,
+    maximum: TABLE_SIZE,
+  });
+  readonly tableSize: number = TABLE_SIZE;
+  readonly #cpu: I386Cpu;
+  readonly #host: TranslatorHost;
+  readonly #settings: JitSettings;
+  readonly #imports: RegionImports & Record<string, WebAssembly.ImportValue>;
+  readonly #regions: Map<number, Region[]> = new Map();
+  readonly #drops: Map<number, number> = new Map();
+  readonly #free: number[] = [];
+  #nextSlot = 0;
+  #bytes = 0;
+  #generation = 0;
+
+  constructor(cpu: I386Cpu, host: TranslatorHost, settings: JitSettings) {
+    this.#cpu = cpu;
+    this.#host = host;
+    this.#settings = settings;
+    this.#imports = {
+      memory: cpu.board.memory,
+      regions: this.table,
+      read: (linear, size) => this.#fill(linear, size, false),
+      write: (linear, size) => this.#fill(linear, size, true),
+      call: (index) => host.call(index),
+    };
+  }
+
+  accepts(mode: number): boolean {
+    return (mode & FLAT) === FLAT;
+  }
+
+  threshold(pfn: number): number {
+    const drops = this.#drops.get(pfn) ?? 0;
+    return drops >= MAX_DROPS ? NEVER : this.#settings.threshold << drops;
+  }
+
+  hot(record: number): void {
+    const view = this.#cpu.board.space.view;
+    const pfn = view.getInt32(record + Rec.imm, true);
+    view.setInt32(record + Rec.op, NEVER, true);
+    const full = this.#bytes >= this.#settings.cacheBytes || this.#host.lowerer.ops.length > MAX_OPS ||
+      (this.#free.length === 0 && this.#nextSlot === TABLE_SIZE);
+    if (full) {
+      view.setInt32(record + Rec.op, this.threshold(pfn) + 1, true);
+      this.#host.forgetSoon();
+    } else this.#translate(pfn, view.getInt32(record + Rec.offset, true));
+  }
+
+  dropped(pfn: number): void {
+    this.#generation++;
+    const list = this.#regions.get(pfn);
+    if (list === undefined) return;
+    this.#regions.delete(pfn);
+    this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
+    for (const r of list) {
+      this.table.set(r.slot, null);
+      this.#free.push(r.slot);
+      this.#bytes -= r.bytes;
+    }
+  }
+
+  forget(): void {
+    for (let slot = 0; slot < this.#nextSlot; slot++) this.table.set(slot, null);
+    this.#regions.clear();
+    this.#drops.clear();
+    this.#free.length = 0;
+    this.#nextSlot = 0;
+    this.#bytes = 0;
+    this.#generation++;
+  }
+
+  /** Translates the region around a block and lets the records of its entries call it. */
+  #translate(pfn: number, offset: number): void {
+    const { space } = this.#cpu.board, host = this.#host;
+    const discovery = new Discovery(
+      {
+        bytes: space.host,
+        at: space.pages[pfn] & ~0xfff,
+        index: host.index,
+        call: (d: Decoded) => host.lowerer.typescript(d),
+        allowed: () => true,
+      },
+      { instructions: this.#settings.regionInstructions, loops: this.#settings.loops },
+      offset,
+    );
+    if (discovery.blocks[0].instructions.length === 0) return;
+    const plan = makePlan(discovery, this.#settings);
+    const slot = this.#free.pop() ?? this.#nextSlot++;
+    const bytes = buildModule(this.#target(), [{ plan, slot }], this.#settings);
+    new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
+    this.#install(pfn, plan, { slot, bytes: bytes.length });
+  }
+
+  #target(): Target {
+    const { board, tlb, state } = this.#cpu;
+    const user = state.get(Layout.cpl) === 3;
+    return {
+      pages: board.memory.buffer.byteLength >>> 16,
+      tableSize: TABLE_SIZE,
+      state: board.stateAt,
+      readTable: tlb.table(false, user),
+      writeTable: tlb.table(true, user),
+      jumpCache: this.#host.jumpCache(user),
+    };
+  }
+
+  #install(pfn: number, plan: Plan, region: Region): void {
+    const view = this.#cpu.board.space.view;
+    const page = this.#host.cache.page(pfn, this.#host.decodeKey());
+    for (const block of plan.blocks) {
+      for (const i of block.instructions) page.mark(i.offset, i.next);
+      if (!block.isEntry || block.instructions.length === 0) continue;
+      const record = this.#host.entry(pfn, block.start);
+      if (record === 0) continue;
+      const handler = view.getUint16(record + Rec.handler, true);
+      if (handler !== Handler.counter && handler !== Handler.region) continue;
+      view.setUint16(record + Rec.handler, Handler.region, true);
+      view.setInt32(record + Rec.imm, block.id, true);
+      view.setInt32(record + Rec.op, region.slot, true);
+    }
+    const list = this.#regions.get(pfn);
+    if (list === undefined) this.#regions.set(pfn, [region]);
+    else list.push(region);
+    this.#bytes += region.bytes;
+  }
+
+  /** Fills the TLB as the interpreter's access would. @returns Host address, or -1: the interpreter has to do it. */
+  #fill(linear: number, size: number, write: boolean): number {
+    const cpu = this.#cpu, user = cpu.state.get(Layout.cpl) === 3;
+    if ((linear & 0xfff) + size > 0x1000) return -1;
+    if ((linear & (size - 1)) !== 0) return -1;
+    const generation = this.#generation;
+    try {
+      const physical = cpu.mem.translate(linear, write, user);
+      if (write) this.#markDirty(physical, linear, user);
+    } catch (thrown) {
+      if (thrown !== cpu.fault) throw thrown;
+      return -1;
+    }
+    if (generation !== this.#generation) return -1;
+    const table = cpu.tlb.table(write, user) - cpu.tlb.at;
+    return cpu.tlb.entries[(table >>> 2) + (linear >>> 12)] ^ linear;
+  }
+
+  /** The first write to a clean page of RAM marks it; then the write side of the TLB may be filled. */
+  #markDirty(physical: number, linear: number, user: boolean): void {
+    const { space } = this.#cpu.board;
+    if (physical >= 0x1_0000_0000) return;
+    const pfn = space.bus(physical) >>> 12, entry = space.pages[pfn];
+    if ((entry & (PageBit.ram | PageBit.code | PageBit.dirty)) !== PageBit.ram) return;
+    space.markDirty(pfn);
+    this.#cpu.mem.translate(linear, true, user);
+  }
+}

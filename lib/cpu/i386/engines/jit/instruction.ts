@@ -1,0 +1,125 @@
+/**
+ * One decoded instruction on its way into a region. Warm: one object an instruction.
+ */
+import { type Decoded, NO_REGISTER } from "../../decode.ts";
+import { effectiveDisplacement } from "../../operation.ts";
+import { treeFor } from "../../trees.ts";
+import { TREES } from "../../semantics/index.ts";
+import type { Slot, Tree } from "../../tree.ts";
+import { folded } from "./fold.ts";
+import { type Effects, effectsOf, wholeRegister } from "./effects.ts";
+
+/** How an instruction is translated. */
+export const Way = {
+  /** Its tree is emitted. */
+  tree: 0,
+  /** TypeScript is called; execution goes on behind it. */
+  call: 1,
+  /** TypeScript is called; what it did to control is looked up. */
+  callEnd: 2,
+} as const;
+
+/** An instruction with its fields. */
+export class Instruction {
+  /** Offset in its page. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+  /** Name of what it does. */
+  readonly sem: string;
+  /** One of {@linkcode Way}. */
+  readonly way: number;
+  /** What it does, when its way is `tree`. */
+  readonly tree: Tree | undefined;
+  /** Effects of the tree. */
+  readonly effects: Effects | undefined;
+  /** Index in the list of TypeScript instructions, when it is called. */
+  readonly call: number;
+  /** See {@linkcode Decoded}. */
+  readonly opSize: 16 | 32;
+  /** See {@linkcode Decoded}. */
+  readonly addrSize: 16 | 32;
+  /** See {@linkcode Decoded}. */
+  readonly seg: number;
+  /** See {@linkcode Decoded}. */
+  readonly reg: number;
+  /** See {@linkcode Decoded}. */
+  readonly rm: number;
+  /** Base register or -1. */
+  readonly base: number;
+  /** Index register or -1. */
+  readonly index: number;
+  /** Shift of the index. */
+  readonly scale: number;
+  /** Displacement as the tree wants it. */
+  readonly disp: number;
+  /** First immediate. */
+  readonly imm: number;
+  /** Second immediate. */
+  readonly imm2: number;
+  /** Flags it records are seen by somebody. */
+  flagsLive = true;
+
+  /** @param d Decoded. @param offset In its page. @param call Gives the number in the list of TypeScript instructions. */
+  constructor(d: Decoded, offset: number, call: () => number) {
+    this.offset = offset;
+    this.length = d.length;
+    this.sem = d.row.sem;
+    this.opSize = d.opSize;
+    this.addrSize = d.addrSize;
+    this.seg = d.seg;
+    this.reg = d.reg;
+    this.rm = d.rm;
+    this.base = d.base === NO_REGISTER ? -1 : d.base;
+    this.index = d.index === NO_REGISTER ? -1 : d.index;
+    this.scale = d.scale;
+    this.disp = effectiveDisplacement(d);
+    this.imm = d.imm;
+    this.imm2 = d.imm2;
+    if (TREES[d.row.sem] !== undefined && !isNarrowJump(d)) {
+      this.way = Way.tree;
+      this.call = -1;
+      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep, 32);
+      this.tree = folded(tree, d.row.sem, d.imm);
+      this.effects = effectsOf(this.tree);
+    } else {
+      this.way = d.row.ends || isNarrowJump(d) ? Way.callEnd : Way.call;
+      this.call = call();
+      this.tree = this.effects = undefined;
+    }
+  }
+
+  /** Offset in the page of the following instruction. */
+  get next(): number {
+    return this.offset + this.length;
+  }
+
+  /** Number of the register a slot names. */
+  slot(slot: Slot): number {
+    return slot === "rm" ? this.rm : this.reg;
+  }
+
+  /** Mask of the registers it touches. */
+  registers(): number {
+    const e = this.effects;
+    if (e === undefined) return 0;
+    let mask = e.registers;
+    for (const { slot, w } of e.slots) mask |= 1 << wholeRegister(this.slot(slot), w);
+    if (e.usesAddress) mask |= (this.base < 0 ? 0 : 1 << this.base) | (this.index < 0 ? 0 : 1 << this.index);
+    return mask;
+  }
+
+  /** Mask of the registers it writes. */
+  written(): number {
+    const e = this.effects;
+    if (e === undefined) return 0;
+    let mask = e.written;
+    for (const { slot, w, written } of e.slots) if (written) mask |= 1 << wholeRegister(this.slot(slot), w);
+    return mask;
+  }
+}
+
+/** Transfers with a 16-bit instruction pointer in 32-bit code are left to TypeScript. */
+function isNarrowJump(d: Decoded): boolean {
+  return d.opSize === 16 && d.row.ends;
+}

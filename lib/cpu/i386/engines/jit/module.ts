@@ -1,0 +1,109 @@
+/**
+ * Puts regions into WebAssembly modules: imports, the functions all regions of a module share, elements of the table.
+ * Warm.
+ */
+import { FunctionBody } from "../../../../wasm/body.ts";
+import { ModuleBuilder } from "../../../../wasm/module.ts";
+import { Layout } from "../../state.ts";
+import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
+import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
+import { REGION } from "../interpreter/program.ts";
+import { Handler, Rec } from "../interpreter/record.ts";
+import type { JitSettings } from "./options.ts";
+import type { Plan } from "./plan.ts";
+import { emitRegion } from "./region.ts";
+
+/** Addresses a module is made for. */
+export interface Target {
+  /** Memory in 64 KiB pages. */
+  readonly pages: number;
+  /** Size of the table of regions. */
+  readonly tableSize: number;
+  /** Address of the state block. */
+  readonly state: number;
+  /** Byte address of the TLB table for reads. */
+  readonly readTable: number;
+  /** Byte address of the TLB table for writes. */
+  readonly writeTable: number;
+  /** Byte address of the jump cache. */
+  readonly jumpCache: number;
+}
+
+/** What a module imports from TypeScript as `env`. */
+export interface RegionImports {
+  /** Fills the TLB for a read: host address, or -1 if the interpreter has to do it. */
+  read(linear: number, size: number): number;
+  /** The same for a write. */
+  write(linear: number, size: number): number;
+  /** Runs TypeScript instruction `index`: 0 go on, 1 look EIP up, 2 a fault is recorded. */
+  call(index: number): number;
+}
+
+/** Bytes of a module with the given regions; each goes to its slot of the table. */
+export function buildModule(
+  target: Target,
+  regions: readonly { readonly plan: Plan; readonly slot: number }[],
+  settings: JitSettings,
+): Uint8Array<ArrayBuffer> {
+  const m = new ModuleBuilder();
+  m.importMemory("env", "memory", target.pages);
+  const read = m.importFunction("env", "read", { params: ["i32", "i32"], results: ["i32"] });
+  const write = m.importFunction("env", "write", { params: ["i32", "i32"], results: ["i32"] });
+  const call = m.importFunction("env", "call", { params: ["i32"], results: ["i32"] });
+  m.importTable("env", "regions", target.tableSize);
+  const four = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
+  const derive = { carry: m.addFunction(four, carryBody()), flags: m.addFunction(four, flagsBody()) };
+  const link = m.addFunction(REGION, settings.links ? linkBody(target, m.typeOf(REGION)) : noLinkBody());
+  const outside = { ...target, slow: { read, write }, call, link, derive };
+  for (const { plan, slot } of regions) {
+    m.addElement(slot, m.addFunction(REGION, emitRegion(plan, outside, settings)));
+  }
+  return m.bytes();
+}
+
+function noLinkBody(): FunctionBody {
+  const f = new FunctionBody(1);
+  f.i32(0);
+  return f;
+}
+
+/** (eip) -> as a region: enters the region at EIP if the jump cache knows one, else the interpreter looks it up. */
+function linkBody(target: Target, region: number): FunctionBody {
+  const f = new FunctionBody(1), eip = 0, t = f.local("i32");
+  f.get(eip);
+  f.get(eip);
+  f.i32(12);
+  f.num("i32.shr_u");
+  f.num("i32.xor");
+  f.i32(JUMP_CACHE_ENTRIES - 1);
+  f.num("i32.and");
+  f.i32(3);
+  f.num("i32.shl");
+  f.tee(t);
+  f.mem("i32.load", target.jumpCache);
+  f.get(eip);
+  f.num("i32.eq");
+  f.if("likely");
+  f.get(t);
+  f.mem("i32.load", target.jumpCache + 4);
+  f.tee(t);
+  f.mem("i32.load16_u", Rec.handler);
+  f.i32(Handler.region);
+  f.num("i32.eq");
+  f.if("likely");
+  f.i32(0);
+  f.get(eip);
+  f.get(t);
+  f.mem("i32.load", Rec.offset);
+  f.num("i32.sub");
+  f.mem("i32.store", target.state + Layout.codeBase);
+  f.get(t);
+  f.mem("i32.load", Rec.imm);
+  f.get(t);
+  f.mem("i32.load", Rec.op);
+  f.returnCallIndirect(region);
+  f.end();
+  f.end();
+  f.i32(0);
+  return f;
+}

@@ -1,0 +1,41 @@
+/**
+ * Options of the JIT engine: a switch for each optimisation, and the sizes that bound it. Cold.
+ */
+
+/** Options of the JIT; results never depend on them. */
+export interface JitOptions {
+  /** Executions of a block after which it is translated; default 500. */
+  readonly threshold?: number;
+  /** Instructions of one region at most; default 400. */
+  readonly regionInstructions?: number;
+  /** Bytes of WebAssembly kept at most before all translations are dropped; default 64 MiB. */
+  readonly cacheBytes?: number;
+  /** Registers live in locals inside a region. */
+  readonly registersInLocals?: boolean;
+  /** Flags nobody can see are not recorded. */
+  readonly deadFlags?: boolean;
+  /** Conditions are derived from the operands of the instruction that set the flags, where it is known. */
+  readonly fuse?: boolean;
+  /** Loops stay inside a region. */
+  readonly loops?: boolean;
+  /** Regions call each other without the interpreter between them. */
+  readonly links?: boolean;
+}
+
+/** All options with their values. */
+export type JitSettings = Required<JitOptions>;
+
+/** Fills in the defaults. */
+export function jitSettings(options: JitOptions = {}): JitSettings {
+  return {
+    threshold: 500,
+    regionInstructions: 400,
+    cacheBytes: 64 << 20,
+    registersInLocals: true,
+    deadFlags: true,
+    fuse: true,
+    loops: true,
+    links: true,
+    ...options,
+  };
+}

@@ -1,0 +1,276 @@
+/**
+ * Emits one region as a WebAssembly function (block number -> what the interpreter does next): prologue, blocks laid
+ * out as nested loops, one shared exit for each way to leave. Cold code that makes hot code.
+ */
+import { FunctionBody } from "../../../../wasm/body.ts";
+import { Layout } from "../../state.ts";
+import { type Block, Discovery } from "./discover.ts";
+import { UNKNOWN } from "./flag_state.ts";
+import { FlagEmitter } from "./flag_code.ts";
+import { type Instruction, Way } from "./instruction.ts";
+import type { JitSettings } from "./options.ts";
+import type { Plan } from "./plan.ts";
+import { RegisterEmitter } from "./registers.ts";
+import type { Item } from "./structure.ts";
+import { type Control, type Site, TreeCode } from "./tree_code.ts";
+
+/** What a region finds outside itself. */
+export interface Outside extends Omit<Site, "base"> {
+  /** Function (index) -> 0, 1, 2: runs a TypeScript instruction. */
+  readonly call: number;
+  /** Function (eip) -> as a region: goes on at EIP with everything in the state block. */
+  readonly link: number;
+  /** Functions that derive flags. */
+  readonly derive: { readonly carry: number; readonly flags: number };
+}
+
+/** How a block is reached: the label, and whether its number must be in the selector. */
+interface Place {
+  readonly label: number;
+  readonly select: boolean;
+}
+
+/** Results of a region; see `REGION` of the interpreter. */
+const INTERPRET = 1, FAULT = 2;
+
+/** The parameter: number of the block to start with; reused as selector of loops with several entries. */
+const SELECTOR = 0;
+
+/** Emits one region. */
+export function emitRegion(plan: Plan, outside: Outside, settings: JitSettings): FunctionBody {
+  return new RegionEmitter(plan, outside, settings).emit();
+}
+
+class RegionEmitter implements Control {
+  readonly #f: FunctionBody = new FunctionBody(1);
+  readonly #plan: Plan;
+  readonly #out: Outside;
+  readonly #registers: RegisterEmitter;
+  readonly #flags: FlagEmitter;
+  readonly #trees: TreeCode;
+  readonly #base: number;
+  readonly #count: number;
+  readonly #exitEip: number;
+  readonly #exitLeft: number;
+  readonly #places: (Place | undefined)[] = [];
+  #leave = 0;
+  #link = 0;
+  #block: Block | undefined = undefined;
+
+  constructor(plan: Plan, outside: Outside, settings: JitSettings) {
+    const f = this.#f;
+    this.#plan = plan;
+    this.#out = outside;
+    this.#base = f.local("i32");
+    this.#count = f.local("i32");
+    this.#exitEip = f.local("i32");
+    this.#exitLeft = f.local("i32");
+    this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
+    this.#flags = new FlagEmitter(f, outside.state, settings.fuse, outside.derive);
+    this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
+  }
+
+  emit(): FunctionBody {
+    const f = this.#f;
+    this.#get(Layout.codeBase);
+    f.set(this.#base);
+    this.#reload();
+    this.#link = f.block();
+    this.#leave = f.block();
+    this.#sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
+    f.end(); // leave: the interpreter executes the instruction at this offset
+    f.get(this.#count);
+    f.get(this.#exitLeft);
+    f.num("i32.add");
+    f.set(this.#count);
+    f.get(this.#base);
+    f.get(this.#exitEip);
+    f.num("i32.add");
+    f.set(this.#exitEip);
+    this.#store();
+    f.i32(INTERPRET);
+    f.return();
+    f.end(); // link: go on at this EIP
+    this.#store();
+    f.get(this.#exitEip);
+    f.returnCall(this.#out.link);
+    return f;
+  }
+
+  #get(at: number): void {
+    this.#f.i32(0);
+    this.#f.mem("i32.load", this.#out.state + at);
+  }
+
+  #put(at: number, local: number): void {
+    this.#f.i32(0);
+    this.#f.get(local);
+    this.#f.mem("i32.store", this.#out.state + at);
+  }
+
+  /** Registers, flags and count from the state block. */
+  #reload(): void {
+    this.#get(Layout.count);
+    this.#f.set(this.#count);
+    this.#registers.load();
+    this.#flags.load();
+  }
+
+  /** Registers, flags, count and EIP to the state block. */
+  #store(): void {
+    this.#registers.store();
+    this.#flags.store();
+    this.#put(Layout.count, this.#count);
+    this.#put(Layout.eip, this.#exitEip);
+  }
+
+  /** Items one after the other, each behind a label of its own; `choose` begins with a choice by the selector. */
+  #sequence(items: readonly Item[], entries: readonly number[], choose: boolean): void {
+    const f = this.#f;
+    const labels: number[] = [];
+    for (let i = items.length - 1; i >= (choose ? 0 : 1); i--) labels[i] = f.block();
+    const saved = new Map<number, Place | undefined>();
+    const direct = new Map<number, number>();
+    items.forEach((item, i) => {
+      const ids = item.kind === "block" ? [item.id] : item.entries;
+      for (const id of ids) {
+        if (labels[i] !== undefined) direct.set(id, labels[i]);
+        if (this.#places[id] !== undefined) continue; // an entry of the loop around: branches go to its head
+        saved.set(id, undefined);
+        if (labels[i] !== undefined) this.#places[id] = { label: labels[i], select: ids.length > 1 };
+      }
+    });
+    if (choose) this.#choose(entries, direct);
+    items.forEach((item, i) => {
+      if (labels[i] !== undefined) f.end();
+      if (item.kind === "block") this.#emitBlock(this.#plan.blocks[item.id]);
+      else this.#loop(item.entries, item.body);
+    });
+    for (const id of saved.keys()) this.#places[id] = undefined;
+  }
+
+  #choose(entries: readonly number[], labels: ReadonlyMap<number, number>): void {
+    const f = this.#f;
+    const fallback = labels.get(entries[0]) as number;
+    const table: number[] = [];
+    for (let id = 0; id <= Math.max(...entries); id++) {
+      table.push(entries.includes(id) ? labels.get(id) as number : fallback);
+    }
+    f.get(SELECTOR);
+    f.brTable(table, fallback);
+  }
+
+  #loop(entries: readonly number[], body: readonly Item[]): void {
+    const f = this.#f, label = f.loop();
+    const outer = entries.map((id) => this.#places[id]);
+    for (const id of entries) this.#places[id] = { label, select: entries.length > 1 };
+    this.#sequence(body, entries, entries.length > 1);
+    entries.forEach((id, i) => this.#places[id] = outer[i]);
+    f.end();
+  }
+
+  #emitBlock(block: Block): void {
+    const f = this.#f;
+    this.#block = block;
+    this.#flags.state = this.#plan.states[block.id];
+    const need = this.#plan.needs[block.id];
+    if (need > 0) {
+      f.get(this.#count);
+      f.i32(need);
+      f.num("i32.lt_s");
+      f.if("unlikely");
+      this.#leaveAt(block.start, 0);
+      f.end();
+    }
+    const last = block.instructions.at(-1);
+    if (last === undefined) {
+      this.#leaveAt(block.start, 0);
+      return;
+    }
+    f.get(this.#count);
+    f.i32(block.instructions.length);
+    f.num("i32.sub");
+    f.set(this.#count);
+    for (const i of block.instructions) {
+      if (i.way === Way.tree) this.#trees.emit(i);
+      else this.#call(i);
+    }
+    if (!Discovery.stops(last)) this.goto(last, last.next);
+  }
+
+  /** Runs a TypeScript instruction; it is the last of its block, so the count is exact. */
+  #call(i: Instruction): void {
+    const f = this.#f, t = this.#exitLeft;
+    this.#flags.forget();
+    this.#eip(i.offset);
+    this.#store();
+    f.i32(i.call);
+    f.call(this.#out.call);
+    f.tee(t);
+    if (i.way === Way.callEnd) {
+      f.i32(FAULT);
+      f.num("i32.and");
+      f.return();
+      return;
+    }
+    f.if("unlikely");
+    f.get(t);
+    f.i32(FAULT);
+    f.num("i32.and");
+    f.return();
+    f.end();
+    this.#reload();
+  }
+
+  #eip(offset: number): void {
+    const f = this.#f;
+    f.get(this.#base);
+    f.i32(offset);
+    f.num("i32.add");
+    f.set(this.#exitEip);
+  }
+
+  /** Leaves at an offset of the page with `undone` instructions of the block not done. */
+  #leaveAt(offset: number, undone: number): void {
+    const f = this.#f;
+    this.#flags.settle(UNKNOWN);
+    f.i32(offset);
+    f.set(this.#exitEip);
+    f.i32(undone);
+    f.set(this.#exitLeft);
+    f.br(this.#leave);
+  }
+
+  /** See {@linkcode Control.leave}. */
+  leave(i: Instruction): void {
+    const all = this.#block?.instructions ?? [];
+    this.#leaveAt(i.offset, all.length - all.indexOf(i));
+  }
+
+  /** See {@linkcode Control.goto}. */
+  goto(_i: Instruction, offset: number): void {
+    const f = this.#f;
+    const to = this.#plan.discovery.blockAt(offset);
+    if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
+      this.#flags.settle(UNKNOWN);
+      this.#eip(offset);
+      f.br(this.#link);
+      return;
+    }
+    this.#flags.settle(this.#plan.states[to.id]);
+    const place = this.#places[to.id] as Place;
+    if (place.select) {
+      f.i32(to.id);
+      f.set(SELECTOR);
+    }
+    f.br(place.label);
+  }
+
+  /** See {@linkcode Control.jump}. */
+  jump(target: () => void): void {
+    target();
+    this.#f.set(this.#exitEip);
+    this.#flags.settle(UNKNOWN);
+    this.#f.br(this.#link);
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * Emits the tree of one instruction into a region, with operands known: registers by number, immediates and addresses
+ * as constants. A memory access tries the TLB inline, then asks a helper that fills it; whatever is left (faults, MMIO,
+ * pages with code, watched pages) leaves the region before the instruction, for the interpreter to do. So a region
+ * never has to undo anything. Cold code that makes hot code.
+ */
+import { InternalError } from "../../../../core/errors.ts";
+import type { FunctionBody } from "../../../../wasm/body.ts";
+import type { NumericName } from "../../../../wasm/opcodes.ts";
+import { typeOf } from "../../builder.ts";
+import { SegReg } from "../../segment.ts";
+import { Layout, Seg, SEG_BYTES } from "../../state.ts";
+import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
+import { emitProbe } from "../interpreter/memory_code.ts";
+import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
+import type { FlagEmitter } from "./flag_code.ts";
+import type { Instruction } from "./instruction.ts";
+import { recordsFlags } from "./plan.ts";
+import type { RegisterEmitter } from "./registers.ts";
+
+/** Where emitted code finds things. */
+export interface Site {
+  /** Address of the state block. */
+  readonly state: number;
+  /** Byte address of the TLB table for reads. */
+  readonly readTable: number;
+  /** Byte address of the TLB table for writes. */
+  readonly writeTable: number;
+  /** Functions (linear, size) -> host address or -1, for reads and writes. */
+  readonly slow: { readonly read: number; readonly write: number };
+  /** Local: EIP of offset 0 of the page. */
+  readonly base: number;
+}
+
+/** What a tree does to control. */
+export interface Control {
+  /** Leaves before the instruction; the interpreter executes it. */
+  leave(i: Instruction): void;
+  /** Continues at an offset of the page. */
+  goto(i: Instruction, offset: number): void;
+  /** Continues at the EIP that `target` puts on the stack. */
+  jump(target: () => void): void;
+}
+
+/** Emits trees into one region. */
+export class TreeCode {
+  readonly #f: FunctionBody;
+  readonly #site: Site;
+  readonly #registers: RegisterEmitter;
+  readonly #flags: FlagEmitter;
+  readonly #control: Control;
+  readonly #la: number;
+  readonly #t: number;
+  readonly #place: number;
+  #temps: { t: ValueType; local: number }[] = [];
+  #i: Instruction | undefined = undefined;
+
+  /** @param f The function. @param site Addresses. @param registers Registers. @param flags Flags. @param control Exits. */
+  constructor(f: FunctionBody, site: Site, registers: RegisterEmitter, flags: FlagEmitter, control: Control) {
+    this.#f = f;
+    this.#site = site;
+    this.#registers = registers;
+    this.#flags = flags;
+    this.#control = control;
+    this.#la = f.local("i32");
+    this.#t = f.local("i32");
+    this.#place = f.local("i32");
+  }
+
+  /** Emits one instruction that has a tree. */
+  emit(i: Instruction): void {
+    const { tree } = i;
+    if (tree === undefined) throw new InternalError("An instruction without tree is not emitted");
+    this.#i = i;
+    this.#temps = tree.temps.map((t) => ({ t, local: this.#f.temp(t) }));
+    this.#body(tree.body);
+    for (const { t, local } of this.#temps) this.#f.release(t, local);
+  }
+
+  get #instruction(): Instruction {
+    if (this.#i === undefined) throw new InternalError("No instruction is being emitted");
+    return this.#i;
+  }
+
+  #body(body: readonly Stmt[]): void {
+    for (const s of body) this.#stmt(s);
+  }
+
+  #stmt(s: Stmt): void {
+    const f = this.#f, i = this.#instruction;
+    switch (s.s) {
+      case "let":
+        this.#expr(s.e);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "setGpr":
+        this.#registers.set(i.slot(s.slot), s.w, () => this.#expr(s.e));
+        break;
+      case "setReg":
+        this.#registers.set(s.n, s.w, () => this.#expr(s.e));
+        break;
+      case "setState":
+        f.i32(0);
+        this.#expr(s.e);
+        f.mem("i32.store", this.#site.state + s.at);
+        break;
+      case "ea":
+        this.#offset(s.add);
+        this.#segment(i.seg, s.size, s.write);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "address":
+        this.#expr(s.offset);
+        this.#segment(s.seg === "operand" ? i.seg : s.seg, s.size, s.write);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "load":
+        this.#expr(s.addr);
+        this.#translate(s.w, false);
+        f.mem(LOADS[s.w], 0);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "loadForWrite":
+        this.#expr(s.addr);
+        this.#translate(s.w, true);
+        f.tee(this.#place);
+        f.mem(LOADS[s.w], 0);
+        f.set(this.#temps[s.id].local);
+        break;
+      case "storeBack":
+        f.get(this.#place);
+        this.#expr(s.e);
+        f.mem(STORES[s.w], 0);
+        break;
+      case "store":
+        this.#expr(s.addr);
+        this.#translate(s.w, true);
+        this.#expr(s.e);
+        f.mem(STORES[s.w], 0);
+        break;
+      case "flags":
+        if (i.flagsLive) this.#flags.record(s, (e) => this.#expr(e));
+        break;
+      case "if":
+        this.#if(s);
+        break;
+      case "jumpRelative":
+        this.#control.goto(i, i.next + i.imm);
+        break;
+      case "jump":
+        this.#control.jump(() => this.#expr(s.target));
+        break;
+      case "checkTarget":
+        break; // only flat code is translated
+      case "again":
+        this.#control.goto(i, i.offset);
+        break;
+      case "raise":
+        this.#control.leave(i);
+        break;
+    }
+  }
+
+  #if(s: Stmt & { readonly s: "if" }): void {
+    const f = this.#f;
+    const records = this.#instruction.flagsLive && recordsFlags(s);
+    this.#expr(s.c);
+    if (records) this.#flags.forget(); // the condition is on the stack already
+    f.if();
+    this.#body(s.then);
+    if (records) this.#flags.forget();
+    if (s.otherwise.length > 0) {
+      f.else();
+      this.#body(s.otherwise);
+      if (records) this.#flags.forget();
+    }
+    f.end();
+  }
+
+  /** Effective offset on the stack. */
+  #offset(add: Expr | null): void {
+    const f = this.#f, i = this.#instruction;
+    let any = false;
+    const plus = (): void => {
+      if (any) f.num("i32.add");
+      any = true;
+    };
+    if (i.base >= 0) {
+      this.#registers.get(i.base, 32);
+      plus();
+    }
+    if (i.index >= 0) {
+      this.#registers.get(i.index, 32);
+      if (i.scale > 0) {
+        f.i32(i.scale);
+        f.num("i32.shl");
+      }
+      plus();
+    }
+    if (i.disp !== 0 || !any) {
+      f.i32(i.disp);
+      plus();
+    }
+    if (add !== null) {
+      this.#expr(add);
+      f.num("i32.add");
+    }
+    if (i.addrSize === 16) {
+      f.i32(0xffff);
+      f.num("i32.and");
+    }
+  }
+
+  /** Offset on the stack -> linear address; leaves unless the segment is flat from its base on. */
+  #segment(seg: number, _size: number, write: boolean): void {
+    if (seg === SegReg.es || seg === SegReg.ss || seg === SegReg.ds) return; // flat by the mode
+    const f = this.#f, at = this.#site.state + Layout.segs + seg * SEG_BYTES;
+    const rights = write ? 6 : 5;
+    const field = (offset: number): void => {
+      f.i32(0);
+      f.mem("i32.load", at + offset);
+    };
+    field(Seg.lo);
+    field(Seg.hi);
+    f.i32(-1);
+    f.num("i32.xor");
+    f.num("i32.or");
+    field(Seg.rights);
+    f.i32(rights);
+    f.num("i32.and");
+    f.i32(rights);
+    f.num("i32.xor");
+    f.num("i32.or");
+    f.if("unlikely");
+    this.#control.leave(this.#instruction);
+    f.end();
+    field(Seg.base);
+    f.num("i32.add");
+  }
+
+  /** Linear address on the stack -> host address on the stack. */
+  #translate(w: AccessWidth, write: boolean): void {
+    const f = this.#f, { slow, readTable, writeTable } = this.#site;
+    emitProbe(f, w, this.#la, this.#t, write ? writeTable : readTable);
+    f.if("unlikely");
+    f.get(this.#la);
+    f.i32(w >>> 3);
+    f.call(write ? slow.write : slow.read);
+    f.tee(this.#t);
+    f.i32(0);
+    f.num("i32.lt_s");
+    f.if("unlikely");
+    this.#control.leave(this.#instruction);
+    f.end();
+    f.end();
+    f.get(this.#t);
+  }
+
+  #expr(e: Expr): void {
+    const f = this.#f, i = this.#instruction;
+    switch (e.k) {
+      case "const":
+        if (e.t === "i64") f.i64(BigInt(e.v));
+        else f.i32(e.v);
+        break;
+      case "imm":
+        f.i32(i.imm);
+        break;
+      case "imm2":
+        f.i32(i.imm2);
+        break;
+      case "gpr":
+        this.#registers.get(i.slot(e.slot), e.w);
+        break;
+      case "reg":
+        this.#registers.get(e.n, e.w);
+        break;
+      case "state":
+        f.i32(0);
+        f.mem("i32.load", this.#site.state + e.at);
+        break;
+      case "temp":
+        f.get(this.#temps[e.id].local);
+        break;
+      case "unary":
+        this.#expr(e.a);
+        emitUnary(f, e.op, typeOf(e.a));
+        break;
+      case "binary":
+        this.#expr(e.a);
+        this.#expr(e.b);
+        f.num(`${typeOf(e.a)}.${NUMERIC[e.op]}` as NumericName);
+        break;
+      case "select":
+        this.#expr(e.a);
+        this.#expr(e.b);
+        this.#expr(e.c);
+        f.select();
+        break;
+      case "cf":
+        this.#flags.carry();
+        break;
+      case "flagsWord":
+        this.#flags.word();
+        break;
+      case "cond":
+        this.#flags.condition(e.cc);
+        break;
+      case "nextEip":
+        f.get(this.#site.base);
+        f.i32(i.next);
+        f.num("i32.add");
+        break;
+      case "offset":
+        this.#offset(null);
+        break;
+    }
+  }
+}

@@ -90,7 +90,7 @@ export type VmiPcMachine = PcMachine & {
   readonly paravirt: ParavirtHypervisor;
 };
 
-const CPU_KEYS = ["model", "engine"];
+const CPU_KEYS = ["model", "engine", "jit"];
 const PC_KEYS = [
   ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "bootFrom", "cards", "devices", "date"],
   ...["hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
@@ -201,6 +201,10 @@ function pcMemory(size: number, cpus: number, bios: Uint8Array | undefined): rea
   ];
 }
 
-function cpuOptions({ model, engine }: I386Options): I386Options {
-  return { ...(model === undefined ? {} : { model }), ...(engine === undefined ? {} : { engine }) };
+function cpuOptions({ model, engine, jit }: I386Options): I386Options {
+  return {
+    ...(model === undefined ? {} : { model }),
+    ...(engine === undefined ? {} : { engine }),
+    ...(jit === undefined ? {} : { jit }),
+  };
 }

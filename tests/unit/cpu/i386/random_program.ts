@@ -9,9 +9,15 @@ const ROWS = OPS.filter((row) => TREES[row.sem] !== undefined || row.sem === "en
 
 /** Bytes that mostly decode to tree instructions. */
 export function program(r: Prng): number[] {
+  return programOf(r, 12, new Set());
+}
+
+/** Bytes of `count` instructions whose semantics are none of `without`. */
+export function programOf(r: Prng, count: number, without: ReadonlySet<string>): number[] {
+  const rows = without.size === 0 ? ROWS : ROWS.filter((row) => !without.has(row.sem));
   const bytes: number[] = [];
-  for (let i = 0; i < 12; i++) {
-    const row = r.pick(ROWS);
+  for (let i = 0; i < count; i++) {
+    const row = r.pick(rows);
     if (r.below(6) === 0) bytes.push(r.pick([0x66, 0x67, 0x66, 0x26, 0x3e, 0x36, 0x2e]));
     if (row.rep !== undefined) bytes.push(r.pick([0xf2, 0xf3, 0x66]));
     if (row.opcode > 0xff) bytes.push(0x0f);

@@ -72,8 +72,8 @@ export class Discovery {
     return this.#at.get(offset);
   }
 
-  /** Target of the direct jump an instruction ends with, or -1. */
-  static target(i: Instruction): number {
+  /** True if an instruction is a direct jump that is emitted, conditional or not; its target is next + imm. */
+  static branches(i: Instruction): boolean {
     switch (i.sem) {
       case "jcc":
       case "jcxz":
@@ -81,9 +81,9 @@ export class Discovery {
       case "loope":
       case "loopne":
       case "jmpRel":
-        return i.way === Way.tree ? i.next + i.imm : -1;
+        return i.way === Way.tree;
       default:
-        return -1;
+        return false;
     }
   }
 
@@ -105,14 +105,14 @@ export class Discovery {
         const i = this.#decode(offset);
         if (i === undefined) break;
         this.#all.set(offset, i);
-        const target = Discovery.target(i);
-        if (target >= 0 && target < 0x1000) work.push(target);
+        const branches = Discovery.branches(i), target = i.next + i.imm;
+        if (branches && target >= 0 && target < 0x1000) work.push(target);
         if (i.sem === "callRel" || i.sem === "callInd") {
           if (i.way === Way.tree) this.#entries.add(i.next);
           work.push(i.next);
         }
         if (i.way === Way.call) this.#afterCalls.add(i.next);
-        if (target >= 0 && i.sem !== "jmpRel" || i.way === Way.call) work.push(i.next);
+        if (branches && i.sem !== "jmpRel" || i.way === Way.call) work.push(i.next);
         else if (i.effects?.repeats === true) {
           this.#starts.add(i.offset);
           work.push(i.next);
@@ -122,6 +122,7 @@ export class Discovery {
         }
         break;
       }
+      if (this.#all.has(offset)) this.#starts.add(offset); // ran into code known already: it begins a block
     }
   }
 
@@ -158,7 +159,7 @@ export class Discovery {
       if (i === undefined) return;
       block.instructions.push(i);
       offset = i.next;
-      const ends = Discovery.stops(i) || Discovery.target(i) >= 0 || i.way === Way.call || i.effects?.repeats === true;
+      const ends = Discovery.stops(i) || Discovery.branches(i) || i.way === Way.call || i.effects?.repeats === true;
       if (ends || this.#at.has(offset)) return;
     }
   }
@@ -172,8 +173,7 @@ export class Discovery {
       if (!this.#limits.loops && to.start <= block.start) return;
       block.successors.push(to.id);
     };
-    const target = Discovery.target(last);
-    if (target >= 0) add(target);
+    if (Discovery.branches(last)) add(last.next + last.imm);
     if (!Discovery.stops(last)) add(last.next);
     if (last.effects?.repeats === true) add(block.start);
   }

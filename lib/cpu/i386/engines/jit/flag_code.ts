@@ -156,7 +156,7 @@ export class FlagEmitter {
 
   /** CF, 0 or 1. */
   carry(): void {
-    const f = this.#f, { state } = this, [, a, b] = this.#words;
+    const f = this.#f, { state } = this, [, a] = this.#words;
     if ((state.over & 1) !== 0) {
       f.get(this.#over);
       f.i32(1);

@@ -43,7 +43,7 @@ interface Session {
 }
 
 /** Instructions between two looks at clock and keys: some ten milliseconds. */
-const PIECE: Readonly<Record<EngineName, number>> = { interpreter: 4_000_000, reference: 50_000 };
+const PIECE: Readonly<Record<EngineName, number>> = { interpreter: 4_000_000, jit: 4_000_000, reference: 50_000 };
 
 /** Runs; returns the exit code. */
 export async function runGuest(io: Io, m: PcMachine, run: GuestRun): Promise<number> {

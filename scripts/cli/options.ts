@@ -6,7 +6,7 @@ import { type Bootable, type CpuStart, PORTS } from "../../mod.ts";
 import { type Io, readInput } from "./io.ts";
 
 /** Engines by name. */
-export const ENGINES = ["interpreter", "reference"] as const;
+export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
 /** Backends of the paravirtual interface by name. */
 export const BACKENDS = ["native", "scripted", "shadow"] as const;

@@ -4,26 +4,11 @@
  */
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import { InternalError } from "../../../../core/errors.ts";
-import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { FlagsKind } from "../../flags.ts";
 import type { Expr } from "../../tree.ts";
 import { Layout } from "../../state.ts";
+import { ConditionCode } from "./condition_code.ts";
 import { type FlagsStmt, type FlagState, overlayOf, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
-
-/** EFLAGS bits a pair of conditions looks at, by condition code / 2. */
-const LOOKS_AT: readonly number[] = [0x800, 1, 0x40, 0x41, 0x80, 4, 0x880, 0x8c0];
-
-/** Comparison of first and second word that decides a pair after a subtraction without borrow. */
-const AFTER_SUB: readonly (NumericName | undefined)[] = [
-  undefined,
-  "i32.lt_u",
-  "i32.eq",
-  "i32.le_u",
-  undefined,
-  undefined,
-  "i32.lt_s",
-  "i32.le_s",
-];
 
 /** Flags of one region. */
 export class FlagEmitter {
@@ -34,6 +19,7 @@ export class FlagEmitter {
   readonly #words: readonly [number, number, number, number];
   readonly #over: number;
   readonly #fuse: boolean;
+  readonly #conditions: ConditionCode;
   readonly #derive: { readonly carry: number; readonly flags: number };
 
   /**
@@ -52,6 +38,7 @@ export class FlagEmitter {
     this.#derive = derive;
     this.#words = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
     this.#over = f.local("i32");
+    this.#conditions = new ConditionCode(f, this.#words, this.#over, this);
   }
 
   /** Reads the four words from the state block. */
@@ -238,195 +225,6 @@ export class FlagEmitter {
 
   /** Condition code, 0 or 1. */
   condition(cc: number): void {
-    const pair = cc >> 1, { over } = this.state, looks = LOOKS_AT[pair];
-    if ((over & looks) !== 0 || !this.#fused(pair)) {
-      if ((over & looks) === looks) this.#f.get(this.#over);
-      else this.word();
-      this.#fromWord(pair);
-    }
-    if ((cc & 1) !== 0) this.#f.num("i32.eqz");
-  }
-
-  /** A pair of conditions from the words; false: not known how. */
-  #fused(pair: number): boolean {
-    const { state } = this;
-    switch (state.kind) {
-      case FlagsKind.sub:
-      case FlagsKind.add:
-        return this.#afterSum(pair, state.kind === FlagsKind.sub);
-      case FlagsKind.result:
-        return this.#afterResult(pair);
-      case FlagsKind.inc:
-      case FlagsKind.dec:
-        return this.#afterStep(pair);
-      case FlagsKind.word:
-        this.#f.get(this.#words[1]);
-        this.#fromWord(pair);
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  #afterSum(pair: number, isSub: boolean): boolean {
-    const f = this.#f, { state } = this, [, a] = this.#words;
-    const compare = AFTER_SUB[pair];
-    if (isSub && state.zeroC && compare !== undefined) {
-      f.get(a);
-      this.#b();
-      f.num(compare);
-      return true;
-    }
-    if (pair === 1 && state.zeroC) {
-      this.carry();
-      return true;
-    }
-    if (pair !== 2 && pair !== 4 && pair !== 5) return false;
-    const op = isSub ? "i32.sub" : "i32.add";
-    f.get(a);
-    this.#b();
-    f.num(op);
-    if (!state.zeroC) {
-      this.#c();
-      f.num(op);
-    }
-    this.#ofResult(pair);
-    return true;
-  }
-
-  /** Zero, sign or parity of the result on the stack. */
-  #ofResult(pair: number): void {
-    const f = this.#f;
-    if (pair === 2) f.num("i32.eqz");
-    else if (pair === 4) {
-      f.i32(31);
-      f.num("i32.shr_u");
-    } else {
-      if (this.state.shift !== 0) {
-        f.i32(this.state.shift);
-        f.num("i32.shr_u");
-      }
-      f.i32(0xff);
-      f.num("i32.and");
-      f.num("i32.popcnt");
-      f.i32(1);
-      f.num("i32.and");
-      f.num("i32.eqz");
-    }
-  }
-
-  #afterResult(pair: number): boolean {
-    const f = this.#f, { state } = this, [, a] = this.#words;
-    const compare = pair === 6 ? "i32.lt_s" : pair === 7 ? "i32.le_s" : undefined;
-    if (compare !== undefined && state.zeroC) {
-      f.get(a);
-      f.i32(0);
-      f.num(compare);
-      return true;
-    }
-    switch (pair) {
-      case 0:
-        this.#c();
-        return true;
-      case 1:
-        this.#b();
-        return true;
-      case 3:
-        f.get(a);
-        f.num("i32.eqz");
-        if (!state.zeroB) {
-          this.#b();
-          f.num("i32.or");
-        }
-        return true;
-      case 6:
-      case 7:
-        f.get(a);
-        f.i32(31);
-        f.num("i32.shr_u");
-        this.#c();
-        f.num("i32.xor");
-        this.#orZero(pair);
-        return true;
-      default:
-        f.get(a);
-        this.#ofResult(pair);
-        return true;
-    }
-  }
-
-  #orZero(pair: number): void {
-    if (pair !== 7) return;
-    const f = this.#f;
-    f.get(this.#words[1]);
-    f.num("i32.eqz");
-    f.num("i32.or");
-  }
-
-  #afterStep(pair: number): boolean {
-    const f = this.#f, { state } = this, [, a] = this.#words;
-    const edge = (): void => {
-      f.get(a);
-      f.i32(state.kind === FlagsKind.inc ? 0x80000000 | 0 : ((0x7fffffff >>> state.shift) << state.shift) | 0);
-      f.num("i32.eq");
-    };
-    switch (pair) {
-      case 0:
-        edge();
-        return true;
-      case 1:
-        this.#b();
-        return true;
-      case 3:
-        f.get(a);
-        f.num("i32.eqz");
-        this.#b();
-        f.num("i32.or");
-        return true;
-      case 6:
-      case 7:
-        edge();
-        f.get(a);
-        f.i32(31);
-        f.num("i32.shr_u");
-        f.num("i32.xor");
-        this.#orZero(pair);
-        return true;
-      default:
-        f.get(a);
-        this.#ofResult(pair);
-        return true;
-    }
-  }
-
-  /** A pair of conditions from the flags word on the stack. */
-  #fromWord(pair: number): void {
-    const f = this.#f;
-    if (pair < 6) {
-      f.i32(LOOKS_AT[pair]);
-      f.num("i32.and");
-      f.i32(0);
-      f.num("i32.ne");
-      return;
-    }
-    const word = f.temp("i32");
-    f.tee(word);
-    f.i32(7);
-    f.num("i32.shr_u");
-    f.get(word);
-    f.i32(11);
-    f.num("i32.shr_u");
-    f.num("i32.xor");
-    f.i32(1);
-    f.num("i32.and");
-    if (pair === 7) {
-      f.get(word);
-      f.i32(0x40);
-      f.num("i32.and");
-      f.i32(0);
-      f.num("i32.ne");
-      f.num("i32.or");
-    }
-    f.release("i32", word);
+    this.#conditions.emit(cc, this.state);
   }
 }

@@ -1,0 +1,253 @@
+/**
+ * Emits conditions from what is known about the flags: after CMP a condition is one comparison, after INC or a logic
+ * instruction a test of the result; only what is not known asks for the flags word. Cold code that makes hot code.
+ */
+import type { FunctionBody } from "../../../../wasm/body.ts";
+import type { NumericName } from "../../../../wasm/opcodes.ts";
+import { FlagsKind } from "../../flags.ts";
+import { type FlagState, UNKNOWN } from "./flag_state.ts";
+
+/** EFLAGS bits a pair of conditions looks at, by condition code / 2. */
+const LOOKS_AT: readonly number[] = [0x800, 1, 0x40, 0x41, 0x80, 4, 0x880, 0x8c0];
+
+/** Comparison of first and second word that decides a pair after a subtraction without borrow. */
+const AFTER_SUB: readonly (NumericName | undefined)[] = [
+  undefined,
+  "i32.lt_u",
+  "i32.eq",
+  "i32.le_u",
+  undefined,
+  undefined,
+  "i32.lt_s",
+  "i32.le_s",
+];
+
+/** Conditions of one region. */
+export class ConditionCode {
+  readonly #f: FunctionBody;
+  readonly #words: readonly [number, number, number, number];
+  readonly #over: number;
+  readonly #flags: { carry(): void; word(): void };
+  #state: FlagState = UNKNOWN;
+
+  /**
+   * @param f The function. @param words Locals of the lazy flags. @param over Local of the flags on top.
+   * @param flags Puts CF or the flags word on the stack.
+   */
+  constructor(
+    f: FunctionBody,
+    words: readonly [number, number, number, number],
+    over: number,
+    flags: { carry(): void; word(): void },
+  ) {
+    this.#f = f;
+    this.#words = words;
+    this.#over = over;
+    this.#flags = flags;
+  }
+
+  #b(): void {
+    if (this.#state.zeroB) this.#f.i32(0);
+    else this.#f.get(this.#words[2]);
+  }
+
+  #c(): void {
+    if (this.#state.zeroC) this.#f.i32(0);
+    else this.#f.get(this.#words[3]);
+  }
+
+  /** Condition code, 0 or 1. */
+  emit(cc: number, state: FlagState): void {
+    this.#state = state;
+    const pair = cc >> 1, { over } = state, looks = LOOKS_AT[pair];
+    if ((over & looks) !== 0 || !this.#fused(pair)) {
+      if ((over & looks) === looks) this.#f.get(this.#over);
+      else this.#flags.word();
+      this.#fromWord(pair);
+    }
+    if ((cc & 1) !== 0) this.#f.num("i32.eqz");
+  }
+
+  /** A pair of conditions from the words; false: not known how. */
+  #fused(pair: number): boolean {
+    const state = this.#state;
+    switch (state.kind) {
+      case FlagsKind.sub:
+      case FlagsKind.add:
+        return this.#afterSum(pair, state.kind === FlagsKind.sub);
+      case FlagsKind.result:
+        return this.#afterResult(pair);
+      case FlagsKind.inc:
+      case FlagsKind.dec:
+        return this.#afterStep(pair);
+      case FlagsKind.word:
+        this.#f.get(this.#words[1]);
+        this.#fromWord(pair);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #afterSum(pair: number, isSub: boolean): boolean {
+    const f = this.#f, state = this.#state, [, a] = this.#words;
+    const compare = AFTER_SUB[pair];
+    if (isSub && state.zeroC && compare !== undefined) {
+      f.get(a);
+      this.#b();
+      f.num(compare);
+      return true;
+    }
+    if (pair === 1 && state.zeroC) {
+      this.#flags.carry();
+      return true;
+    }
+    if (pair !== 2 && pair !== 4 && pair !== 5) return false;
+    const op = isSub ? "i32.sub" : "i32.add";
+    f.get(a);
+    this.#b();
+    f.num(op);
+    if (!state.zeroC) {
+      this.#c();
+      f.num(op);
+    }
+    this.#ofResult(pair);
+    return true;
+  }
+
+  /** Zero, sign or parity of the result on the stack. */
+  #ofResult(pair: number): void {
+    const f = this.#f;
+    if (pair === 2) f.num("i32.eqz");
+    else if (pair === 4) {
+      f.i32(31);
+      f.num("i32.shr_u");
+    } else {
+      if (this.#state.shift !== 0) {
+        f.i32(this.#state.shift);
+        f.num("i32.shr_u");
+      }
+      f.i32(0xff);
+      f.num("i32.and");
+      f.num("i32.popcnt");
+      f.i32(1);
+      f.num("i32.and");
+      f.num("i32.eqz");
+    }
+  }
+
+  #afterResult(pair: number): boolean {
+    const f = this.#f, state = this.#state, [, a] = this.#words;
+    const compare = pair === 6 ? "i32.lt_s" : pair === 7 ? "i32.le_s" : undefined;
+    if (compare !== undefined && state.zeroC) {
+      f.get(a);
+      f.i32(0);
+      f.num(compare);
+      return true;
+    }
+    switch (pair) {
+      case 0:
+        this.#c();
+        return true;
+      case 1:
+        this.#b();
+        return true;
+      case 3:
+        f.get(a);
+        f.num("i32.eqz");
+        if (!state.zeroB) {
+          this.#b();
+          f.num("i32.or");
+        }
+        return true;
+      case 6:
+      case 7:
+        f.get(a);
+        f.i32(31);
+        f.num("i32.shr_u");
+        this.#c();
+        f.num("i32.xor");
+        this.#orZero(pair);
+        return true;
+      default:
+        f.get(a);
+        this.#ofResult(pair);
+        return true;
+    }
+  }
+
+  #orZero(pair: number): void {
+    if (pair !== 7) return;
+    const f = this.#f;
+    f.get(this.#words[1]);
+    f.num("i32.eqz");
+    f.num("i32.or");
+  }
+
+  #afterStep(pair: number): boolean {
+    const f = this.#f, state = this.#state, [, a] = this.#words;
+    const edge = (): void => {
+      f.get(a);
+      f.i32(state.kind === FlagsKind.inc ? 0x80000000 | 0 : ((0x7fffffff >>> state.shift) << state.shift) | 0);
+      f.num("i32.eq");
+    };
+    switch (pair) {
+      case 0:
+        edge();
+        return true;
+      case 1:
+        this.#b();
+        return true;
+      case 3:
+        f.get(a);
+        f.num("i32.eqz");
+        this.#b();
+        f.num("i32.or");
+        return true;
+      case 6:
+      case 7:
+        edge();
+        f.get(a);
+        f.i32(31);
+        f.num("i32.shr_u");
+        f.num("i32.xor");
+        this.#orZero(pair);
+        return true;
+      default:
+        f.get(a);
+        this.#ofResult(pair);
+        return true;
+    }
+  }
+
+  /** A pair of conditions from the flags word on the stack. */
+  #fromWord(pair: number): void {
+    const f = this.#f;
+    if (pair < 6) {
+      f.i32(LOOKS_AT[pair]);
+      f.num("i32.and");
+      f.i32(0);
+      f.num("i32.ne");
+      return;
+    }
+    const word = f.temp("i32");
+    f.tee(word);
+    f.i32(7);
+    f.num("i32.shr_u");
+    f.get(word);
+    f.i32(11);
+    f.num("i32.shr_u");
+    f.num("i32.xor");
+    f.i32(1);
+    f.num("i32.and");
+    if (pair === 7) {
+      f.get(word);
+      f.i32(0x40);
+      f.num("i32.and");
+      f.i32(0);
+      f.num("i32.ne");
+      f.num("i32.or");
+    }
+    f.release("i32", word);
+  }
+}

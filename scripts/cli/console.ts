@@ -56,6 +56,7 @@ export class Progress {
   #since: number;
   #shown = 0;
   #there = false;
+  #midLine = false;
 
   /** @param io Its terminal decides whether anything is shown. */
   constructor(io: Io) {
@@ -65,12 +66,18 @@ export class Progress {
 
   /** Shows how far work is, if it has been quiet long enough. `text` is asked only when it is shown. */
   update(text: () => string): void {
-    if (this.#io.terminal?.error !== true) return;
+    if (this.#io.terminal?.error !== true || this.#midLine) return;
     const now = this.#io.now();
     if (now - this.#since < QUIET || now - this.#shown < EVERY) return;
     this.#shown = now;
     this.#there = true;
     this.#io.err(`\r\x1b[2Kvmikit: ${text()}`);
+  }
+
+  /** Makes room for other output. A line that is not ended, such as a prompt, is not written over later. */
+  before(text: string): void {
+    this.clear();
+    this.#midLine = !text.endsWith("\n");
   }
 
   /** Takes the line away, because something else is written or the work is done. */

@@ -165,7 +165,7 @@ function connect(session: Session): () => Promise<void> {
   const remove = m.serial.listen((byte) => {
     const text = decoder.decode(Uint8Array.of(byte), { stream: true });
     if (text === "") return;
-    progress.clear();
+    progress.before(text);
     to(text);
   });
   if (interactive) {

@@ -1,7 +1,7 @@
 /**
  * The command line, driven without a process. Cold.
  */
-import { KeyFilter } from "../../../scripts/cli/console.ts";
+import { KeyFilter, Progress } from "../../../scripts/cli/console.ts";
 import { Exit, type Io, type Terminal } from "../../../scripts/cli/io.ts";
 import { assert, assertEquals, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
 import { main } from "../../../scripts/vmikit.ts";
@@ -365,6 +365,23 @@ Deno.test("KeyFilter passes keys, takes commands, also when they come in pieces"
   assertEquals(take(1, 0x61, 1, 1), [[1, 1], false, false]);
   assertEquals(take(1, 0x7a), [[1, 0x7a], false, false]);
   assertEquals(take(0x62, 1, 0x58, 0x62), [[0x62], true, false]);
+});
+
+Deno.test("Progress waits, shows, goes away for other output and never writes over a prompt", () => {
+  let [time, err] = [0, ""];
+  const io = { now: () => time, err: (text: string) => err += text, terminal: fakeTerminal([]) };
+  const progress = new Progress(io as unknown as Io);
+  const at = (t: number): string => {
+    [time, err] = [t, ""];
+    progress.update(() => "busy");
+    return err;
+  };
+  assertEquals([at(1900), at(2000), at(2100), at(2500)], ["", "\r\x1b[2Kvmikit: busy", "", "\r\x1b[2Kvmikit: busy"]);
+  err = "";
+  progress.before("line\n");
+  assertEquals([err, at(3000), at(5000)], ["\r\x1b[2K", "", "\r\x1b[2Kvmikit: busy"]);
+  progress.before("login: ");
+  assertEquals(at(60_000), "");
 });
 
 const COMPLETE = `

@@ -31,6 +31,8 @@ export interface Peer {
   command(image: string): readonly string[];
   /** The image of a program; default: multiboot. */
   readonly image?: (kernel: Kernel, times: number) => Uint8Array;
+  /** The command that boots a Linux kernel and ends when it prints `text`, or reboots after that; absent: it cannot. */
+  boot?(kernel: string, initrd: string, append: string, text: string): readonly string[];
   /** Exit codes of a good run. */
   readonly good: readonly number[];
 }
@@ -77,6 +79,10 @@ function ourselves(): readonly Peer[] {
   return RACERS.map((engine) => ({
     name: `vmikit ${engine}`,
     command: (image) => [...DENO, program, "boot", "--kernel", image, "--engine", engine, ...limits],
+    boot: (kernel, initrd, append, text) => [
+      ...[...DENO, program, "boot", "--kernel", kernel, "--initrd", initrd, "--append", append, "--engine", engine],
+      ...["--until", text, "--serial", "none", "--memory", "128"],
+    ],
     good: [0],
   }));
 }
@@ -89,13 +95,25 @@ export async function findPeers(): Promise<{ readonly peers: readonly Peer[]; re
   if (firmware === undefined) missing.push("v86: SeaBIOS is not installed (package seabios)");
   else {
     const child = `${HERE}v86_child.ts`;
-    peers.push({ name: "v86", command: (image) => [...DENO, child, firmware, DONE, image], good: [0] });
+    peers.push({
+      name: "v86",
+      command: (image) => [...DENO, child, firmware, DONE, image],
+      boot: (kernel, initrd, append, text) => [...DENO, child, firmware, text, kernel, initrd, append],
+      good: [0],
+    });
   }
   const qemu = ["qemu-system-i386", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults", "-serial", "none"];
   if ((await timed([qemu[0], "--version"])).code === 0) {
     const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"];
     const odd = Array.from({ length: 128 }, (_, i) => 2 * i + 1); // the value written, doubled and one added
-    peers.push({ name: "QEMU TCG", command: (image) => [...qemu, ...exit, "-kernel", image], good: odd });
+    peers.push({
+      name: "QEMU TCG",
+      command: (image) => [...qemu, ...exit, "-kernel", image],
+      boot: (kernel, initrd, append) => [
+        ...[...qemu, "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", append],
+      ],
+      good: [0, ...odd],
+    });
   } else missing.push("QEMU TCG: qemu-system-i386 is not installed");
   const native: Peer = { name: "host CPU", command: (image) => [image], image: linuxProgram, good: [0] };
   const proof = await oneRun(native, KERNELS[0], 1).catch((error) => ({ code: -1, said: String(error) }));
@@ -167,6 +185,26 @@ export async function comparePeers(runs: number, scale: number, say: (text: stri
     })
   );
   return { figures, missing, empty: Object.fromEntries([...empty].map(([peer, s]) => [peer.name, s])) };
+}
+
+/** CPU seconds of booting a kernel until it prints a text, by peer, medians; firmware and start-up included. */
+export async function compareBoots(
+  boot: { readonly kernel: string; readonly initrd: string; readonly append: string; readonly text: string },
+  runs: number,
+  say: (text: string) => void,
+): Promise<Readonly<Record<string, number>>> {
+  const peers = (await findPeers()).peers.filter((peer) => peer.boot !== undefined);
+  const taken = new Map(peers.map((peer) => [peer.name, [] as number[]]));
+  for (let run = 1; run <= runs; run++) {
+    for (const peer of peers) {
+      say(`run ${run} of ${runs}: boot on ${peer.name}`);
+      const command = peer.boot?.(boot.kernel, boot.initrd, boot.append, boot.text) ?? [];
+      const { code, seconds, said } = await timed(command, 600);
+      if (!peer.good.includes(code)) throw new Error(`${peer.name} did not boot, exit code ${code}: ${said}`);
+      taken.get(peer.name)?.push(seconds);
+    }
+  }
+  return Object.fromEntries([...taken].map(([name, seconds]) => [name, median(seconds)]));
 }
 
 /** The comparison as a Markdown table: millions of instructions a second, and ratios of vmikit's engines to the peers. */

@@ -2,14 +2,17 @@
  * The bench task. Without arguments: `deno bench` over this folder. With `--peers`: the comparison with other emulators.
  * Cold.
  */
-import { comparePeers, table } from "../../scripts/bench/peers.ts";
+import { writeCpio } from "../../mod.ts";
+import { compareBoots, comparePeers, table } from "../../scripts/bench/peers.ts";
 import { Command, integer } from "../../scripts/deps/cli.ts";
 import { fromFileUrl } from "../../scripts/deps/std.ts";
 import { parseScale } from "../../scripts/bench/options.ts";
+import { guest } from "../guests/guest.ts";
 
 const program = new Command("bench")
   .description("Benchmarks; figures are printed, nothing is gated on them")
   .option("--peers", "compare with v86, QEMU and the host CPU, as far as they are here")
+  .option("--boot", "compare how long Debian's kernel takes to user space")
   .option("--runs <n>", "runs of each program", integer("a number of runs", { min: 1, max: 99 }), 3)
   .option("--scale <x>", "share of the usual work, 0.01 to 100", parseScale, 1)
   .option("--json", "print the figures as JSON")
@@ -18,11 +21,47 @@ const program = new Command("bench")
 program.parse([...Deno.args], { from: "user" });
 const o = program.opts();
 
+/** Prints what goes on, if somebody watches. */
+function say(text: string): void {
+  if (Deno.stderr.isTerminal()) console.error(text);
+}
+
+const INIT = `#!/bin/sh
+/bin/busybox echo user space is up
+/bin/busybox reboot -f
+`;
+
+/** Boots Debian's kernel everywhere. */
+async function boots(runs: number): Promise<Readonly<Record<string, number>>> {
+  const [kernel, busybox] = [await guest("linux-686"), await guest("busybox")];
+  for (const g of [kernel, busybox]) if (!g.available) throw new Error(`Not run: ${g.reason}`);
+  if (!kernel.available || !busybox.available) return {};
+  const initrd = await Deno.makeTempFile({ prefix: "vmikit-bench-" });
+  try {
+    const data = await Deno.readFile(busybox.path);
+    await Deno.writeFile(
+      initrd,
+      writeCpio([
+        { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
+        { kind: "file", path: "/bin/busybox", data, mode: 0o755 },
+        { kind: "symlink", path: "/bin/sh", target: "busybox" },
+        { kind: "file", path: "/init", data: INIT, mode: 0o755 },
+      ]),
+    );
+    const boot = { kernel: kernel.path, initrd, append: "console=ttyS0 nokaslr quiet", text: "user space is up" };
+    return await compareBoots(boot, runs, say);
+  } finally {
+    await Deno.remove(initrd);
+  }
+}
+
 if (o.peers === true) {
-  const result = await comparePeers(o.runs, o.scale, (text) => {
-    if (Deno.stderr.isTerminal()) console.error(text);
-  });
+  const result = await comparePeers(o.runs, o.scale, say);
   console.log(o.json === true ? JSON.stringify(result, null, 2) : table(result));
+} else if (o.boot === true) {
+  const result = await boots(o.runs);
+  if (o.json === true) console.log(JSON.stringify(result, null, 2));
+  else for (const [peer, seconds] of Object.entries(result)) console.log(`${peer.padEnd(24)} ${seconds.toFixed(1)} s`);
 } else {
   const folder = fromFileUrl(new URL("./", import.meta.url));
   const { code } = await new Deno.Command(Deno.execPath(), {

@@ -3,6 +3,13 @@
  */
 import { ConfigError } from "../../core/errors.ts";
 import { credit } from "./filters/credit.ts";
+import { failover } from "./filters/failover.ts";
+import { corrupt, drop, duplicate, outage, reorder } from "./filters/faults.ts";
+import { checksum, compress, encrypt } from "./filters/integrity.ts";
+import { stats, trace } from "./filters/observe.ts";
+import { reliable } from "./filters/reliable.ts";
+import { stripe } from "./filters/stripe.ts";
+import { bandwidth, delay, loggp } from "./filters/timing.ts";
 import type { MessageModule } from "./module.ts";
 import { network } from "./network.ts";
 
@@ -13,7 +20,10 @@ export function builtinModules(): readonly MessageModule[] {
     network("worker", "worker"),
     network("tcp", "tcp"),
     network("mpi", "mpi"),
-    credit,
+    ...[trace, stats, delay, loggp, bandwidth],
+    ...[drop, duplicate, reorder, corrupt, outage],
+    ...[checksum, compress, encrypt, reliable, credit],
+    ...[failover, stripe],
   ];
 }
 

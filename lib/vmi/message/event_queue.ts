@@ -63,7 +63,7 @@ export class EventQueue {
       armAt: (time: number): void => {
         cancel();
         const mine: Entry = {
-          time: Math.max(time, this.#time),
+          time: Math.max(Math.ceil(time), this.#time),
           source: TIMER,
           order: this.#order++,
           fire: (): void => {

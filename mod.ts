@@ -125,7 +125,13 @@ export type {
 } from "./lib/core/hook_events.ts";
 
 // Paravirtual interface
-export { paravirt, PARAVIRT_ROM_AT, ParavirtHypervisor, type ParavirtOptions } from "./lib/machine/paravirt.ts";
+export {
+  paravirt,
+  PARAVIRT_ROM_AT,
+  ParavirtHypervisor,
+  type ParavirtOptions,
+  type ParavirtStats,
+} from "./lib/machine/paravirt.ts";
 export { native, type NativeOptions } from "./lib/vmi/paravirt/backends/native.ts";
 export { shadow } from "./lib/vmi/paravirt/shadow/shadow.ts";
 export type { MonitorBackend, MonitorOptions } from "./lib/vmi/paravirt/monitor/backend.ts";

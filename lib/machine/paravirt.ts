@@ -40,6 +40,14 @@ export interface ParavirtOptions extends ParavirtRomOptions {
   readonly at?: number;
 }
 
+/** Counters of the paravirtual interface, each by name. */
+export interface ParavirtStats {
+  /** Calls that trapped. */
+  readonly calls: Readonly<Record<string, number>>;
+  /** Exits by reason, and whatever else the backend counts; nothing for `native` and `scripted`. */
+  readonly backend: Readonly<Record<string, number>>;
+}
+
 /** Words below the stack pointer that an injected call may use. */
 const STACK_ROOM = 256;
 /** Instructions an injected call may take. */
@@ -93,6 +101,10 @@ export class ParavirtHypervisor implements Hypervisor {
   /** Linear address of the ROM as the guest sees it, or -1 before the guest's first trap. */
   get base(): number {
     return this.#dispatch.base;
+  }
+  /** What was counted since power-on: calls that trapped, by name, and what the backend counts itself. */
+  stats(): ParavirtStats {
+    return { calls: this.#dispatch.trapped, backend: this.backend.stats?.() ?? {} };
   }
   /** See {@linkcode Paravirt.record}. */
   record(): Recording {

@@ -11,18 +11,15 @@ import {
   MAX_CPUS,
   MiB,
   multiboot,
-  native,
   pc,
   type PcMachine,
   type PcOptions,
-  scripted,
-  shadow,
   vmiPc,
 } from "../../mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { runGuest } from "./guest_run.ts";
 import { type Io, readInput, UsageError } from "./io.ts";
-import { type BackendName, BACKENDS, count, ENGINES, seconds } from "./options.ts";
+import { type BackendName, BACKENDS, count, ENGINES, makeBackend, seconds } from "./options.ts";
 
 /** Instructions of a boot when nothing else is said. */
 const BOOT_BUDGET = 50_000_000_000;
@@ -161,5 +158,5 @@ function refuseExtras(what: string, { append, initrd }: BootFiles): void {
 
 function makePc(options: PcOptions, backend: BackendName | "none"): PcMachine {
   if (backend === "none") return pc(options);
-  return vmiPc({ ...options, backend: { native, scripted, shadow }[backend]() });
+  return vmiPc({ ...options, backend: makeBackend(backend) });
 }

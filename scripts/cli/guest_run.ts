@@ -1,7 +1,14 @@
 /**
  * Runs a guest for `boot` and `flat`: serial to the terminal, limits, progress, the closing report, the exit code. Cold.
  */
-import { type EngineName, hex, type PcMachine, type StopReason } from "../../mod.ts";
+import {
+  type EngineName,
+  hex,
+  type ParavirtStats,
+  type PcMachine,
+  type StopReason,
+  type VmiPcMachine,
+} from "../../mod.ts";
 import { KeyFilter, KEYS, Progress } from "./console.ts";
 import { Exit, type Io, json, UsageError } from "./io.ts";
 
@@ -134,7 +141,9 @@ interface RunEnd {
 function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ended }: RunEnd): void {
   const instructions = m.cpus.reduce((sum, c) => sum + c.cpu.instructions, 0);
   if (run.json === true) {
-    const stats = run.stats === true ? { stats: { instructions, ticks: m.now, seconds } } : {};
+    const paravirt = paravirtStats(m);
+    const figures = { instructions, ticks: m.now, seconds, ...(paravirt === undefined ? {} : { paravirt }) };
+    const stats = run.stats === true ? { stats: figures } : {};
     const screen = run.screen === true ? { screen: m.screen.text() } : {};
     io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, ...screen, serial: text(m.serial.text) }));
     return;
@@ -151,7 +160,24 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
     const mips = seconds > 0 ? (instructions / seconds / 1e6).toFixed(1) : "-";
     const virtual = (m.now / m.clock.hz).toFixed(3);
     io.err(`vmikit: ${instructions} instructions, ${virtual} s virtual, ${seconds.toFixed(2)} s host, ${mips} MIPS\n`);
+    const paravirt = paravirtStats(m);
+    if (paravirt === undefined) return;
+    io.err(counterText("paravirtual calls that trapped", paravirt.calls));
+    io.err(counterText("hypervisor", paravirt.backend));
   }
+}
+
+/** What the paravirtual interface has counted, if the machine has one. */
+function paravirtStats(m: PcMachine): ParavirtStats | undefined {
+  return (m as Partial<VmiPcMachine>).paravirt?.stats();
+}
+
+/** Counters, a line each; nothing if there are none. */
+function counterText(title: string, counters: Readonly<Record<string, number>>): string {
+  const all = Object.entries(counters);
+  if (all.length === 0) return "";
+  const lines = all.map(([name, n]) => `  ${String(n).padStart(12)}  ${name}\n`);
+  return `vmikit: ${title}\n${lines.join("")}`;
 }
 
 /** Connects serial line, keyboard and Ctrl-C; returns how to disconnect. */

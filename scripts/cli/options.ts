@@ -2,7 +2,7 @@
  * Values that several commands share. Cold.
  */
 import { integer, ValidationError } from "../deps/cli.ts";
-import { type Bootable, type CpuStart, PORTS } from "../../mod.ts";
+import { type Bootable, type CpuStart, native, type ParavirtBackend, PORTS, scripted, shadow } from "../../mod.ts";
 import { type Io, readInput } from "./io.ts";
 
 /** Engines by name. */
@@ -13,6 +13,11 @@ export const BACKENDS = ["native", "scripted", "shadow"] as const;
 
 /** A backend's name. */
 export type BackendName = typeof BACKENDS[number];
+
+/** Makes a backend by name. */
+export function makeBackend(name: BackendName): ParavirtBackend {
+  return name === "native" ? native() : name === "scripted" ? scripted() : shadow();
+}
 
 /** Parser of an address. */
 export const address: (text: string) => number = integer("an address", { max: 0xffff_ffff });

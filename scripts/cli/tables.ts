@@ -1,19 +1,10 @@
 /**
  * `vmikit rom` and `vmikit calls`: the paravirtual interface as listings. Cold.
  */
-import {
-  formatParavirtRom,
-  hex,
-  listParavirtRom,
-  native,
-  paravirt,
-  PARAVIRT_CALLS,
-  scripted,
-  shadow,
-} from "../../mod.ts";
+import { formatParavirtRom, hex, listParavirtRom, paravirt, PARAVIRT_CALLS } from "../../mod.ts";
 import { type Command, Option } from "../deps/cli.ts";
 import { Exit, type Io, json, writeOutput } from "./io.ts";
-import { address, BACKENDS } from "./options.ts";
+import { address, BACKENDS, makeBackend } from "./options.ts";
 
 /** Adds `rom`. */
 export function addRom(program: Command, io: Io, done: (code: number) => void): void {
@@ -28,7 +19,7 @@ export function addRom(program: Command, io: Io, done: (code: number) => void): 
       "\nExamples:\n  deno task vmikit rom\n  deno task vmikit rom --backend scripted --out rom.bin\n",
     )
     .action(async (o) => {
-      const backend = { native, scripted, shadow }[o.backend]();
+      const backend = makeBackend(o.backend);
       const { rom, at } = paravirt({ backend, ...(o.at === undefined ? {} : { at: o.at }) });
       if (typeof o.out === "string") {
         await writeOutput(io, o.out, rom.bytes, "ROM");

@@ -57,6 +57,7 @@ export class Paravirt implements Component {
   readonly #bases = new Set<number>();
   readonly #returns = new Map<number, number>();
   #pending: Pending[] = [];
+  #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
 
   /**
@@ -117,6 +118,12 @@ export class Paravirt implements Component {
     return this.rom.slots[known(name).no] as RomSlot;
   }
 
+  /** How often each call has trapped since power-on, by name; calls of plain code and those that never came are left out. */
+  get trapped(): Readonly<Record<string, number>> {
+    const came = PLANS.filter((p) => (this.#trapped[p.no] ?? 0) > 0);
+    return Object.fromEntries(came.map((p) => [p.name, this.#trapped[p.no] ?? 0]));
+  }
+
   /** Linear address of the ROM as the guest sees it, or -1 as long as no trap has shown it. */
   get base(): number {
     return [...this.#bases].at(-1) ?? -1;
@@ -142,6 +149,7 @@ export class Paravirt implements Component {
       this.#host.kill(`offset 0x${offset.toString(16)} of the ROM`, "unknown-call", eip);
       return true;
     }
+    this.#trapped[no] = (this.#trapped[no] ?? 0) + 1;
     this.#answerTrap(guest, plan, slot, base);
     return true;
   }
@@ -173,6 +181,7 @@ export class Paravirt implements Component {
   /** Power-on state; observers stay. */
   reset(): void {
     this.#forget();
+    this.#trapped.fill(0);
     this.backend.reset();
   }
 
@@ -183,6 +192,7 @@ export class Paravirt implements Component {
       fields: {
         backend: this.backend.name,
         bases: [...this.#bases],
+        trapped: [...this.#trapped],
         state: sectionValue(this.backend.save()),
       },
     };
@@ -204,6 +214,8 @@ export class Paravirt implements Component {
     }
     this.#forget();
     for (const base of section.fields["bases"] as readonly number[]) this.#bases.add(base);
+    const trapped = section.fields["trapped"] as readonly number[] | undefined;
+    this.#trapped = PLANS.map((p) => trapped?.[p.no] ?? 0);
     this.backend.load(section.fields["state"] as unknown as Section);
     this.#rewatch();
   }

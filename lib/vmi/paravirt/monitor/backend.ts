@@ -37,7 +37,7 @@ export interface MonitorOptions {
 export interface MonitorBackend extends ParavirtBackend {
   /** Physical memory that it keeps for itself. */
   readonly memory: PhysicalRange;
-  /** Exits by reason, calls by name, and what its parts count, since power-on. */
+  /** Exits by reason, and what its parts count, since power-on. */
   stats(): Readonly<Record<string, number>>;
 }
 
@@ -130,7 +130,6 @@ class Deprivileging implements MonitorBackend {
   call(call: ParavirtCall): CallAnswer {
     const managed = this.#cpus.get(call.guest);
     if (managed === undefined) throw new InternalError(`Backend ${this.name} was called by a CPU it does not know`);
-    this.#counters.count(`call ${call.name}`);
     if (call.name === "Init") return managed.monitor.init();
     if (TIME.includes(call.name)) return this.#time.call(call);
     if (!managed.cpu.active) return { kill: "not-initialized" };

@@ -44,6 +44,11 @@ export type InterceptAnswer = "deliver" | "handled" | GuestFault;
 export interface Interceptor {
   /** Decides. */
   intercept(event: InterceptEvent): InterceptAnswer;
+  /**
+   * Physical address of a linear one as the guest's kernel means it, without side effects; -1: not mapped. Asked by whoever
+   * looks at the guest from outside, as the real page tables may lag behind. Absent: the real ones are the guest's.
+   */
+  translate?(linear: number): number;
 }
 
 /** Physical memory without translation. */

@@ -7,7 +7,7 @@
  * the guest with interrupts off, observed like any call, and returns to a trap in the ROM. What the call did otherwise (control registers,
  * memory, the interrupt flag of the interrupt calls) stays. Warm.
  *
- * Not emulated: a second CPU in an injected call; injection while the guest is not in ring 0 or has not called Init yet,
+ * Not emulated: a second CPU in an injected call; injection while the guest is in ring 3 or has not called Init yet,
  * for calls that are plain code.
  */
 import type { Section } from "../core/component.ts";
@@ -50,6 +50,8 @@ export interface ParavirtStats {
 
 /** Words below the stack pointer that an injected call may use. */
 const STACK_ROOM = 256;
+/** Where no call is made. */
+const USER_RING = 3;
 /** Instructions an injected call may take. */
 const INJECT_BUDGET = 1_000_000;
 /** Calls whose effect is the interrupt flag. */
@@ -126,7 +128,7 @@ export class ParavirtHypervisor implements Hypervisor {
   /**
    * Makes a call as if the guest had made it, at this instruction boundary.
    * @returns Its result as its kind: a bigint for 64 bits, u32, or `undefined` for a call without one.
-   * @throws {ConfigError} paravirt-call, inject-argument, inject-state, inject-kill
+   * @throws {ConfigError} paravirt-call, inject-argument, inject-state, inject-fault, inject-kill
    */
   call(name: string, args: AnyArgs = {}): number | bigint | undefined {
     const plan = known(name);
@@ -142,12 +144,15 @@ export class ParavirtHypervisor implements Hypervisor {
     const halted = guest.halted;
     try {
       const code = slot.lines.length > (slot.trap ? 2 : 0) && !NEVER_BACK.includes(plan.name);
-      const runs = code && this.#dispatch.base >= 0 && guest.cpl === 0;
+      const runs = code && this.#dispatch.base >= 0 && guest.cpl !== USER_RING;
       if (!runs && (slot.trap || this.#dispatch.overrides(plan.no))) {
         const answer = this.#answer(guest, plan, args);
         if (answer !== "native") return answer;
       }
       return this.#runCode(guest, cpus[0] as Cpu, plan, args);
+    } catch (error) {
+      if (error instanceof Error) throw error;
+      throw new ConfigError("inject-fault", `The injected ${plan.name} met a fault of the guest; it was not done`);
     } finally {
       const mask = INTERRUPT_CALLS.includes(plan.name) ? Flag.if : 0;
       restoreRegisters(guest, saved, mask);
@@ -226,6 +231,9 @@ export class ParavirtHypervisor implements Hypervisor {
       const value = args[a.name] ?? 0;
       return [a.name, a.places.length > 1 ? BigInt(value) : Number(BigInt.asUintN(32, BigInt(value)))];
     }));
+    for (const [place, value] of placeArgs(plan, full)) {
+      if (place !== "stack0" && place !== "stack1") guest.setReg(Reg[place], value);
+    }
     const answer = this.#dispatch.answer(guest, plan, full);
     if (typeof answer === "object") throw killed(plan, answer.kill);
     if (answer === "native" || answer === undefined) return answer;
@@ -240,7 +248,7 @@ export class ParavirtHypervisor implements Hypervisor {
     if (NEVER_BACK.includes(plan.name)) throw state(plan, "it does not return to whoever calls it");
     if (slot.lines.length === 0) throw state(plan, `backend ${this.backend.name} leaves it to the guest's native way`);
     if (base < 0) throw state(plan, "the guest has not called Init yet, so the ROM has no linear address");
-    if (guest.cpl !== 0) throw state(plan, `the guest is in ring ${guest.cpl}, and its code needs ring 0`);
+    if (guest.cpl === USER_RING) throw state(plan, "the guest is in ring 3, and its code is for the kernel");
     const esp = guest.reg(Reg.esp);
     const below = new Uint8Array(STACK_ROOM);
     const bottom = (esp - STACK_ROOM) >>> 0;

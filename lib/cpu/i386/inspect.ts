@@ -9,8 +9,10 @@ import { Layout } from "./state.ts";
 
 const LONGEST = 15;
 
-/** Physical address of a linear one as supervisor reads it, or -1. */
+/** Physical address of a linear one as supervisor reads it, or -1; under a monitor that of the guest's own tables. */
 export function peekTranslate(cpu: I386Cpu, linear: number): number {
+  const { interceptor } = cpu;
+  if (interceptor?.translate !== undefined) return interceptor.translate(linear);
   const words: PhysicalWords = {
     read32: (phys) => {
       const four = new Uint8Array(4);

@@ -19,14 +19,23 @@ import type { VirtualCpu } from "./vcpu.ts";
 
 const BAD: CallAnswer = { kill: "bad-argument" };
 
-/** Guest-physical address of an entry: by a mapping the guest has named, else through its page tables. */
+/**
+ * Guest-physical address of an entry: by a mapping the guest has named, else through its page tables. If it is only to be
+ * noticed, -1 where nothing is mapped. @throws {Raised} #PF
+ */
 function entryAt(cpu: VirtualCpu, ptep: number, write: boolean): number {
   const { slots } = cpu.v;
   for (let i = 0; i < slots.length; i += 3) {
     const pages = slots[i + 1] ?? 0, offset = ptep - (slots[i] ?? 0);
     if (offset >= 0 && offset < pages * 4096) return (slots[i + 2] ?? 0) * 4096 + offset;
   }
-  return cpu.memory.translate(ptep, write, false);
+  return write ? cpu.memory.translate(ptep, true, false) : cpu.memory.peek(ptep);
+}
+
+/** The guest has written an entry itself; where nothing is mapped, it cannot have. */
+function notice(cpu: VirtualCpu, ptep: number, bytes: number, flags: number): void {
+  const at = entryAt(cpu, ptep, false);
+  if (at >= 0) noteEntry(cpu, at, bytes, later(cpu, flags));
 }
 
 function later(cpu: VirtualCpu, flags: number): boolean {
@@ -59,14 +68,8 @@ export const MMU_CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
     noteEntry(cpu, at, 8, later(cpu, arg("flags")));
     return undefined;
   },
-  UpdatePxE: (cpu, arg) => {
-    noteEntry(cpu, entryAt(cpu, arg("ptep"), false), 4, later(cpu, arg("flags")));
-    return undefined;
-  },
-  UpdatePxELong: (cpu, arg) => {
-    noteEntry(cpu, entryAt(cpu, arg("ptep"), false), 8, later(cpu, arg("flags")));
-    return undefined;
-  },
+  UpdatePxE: (cpu, arg) => notice(cpu, arg("ptep"), 4, arg("flags")),
+  UpdatePxELong: (cpu, arg) => notice(cpu, arg("ptep"), 8, arg("flags")),
   AllocatePage: (cpu, arg) => {
     drain(cpu);
     cpu.mmu.pageAllocated(arg("pfn"), arg("flags"));

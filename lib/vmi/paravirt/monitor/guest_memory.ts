@@ -26,6 +26,14 @@ export class GuestMemory {
     return w.frame + (linear & 0xfff);
   }
 
+  /** Physical address as the guest's kernel would read it, without side effects; -1: not mapped. */
+  peek(linear: number): number {
+    const w = this.#walk, physical = this.#physical;
+    const looking = { read32: (at: number): number => physical.read32(at), write32: (): void => {} };
+    if (!w.walk(this.#v, looking, linear, false, false, false)) return -1;
+    return physical.owns(w.frame, 4096) ? -1 : w.frame + (linear & 0xfff);
+  }
+
   /** Reads 1 to 4 bytes, u32. @throws {Raised} #PF */
   read(linear: number, bytes: number, user = false): number {
     if ((linear & 3) + bytes > 4) {

@@ -77,6 +77,11 @@ export class Monitor implements Interceptor {
     return "handled";
   }
 
+  /** See {@linkcode Interceptor}. */
+  translate(linear: number): number {
+    return this.#cpu.memory.peek(linear >>> 0);
+  }
+
   #pageFault(event: InterceptEvent): void {
     const cpu = this.#cpu;
     drain(cpu);

@@ -4,6 +4,7 @@
 import { KeyFilter, Progress } from "../../../scripts/cli/console.ts";
 import { Exit, type Io, type Terminal } from "../../../scripts/cli/io.ts";
 import { assert, assertEquals, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
+import { minikernelImage } from "../../../lib/guests/minikernel/minikernel.ts";
 import { main } from "../../../scripts/vmikit.ts";
 import { KERNELS } from "../../../scripts/bench/kernels.ts";
 import { multibootImage } from "../../../scripts/bench/images.ts";
@@ -109,6 +110,18 @@ Deno.test("vmikit flat --json prints nothing but JSON, with the port log", async
     assertEquals(result.ports, [{ access: "write", port: 0xe9, width: 8, value: 0x4b }]);
     assert(result.stats.instructions >= 8);
   }
+});
+
+Deno.test("vmikit boot --stats counts calls and exits of a hypervisor", async () => {
+  const files = { kernel: minikernelImage() };
+  const args = ["boot", "--kernel", "kernel", "--backend", "shadow", "--until", "ready", "--stats"];
+  const { code, err } = await vmikit(args, files);
+  assertEquals(code, Exit.ok);
+  assertStringIncludes(err, "paravirtual calls that trapped\n");
+  assertStringIncludes(err, " Init\n");
+  assertStringIncludes(err, " exits hidden page fault\n");
+  const { stats } = JSON.parse((await vmikit([...args, "--json"], files)).out);
+  assertEquals(stats.paravirt.calls.Init, 1);
 });
 
 Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {

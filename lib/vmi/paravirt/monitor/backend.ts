@@ -132,7 +132,7 @@ class Deprivileging implements MonitorBackend {
     if (managed === undefined) throw new InternalError(`Backend ${this.name} was called by a CPU it does not know`);
     if (call.name === "Init") return managed.monitor.init();
     if (TIME.includes(call.name)) return this.#time.call(call);
-    if (!managed.cpu.active) return { kill: "not-initialized" };
+    if (!managed.monitor.active) return { kill: "not-initialized" };
     const answer = CALLS[call.name];
     if (answer === undefined) return { kill: "unknown-call" };
     try {

@@ -36,10 +36,15 @@ export class Monitor implements Interceptor {
     this.#cpu = cpu;
   }
 
+  /** Is the guest in the monitor's hands? A CPU that was reset by itself is not. */
+  get active(): boolean {
+    return this.#cpu.active && this.#cpu.guest.interceptor === this;
+  }
+
   /** The Init call: takes the guest. @returns 0, or {@linkcode INIT_FAILED}. */
   init(): number {
     const cpu = this.#cpu, { guest, v } = cpu;
-    if (cpu.active) return 0;
+    if (this.active) return 0;
     const cr0 = guest.control("cr0");
     const isProtected = (cr0 & Cr0.pe) !== 0 && (cr0 & Cr0.pg) !== 0 && (guest.eflags & Flag.vm) === 0;
     if (!isProtected || guest.cpl !== 0) return INIT_FAILED;

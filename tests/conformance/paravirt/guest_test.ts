@@ -1,0 +1,85 @@
+/** The guest that ships on every backend: the same account of itself, the same run twice, the same after a snapshot. */
+import { guests, Prng, type StopReason, vmiPc, type VmiPcMachine } from "../../../mod.ts";
+import { assert, assertEquals } from "../../../scripts/deps/std.ts";
+import { type Candidate, CANDIDATES } from "./backends.ts";
+import { rogue } from "./rogue.ts";
+
+const ENGINES = ["interpreter", "reference"] as const;
+
+function boot(candidate: Candidate, engine: typeof ENGINES[number] = "interpreter"): VmiPcMachine {
+  const m = vmiPc({ backend: candidate.make(), engine });
+  m.boot(guests.minikernel());
+  return m;
+}
+
+function untilReady(m: VmiPcMachine): void {
+  assertEquals(m.run({ until: m.serial.contains("ready"), instructions: 5_000_000 }).kind, "until");
+}
+
+/** Console without the line that names the backend. */
+function account(m: VmiPcMachine): string {
+  return m.serial.text.replace(/found vmikit \w+ backend/, "found a backend");
+}
+
+const NATIVE = boot(CANDIDATES["native"] as Candidate);
+untilReady(NATIVE);
+
+for (const [name, candidate] of Object.entries(CANDIDATES)) {
+  Deno.test(`backend ${name}: the shipped kernel says what it says on native`, () => {
+    const m = boot(candidate);
+    untilReady(m);
+    assertEquals(account(m), account(NATIVE));
+    m.serial.send("r");
+    assertEquals(m.run({ instructions: 5_000_000 }).kind, "reset");
+  });
+
+  Deno.test(`backend ${name}: engines end in the same state, and so does a second run`, () => {
+    const hashes = ["interpreter", "interpreter", "reference"].map((engine) => {
+      const m = boot(candidate, engine as typeof ENGINES[number]);
+      m.run({ instructions: 400_000 });
+      return m.hash();
+    });
+    assertEquals(new Set(hashes).size, 1, hashes.join());
+  });
+
+  Deno.test(`backend ${name}: a run cut by snapshots ends as the whole one`, () => {
+    const whole = boot(candidate);
+    whole.run({ instructions: 2_400_000 });
+    const cut = boot(candidate), other = boot(candidate);
+    const random = new Prng(5);
+    let done = 0;
+    while (done < 2_400_000) {
+      const n = Math.min(2_400_000 - done, 50_000 + random.below(300_000));
+      cut.run({ instructions: n });
+      done += n;
+      const here = cut.snapshot();
+      cut.run({ instructions: 10_000 });
+      cut.restore(here);
+      other.restore(here);
+    }
+    assertEquals([cut.hash(), other.hash()], [whole.hash(), whole.hash()]);
+  });
+
+  Deno.test(`backend ${name}: every call with wild arguments ends with a stop reason`, () => {
+    const { m } = rogue(candidate, () => "here: jmp here", { budget: 100_000 });
+    const fresh = m.snapshot();
+    const random = new Prng(7);
+    const odd = [0, 1, 0x41000, 0x43004, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffff0, 0x3ff000, 0xc8000, 0x7c000000];
+    const kinds = new Map<StopReason["kind"], number>();
+    for (const { at } of m.paravirt.rom.slots) {
+      for (let round = 0; round < 10; round++) {
+        m.restore(fresh);
+        for (const r of ["eax", "ebx", "ecx", "edx", "esi", "edi"]) m.cpu.set(r, odd[random.below(odd.length)] ?? 0);
+        for (let i = 0; i < 4; i++) m.write(0x8f00 + 4 * i, i === 0 ? 0x8f80 : odd[random.below(odd.length)] ?? 0);
+        m.write(0x8f80, 0x90909090);
+        m.write(0x8f84, 0xfeeb);
+        m.cpu.set("esp", 0x8f00);
+        m.cpu.set("eip", m.paravirt.at + at);
+        const stop = m.run({ instructions: 3000 });
+        kinds.set(stop.kind, (kinds.get(stop.kind) ?? 0) + 1);
+        if (candidate.deprivileges) assert((m.cpu.get("cpl") as number) !== 0, `slot at ${at}`);
+      }
+    }
+    assert((kinds.get("budget") ?? 0) > 100, JSON.stringify([...kinds]));
+  });
+}

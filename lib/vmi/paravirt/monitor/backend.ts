@@ -3,14 +3,15 @@
  * snapshots. The backends differ in how page tables take effect.
  *
  * Slots of plain code are those that need no privilege in ring 1: RDTSC, IODelay, and GetInterruptMask, since the real
- * interrupt flag is the guest's. All others trap. Cold contract, warm calls.
+ * interrupt flag is the guest's; and port access, which faults by itself. All others trap. Cold contract, warm calls.
  */
 import type { FieldValue, Section } from "../../../core/component.ts";
 import { ConfigError, InternalError } from "../../../core/errors.ts";
 import type { GuestContext } from "../../../core/cpu.ts";
-import type { ParavirtName } from "../../../spec/paravirt_calls.ts";
+import { PARAVIRT_CALLS, type ParavirtName } from "../../../spec/paravirt_calls.ts";
 import { sectionValue } from "../backend.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
+import { NATIVE_CODE } from "../native_code.ts";
 import { VirtualTime } from "../time.ts";
 import { CALLS } from "./calls.ts";
 import type { PhysicalRange } from "./guest_physical.ts";
@@ -61,6 +62,9 @@ const PLAIN: Readonly<Partial<Record<ParavirtName, readonly string[]>>> = {
   IODelay: ["c3 | ret"],
   GetInterruptMask: ["9c | pushfd", "58 | pop eax", "25 00 02 00 00 | and eax, 0x200", "c3 | ret"],
 };
+
+/** Port access: the instruction itself faults in ring 1 and is emulated, string instructions step by step. */
+const PORTS: readonly ParavirtName[] = PARAVIRT_CALLS.filter((row) => row.topic === "port").map((row) => row.name);
 
 /** Calls after which the guest stands elsewhere, or nowhere. */
 const NO_RETURN: Readonly<Partial<Record<ParavirtName, readonly string[]>>> = {
@@ -120,7 +124,7 @@ class Deprivileging implements MonitorBackend {
   }
 
   slot(name: ParavirtName): SlotPlan {
-    const plain = PLAIN[name];
+    const plain = PLAIN[name] ?? (PORTS.includes(name) ? NATIVE_CODE[name] : undefined);
     if (plain !== undefined) return { reloc: "call", trap: false, code: plain };
     const code = NO_RETURN[name] ?? ["c3 | ret"];
     const known = name === "Init" || TIME.includes(name) || CALLS[name] !== undefined;

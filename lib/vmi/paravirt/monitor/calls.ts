@@ -1,6 +1,6 @@
 /**
- * The calls of a de-privileged guest, one function each: registers, tables, flow, ports. Those of memory management stand
- * in calls_mmu.ts. A fault found on the way is the guest's, at the call; an argument without meaning ends it.
+ * The calls of a de-privileged guest, one function each: registers, tables, flow. Those of memory management stand in
+ * calls_mmu.ts; port access is plain code that faults and is emulated. A fault found on the way is the guest's, at the call; an argument without meaning ends it.
  * Source: Paravirtualization API 2.0, appendix A, and the calls' use by Linux 2.6.21 to 2.6.36. Warm.
  *
  * Not emulated: SetInitialAPState (the guest is told that there is none), MachineToPhysical, PhysicalToMachine and
@@ -84,38 +84,6 @@ function cpuid(cpu: VirtualCpu, leaf: number, subleaf: number): number {
   return a;
 }
 
-function readPort(width: 8 | 16 | 32): CallFn {
-  return ({ guest }, arg) => {
-    const old = guest.reg(Reg.eax), mask = width === 32 ? 0xffffffff : (1 << width) - 1;
-    return ((old & ~mask) | (guest.readPort(arg("port") & 0xffff, width) & mask)) >>> 0;
-  };
-}
-
-function writePort(width: 8 | 16 | 32): CallFn {
-  return ({ guest }, arg) => {
-    const mask = width === 32 ? 0xffffffff : (1 << width) - 1;
-    guest.writePort(arg("port") & 0xffff, (arg("value") & mask) >>> 0, width);
-    return undefined;
-  };
-}
-
-/** A string of port accesses; registers move with each, so that a fault in the middle is taken up there. */
-function portString(width: 8 | 16 | 32, input: boolean): CallFn {
-  return ({ guest, memory }, arg) => {
-    const port = arg("port") & 0xffff, bytes = width >>> 3, index = input ? Reg.edi : Reg.esi;
-    while (guest.reg(Reg.ecx) !== 0) {
-      const at = guest.reg(index);
-      if (input) {
-        memory.probeWrite(at, bytes);
-        memory.write(at, guest.readPort(port, width), bytes);
-      } else guest.writePort(port, memory.read(at, bytes), width);
-      guest.setReg(index, (at + ((guest.eflags & Flag.df) !== 0 ? -bytes : bytes)) >>> 0);
-      guest.setReg(Reg.ecx, guest.reg(Reg.ecx) - 1);
-    }
-    return undefined;
-  };
-}
-
 function apicAt(cpu: VirtualCpu, register: number): number {
   const base = cpu.guest.readMsr(Msr.apicBase)?.[0] ?? 0xfee00000;
   return ((base & 0xfffff000) >>> 0) + (register & APIC_PAGE);
@@ -186,18 +154,6 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
     cpu.guest.halt();
     return undefined;
   },
-  INL: readPort(32),
-  INB: readPort(8),
-  INW: readPort(16),
-  INSL: portString(32, true),
-  INSB: portString(8, true),
-  INSW: portString(16, true),
-  OUTL: writePort(32),
-  OUTB: writePort(8),
-  OUTW: writePort(16),
-  OUTSL: portString(32, false),
-  OUTSB: portString(8, false),
-  OUTSW: portString(16, false),
   SetIOPLMask: (cpu, arg) => {
     cpu.v.iopl = (arg("mask") >>> 12) & 3;
     return undefined;

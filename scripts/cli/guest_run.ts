@@ -169,7 +169,7 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
 
 /** What the paravirtual interface has counted, if the machine has one. */
 function paravirtStats(m: PcMachine): ParavirtStats | undefined {
-  return (m as Partial<VmiPcMachine>).paravirt?.stats();
+  return (m as { readonly paravirt?: VmiPcMachine["paravirt"] }).paravirt?.stats();
 }
 
 /** Counters, a line each; nothing if there are none. */

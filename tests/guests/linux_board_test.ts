@@ -2,7 +2,7 @@
  * Debian's stock kernels on the whole board: ACPI tables without a complaint, APICs or only the 8259A pair, an IDE disk and a
  * CD by DMA, and power-off.
  */
-import { type CpioEntry, linux, MiB, pc, type PcMachine, writeCpio } from "../../mod.ts";
+import { type CpioEntry, linux, MiB, pc, type PcMachine, Snapshot, writeCpio } from "../../mod.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
 import { isoImage } from "./iso9660.ts";
@@ -84,6 +84,12 @@ poweroff -f
 `;
     const m = boot({ kernel: "linux-686", append: "", script, disk: bytes, cd });
     if (m === undefined) return;
+    // In the middle of it another machine takes over from a snapshot and comes as far, to the bit.
+    assertEquals(m.run({ until: m.serial.contains("/dev/sda\r\n"), instructions: 20_000_000_000 }).kind, "until");
+    const other = pc({ memory: 128 * MiB, disks: [disk()], cd });
+    other.restore(Snapshot.fromBytes(m.snapshot().toBytes()));
+    for (const on of [m, other]) on.run({ ticks: 30_000_000 });
+    assertEquals(other.hash(), m.hash());
     assertEquals(m.run({ instructions: 20_000_000_000 }).kind, "power-off", m.serial.tail(2000));
     const text = m.serial.text.replaceAll("\r", "");
     assertStringIncludes(text, `${await sha256(bytes)}  /dev/sda`);

@@ -114,8 +114,34 @@ Deno.test("pc(): pin A of slot 3 is PIRQ C, level-triggered on line 11 of the 82
   assertEquals(m.ports.read(0x4d1, 8), 0x0e, "lines 9, 10 and 11 are level-triggered");
   one.pin.set(true);
   assertEquals([irr() & 0x0c, remote()], [0x08, 1]);
+  const asserted = m.snapshot();
+  one.pin.set(false);
+  assertEquals(irr() & 0x0c, 0);
+  m.restore(asserted);
+  assertEquals([irr() & 0x0c, remote()], [0x08, 1], "the line is up again, and no second message was sent");
   one.pin.set(false);
   assertEquals(irr() & 0x0c, 0);
   m.ports.write(0xcf8, 0x80000862 & ~3, 32);
   assertEquals(m.ports.read(0xcfc, 32), 0x0b0b0a0a, "PIRQ routing");
+});
+
+Deno.test("pc(): a source that rises on a line held high by another gives a new edge", () => {
+  const m = pc({ memory: 2 * MiB });
+  const request = (): number => {
+    m.ports.write(0x20, 0x0c, 8); // poll: takes the request into service
+    const answer = m.ports.read(0x20, 8);
+    m.ports.write(0x20, 0x20, 8);
+    return answer;
+  };
+  for (const [port, value] of [[0x20, 0x11], [0x21, 8], [0x21, 4], [0x21, 1], [0x21, 0xfe]] as const) {
+    m.ports.write(port, value, 8);
+  }
+  request();
+  assertEquals(request() & 0x80, 0, "the timer's output is high, its edge is used up");
+  m.irq(0, true);
+  assertEquals(request(), 0x80);
+  m.irq(0, false);
+  assertEquals(request() & 0x80, 0);
+  m.irq(0, true);
+  assertEquals(request(), 0x80, "the same line of a script, driven again");
 });

@@ -188,6 +188,8 @@ const CONTROL: readonly Kernel[] = [
   control("fwait", undefined, ready),
   control("fnclex", undefined, (k) => {
     available(k);
+    // The board sees FERR# fall: see `settles`.
+    k.slowIf(k.i("and", k.field(Layout.fsw), Fsw.es));
     k.setField(Layout.fsw, k.i("and", k.field(Layout.fsw), ~(0x3f | Fsw.sf | Fsw.es | Fsw.busy)));
   }),
 ];

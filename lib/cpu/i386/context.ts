@@ -78,6 +78,8 @@ export interface Context {
   debugChanged(): void;
   /** Leave to the run loop after this instruction (interrupt conditions changed). */
   attention(): void;
+  /** True while an interrupt or NMI waits, whether or not it may be taken now. */
+  readonly interruptDue: boolean;
   /** A monitor that is asked about each event before the guest's handlers get it. */
   readonly interceptor?: Interceptor | undefined;
   /** VMCALL and other hypercall instructions: true if a backend took it, false: #UD. */

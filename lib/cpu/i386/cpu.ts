@@ -245,6 +245,11 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.#slice.hold(0);
   }
 
+  /** See {@linkcode Context.interruptDue}. */
+  get interruptDue(): boolean {
+    return this.state.get(Layout.nmiPending) !== 0 || this.#interrupts?.pending === true;
+  }
+
   /** Requests a non-maskable interrupt. */
   nmi(): void {
     this.state.set(Layout.nmiPending, 1);

@@ -17,6 +17,8 @@ export interface MemoryHost {
   pageFault(linear: number, errorCode: number): never;
   /** Raises a fault. */
   raise(vector: number, errorCode?: number): never;
+  /** Leave to the run loop after this instruction: a trap is due. */
+  attention(): void;
 }
 
 const N = TABLE_BYTES >>> 2;
@@ -283,6 +285,7 @@ export class LinearAccess implements LinearMemory {
       const at = (s.get(Layout.dr + i * 4) & ~(length - 1)) >>> 0;
       if ((linear >>> 0) < at + length && at < (linear >>> 0) + size) {
         s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | (Dr6.b0 << i));
+        this.#host.attention();
       }
     }
   }

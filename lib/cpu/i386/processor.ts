@@ -13,7 +13,7 @@ import { CpuState, Layout, Seg } from "./state.ts";
 import { Tlb } from "./tlb.ts";
 
 /** Registers and memory of one i386 processor. */
-export class Processor implements MemoryHost {
+export abstract class Processor implements MemoryHost {
   /** Unique name in the machine. */
   readonly name: string;
   /** Always `i386`. */
@@ -75,6 +75,9 @@ export class Processor implements MemoryHost {
   codeMarked(pfn: number): void {
     this.tlb.protect(this.board.space.pages[pfn] & ~0xfff);
   }
+
+  /** See `Context.attention`. */
+  abstract attention(): void;
 
   /** See `Context.raise`. */
   raise(vector: number, errorCode: number = -1): never {

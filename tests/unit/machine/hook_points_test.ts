@@ -31,6 +31,16 @@ function finish(m: Machine, cut: number, limit = 20_000): string {
   return "budget";
 }
 
+/** Interrupt table at 0x12000 with a gate for #DB to 0x9000, a descriptor table for its code segment; LIDT finds 0x7f00. */
+function debugTable(m: Machine): void {
+  m.load(0x7f00, Uint8Array.of(0xff, 7, 0, 0x20, 1, 0));
+  m.write(0x12000 + 8, 0x00089000);
+  m.write(0x12000 + 12, 0x00008e00);
+  m.write(0x13008, 0x0000ffff);
+  m.write(0x1300c, 0x00cf9b00);
+  m.start({ mode: "flat32", entry: AT, stack: 0x7000, gdt: { base: 0x13000, limit: 0x1f } });
+}
+
 type Log = (string | number)[];
 
 /**
@@ -337,12 +347,7 @@ Deno.test("instruction breakpoints of the debug registers are faults before the 
       asm`inc edx
       iret`,
     );
-    m.load(0x7f00, Uint8Array.of(0xff, 7, 0, 0x20, 1, 0));
-    m.write(0x12000 + 8, 0x00089000);
-    m.write(0x12000 + 12, 0x00008e00);
-    m.write(0x13008, 0x0000ffff);
-    m.write(0x1300c, 0x00cf9b00);
-    m.start({ mode: "flat32", entry: AT, stack: 0x7000, gdt: { base: 0x13000, limit: 0x1f } });
+    debugTable(m);
     return m;
   }, (m, log) => {
     m.onCode({ at: 0x9000, size: 2 }, note(m, log));
@@ -374,12 +379,7 @@ Deno.test("without hooks, instruction breakpoints alone are met as often", () =>
       asm`inc edx
       iret`,
     );
-    m.load(0x7f00, Uint8Array.of(0xff, 7, 0, 0x20, 1, 0));
-    m.write(0x12000 + 8, 0x00089000);
-    m.write(0x12000 + 12, 0x00008e00);
-    m.write(0x13008, 0x0000ffff);
-    m.write(0x1300c, 0x00cf9b00);
-    m.start({ mode: "flat32", entry: AT, stack: 0x7000, gdt: { base: 0x13000, limit: 0x1f } });
+    debugTable(m);
     assertEquals([m.run().kind, m.cpu.edx, m.cpu.ebx, m.cpu.instructions], ["halt", 100, 100, 608], engine);
   }
 });
@@ -506,4 +506,135 @@ Deno.test("random hooks on random loops: both engines, any cut", () => {
       });
     }, 2000);
   }
+});
+
+Deno.test("data breakpoints of the debug registers trap after the very instruction", () => {
+  const log = alike((e) => {
+    const m = bare(
+      e,
+      asm`
+      lidt [0x7f00]
+      mov eax, 0xa000
+      mov dr1, eax
+      mov eax, 0xf00004
+      mov dr7, eax
+      mov [0xa000], eax
+      inc ebx
+      inc ebx
+      add ecx, [0xa002]
+      inc ebx
+      mov [0xa004], ecx
+      push dword [0xa000]
+      inc ebx
+      hlt`,
+    );
+    debugTable(m);
+    m.load(
+      0x9000,
+      asm`
+      mov esi, ebx
+      shl edx, 8
+      or edx, ebx
+      iret`,
+    );
+    return m;
+  }, (m, log) => {
+    m.hooks.onInterrupt(undefined, () => log.push("interrupt"));
+    log.push("begin");
+  });
+  assertEquals(log[1], "halt");
+  for (const engine of ENGINES) {
+    const m = bare(
+      engine,
+      asm`
+      lidt [0x7f00]
+      mov edx, 0
+      mov eax, 0xa000
+      mov dr1, eax
+      mov eax, 0xf00004
+      mov dr7, eax
+      mov [0xa000], eax
+      inc ebx
+      inc ebx
+      add ecx, [0xa002]
+      inc ebx
+      mov [0xa004], ecx
+      push dword [0xa000]
+      inc ebx
+      hlt`,
+    );
+    debugTable(m);
+    m.load(
+      0x9000,
+      asm`
+      shl edx, 8
+      or edx, ebx
+      iret`,
+    );
+    assertEquals([m.run().kind, m.cpu.edx, m.cpu.ebx], ["halt", 0x000203, 4], engine);
+  }
+});
+
+Deno.test("POPF, STI and IRET let a waiting interrupt in at the exact instruction", () => {
+  const log = alike(
+    (engine) => {
+      const m = pc({ engine, memory: 0x200000 });
+      m.load(
+        AT,
+        asm16`
+      cli
+      mov al, 0x11
+      out 0x20, al
+      mov al, 8
+      out 0x21, al
+      mov al, 4
+      out 0x21, al
+      mov al, 1
+      out 0x21, al
+      mov al, 0
+      out 0x21, al
+      mov word [8 * 4], handler
+      mov word [8 * 4 + 2], 0
+      mov sp, 0x7000
+      mov al, 0x34
+      out 0x43, al
+      mov al, 12
+      out 0x40, al
+      mov al, 0
+      out 0x40, al
+      mov cx, 400
+      again: cli
+      inc bx
+      pushf
+      inc bx
+      sti
+      inc bx
+      inc bx
+      cli
+      push word 0x202
+      popf
+      inc bx
+      pushf
+      push cs
+      call back
+      inc bx
+      popf
+      sti
+      loop again
+      cli
+      hlt
+      back: iret
+      handler: inc dx
+      mov [si + 0x1000], bx
+      add si, 2
+      mov al, 0x20
+      out 0x20, al
+      iret`,
+      );
+      return m;
+    },
+    (m, log) => void m.hooks.onInterrupt(8, () => log.push(`${m.cpu.instructions} ${m.cpu.eip}`)),
+    12_000,
+  );
+  assert(log.length > 5, "the timer fires");
 });

@@ -43,11 +43,20 @@ function popf(c: Context, op: Op): void {
   setFlags(c, value, mask);
 }
 
+/**
+ * Tells the run loop if something follows from EFLAGS as it is now: a trap, an instruction under RF, or an interrupt that
+ * waits and may be taken.
+ */
+export function flagsChanged(c: Context): void {
+  const flags = c.state.get(Layout.eflags);
+  if ((flags & (Flag.tf | Flag.rf)) !== 0 || c.interruptDue) c.attention();
+}
+
 /** Changes the flags of `mask`; RF is cleared. Tells the run loop if an interrupt may be taken now. */
 export function setFlags(c: Context, value: number, mask: number): void {
   const s = c.state, old = readEflags(s);
   writeEflags(s, ((old & ~mask) | (value & mask)) & ~Flag.rf);
-  if ((value & mask & (Flag.if | Flag.tf)) !== 0) c.attention();
+  if ((value & mask & (Flag.if | Flag.tf)) !== 0) flagsChanged(c);
 }
 
 function cli(c: Context): void {
@@ -61,6 +70,9 @@ function sti(c: Context): void {
   if (s.isProtected && (s.isV86 ? iopl(c) !== 3 : s.get(Layout.cpl) > iopl(c))) c.raise(Vector.gp, 0);
   if ((old & Flag.if) !== 0) return;
   s.set(Layout.eflags, old | Flag.if);
+  // Interrupts wait for one more instruction. Where none waits now, and none can come before the next instruction
+  // because the slice goes on, nobody can see that.
+  if (s.get(Layout.count) > 0 && !c.interruptDue) return;
   s.set(Layout.shadow, 1);
   c.attention();
 }

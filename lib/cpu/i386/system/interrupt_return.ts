@@ -12,7 +12,7 @@ import { dropInnerSegments, inCode, SegReg, setCache, setCode, setReal, setV86 }
 import { Layout } from "../state.ts";
 import { returnFromTask } from "../task_switch.ts";
 import { checkReturnCode, checkReturnStack } from "./far_checks.ts";
-import { checkV86, freeFlags, iopl } from "./flags_io.ts";
+import { checkV86, flagsChanged, freeFlags, iopl } from "./flags_io.ts";
 import { moveStack, stackValue } from "./stack.ts";
 
 const code: Descriptor = new Descriptor();
@@ -79,7 +79,7 @@ function returnMask(c: Context, size: 16 | 32, cpl: number): number {
 function applyFlags(c: Context, value: number, mask: number): void {
   const s = c.state, old = readEflags(s);
   writeEflags(s, (old & ~mask) | (value & mask));
-  c.attention();
+  flagsChanged(c);
 }
 
 function iretReal(c: Context, size: 16 | 32): void {

@@ -295,6 +295,8 @@ export class FakeContext implements Context {
     this.effects.push("debugChanged");
   }
   /** See {@linkcode Context}. */
+  interruptDue = true;
+  /** See {@linkcode Context}. */
   attention(): void {
     this.effects.push("attention");
   }

@@ -113,6 +113,11 @@ Deno.test("STI opens a shadow only when IF was clear; CLI and STI need IOPL; HLT
   c.state.set(Layout.shadow, 0);
   run(c, [0xfb]);
   assertEquals(c.state.get(Layout.shadow), 0);
+  const quiet = prepared();
+  quiet.interruptDue = false;
+  quiet.state.set(Layout.count, 1);
+  run(quiet, [0xfb]);
+  assertEquals([readEflags(quiet.state), quiet.state.get(Layout.shadow), quiet.effects], [2 | Flag.if, 0, []]);
   run(c, [0xfa]);
   assertEquals(readEflags(c.state), 2);
   run(c, [0xf4]);

@@ -179,6 +179,7 @@ export class Direct {
       modeChanged: nothing,
       debugChanged: nothing,
       attention: nothing,
+      interruptDue: false,
       hypercall: () => false,
     };
   }

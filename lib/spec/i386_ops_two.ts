@@ -35,6 +35,15 @@ function hints(): OpRow[] {
   ];
 }
 
+/**
+ * 0F 0D with a memory operand: hints to prefetch. Intel's 64-bit processors that do not know them do nothing, AMD's take
+ * the reserved digits for PREFETCH. With a register it is undefined on AMD (measured), so here.
+ */
+function prefetches(): OpRow[] {
+  const names = ["prefetch", "prefetchw", "prefetchwt1", "prefetch", "prefetch", "prefetch", "prefetch", "prefetch"];
+  return names.map((name, digit) => row(0x0d, name, "Mb", 0, { sem: "nop", digit, mod: "mem", feature: "sse2" }));
+}
+
 /** Rows of the two-byte map that are neither MMX nor SSE. */
 export const TWO_BYTE_ROWS: readonly OpRow[] = [
   row(0x00, "sldt", "EwRv", "v", { digit: 0 }),
@@ -50,7 +59,7 @@ export const TWO_BYTE_ROWS: readonly OpRow[] = [
   row(0x01, "smsw", "EwRv", "v", { digit: 4 }),
   row(0x01, "lmsw", "Ew", 16, { digit: 6, ...ENDS }),
   row(0x01, "invlpg", "M", 0, { digit: 7, mod: "mem", feature: "486", ...ENDS }),
-  row(0x01, "vmcall", "", 0, { modrm: 0xc1, feature: "vmx", ...ENDS }),
+  row(0x01, "vmcall", "", 0, { modrm: 0xc1, prefix: 0, feature: "vmx", ...ENDS }),
   row(0x01, "vmmcall", "", 0, { modrm: 0xd9, sem: "vmcall", feature: "vmx", ...ENDS }),
   row(0x02, "lar", "Gv Ew", "v", ZF),
   row(0x03, "lsl", "Gv Ew", "v", ZF),
@@ -59,6 +68,7 @@ export const TWO_BYTE_ROWS: readonly OpRow[] = [
   row(0x09, "wbinvd", "", 0, { feature: "486" }),
   row(0x0b, "ud2", "", 0, ENDS),
   ...hints(),
+  ...prefetches(),
   row(0x20, "mov", "Rd Cd", 32, { sem: "movFromCr", hasModrm: true }),
   row(0x21, "mov", "Rd Dd", 32, { sem: "movFromDr", hasModrm: true }),
   row(0x22, "mov", "Cd Rd", 32, { sem: "movToCr", hasModrm: true, ...ENDS }),

@@ -4,8 +4,9 @@
  * Mnemonics are those without the wait prefix (FNSTCW, not FSTCW, which is FWAIT and FNSTCW). `sem` is the mnemonic of
  * the waiting-or-not instruction with a suffix for its operand: `_m32 _m64 _m80` floating memory, `_i16 _i32 _i64`
  * integer memory, `_st` destination ST(i).
- * Not in the table, hence #UD: the encodings the manual reserves, among them the aliases D9 D8, DC D0, DC D8, DD C8,
- * DE D0, DF C8, DF D0 and DF D8 with which some processors repeat FSTP, FCOM, FCOMP and FXCH; FISTTP (SSE3).
+ * The manual reserves DC D0, DC D8, DD C8, DE D0, DF C8, DF D0 and DF D8; processors execute them as FCOM, FCOMP, FXCH
+ * and FSTP, and D9 D8 as an FSTP that does not notice an empty ST(0) (measured on hardware; iced-x86 names them so).
+ * Not in the table, hence #UD: the other reserved encodings; FISTTP (SSE3).
  */
 import type { CpuFeature, Operand, OpRow } from "./i386_op_row.ts";
 import { Flag } from "./i386_regs.ts";
@@ -188,5 +189,17 @@ const DF: readonly OpRow[] = [
   reg(0xdf, 6, "fcomip", ["st0", "sti"], "fcomip", "cmov", COMPARE),
 ];
 
+/** Encodings that the manual reserves and processors execute; last, so that the assembler takes the others. */
+const ALIASES: readonly OpRow[] = [
+  reg(0xd9, 3, "fstpnce", ["sti"], "fstpnce"),
+  reg(0xdc, 2, "fcom", ["sti"], "fcom"),
+  reg(0xdc, 3, "fcomp", ["sti"], "fcomp"),
+  reg(0xdd, 1, "fxch", ["sti"], "fxch"),
+  reg(0xde, 2, "fcomp", ["sti"], "fcomp"),
+  reg(0xdf, 1, "fxch", ["sti"], "fxch"),
+  reg(0xdf, 2, "fstp", ["sti"], "fstp"),
+  reg(0xdf, 3, "fstp", ["sti"], "fstp"),
+];
+
 /** Rows of the x87 escape opcodes. FWAIT (9B) stands in the one-byte map; its `sem` is "fwait". */
-export const X87_ROWS: readonly OpRow[] = [...D8, ...D9, ...DA, ...DB, ...DC, ...DD, ...DE, ...DF];
+export const X87_ROWS: readonly OpRow[] = [...D8, ...D9, ...DA, ...DB, ...DC, ...DD, ...DE, ...DF, ...ALIASES];

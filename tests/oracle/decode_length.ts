@@ -5,7 +5,7 @@
  * - instructions of features no model of ours has (iced names the feature): SSE3 and later, AVX, 3DNow!, VMX but VMCALL,
  *   SVM but VMMCALL, SMM, SYSCALL, BMI, XSAVE, VIA's and the like; ours must call them undefined.
  * - segment and control registers that do not exist, and MOV to CS: #UD is raised by the instruction, not the decoder.
- * - x87 aliases the manual reserves (see lib/spec/i386_ops_x87.ts), and 0F 0D, a hint since 64-bit processors.
+ * - 0F 0D with a register: a hint to Intel's 64-bit processors, undefined to AMD's and to us.
  * iced's options: test registers and all reserved hints are known; BSF and BSR do not become TZCNT and LZCNT; WBINVD
  * does not become WBNOINVD. Cold.
  */
@@ -59,8 +59,8 @@ const OURS: ReadonlySet<number> = new Set([
   CpuidFeature.PAUSE,
 ]);
 
-/** Valid to iced with a feature of ours, and yet no instruction of ours. */
-const RESERVED = /^(Reservednop_rm\d+_r\d+_0F0D|Fstpnce_sti|F(com|comp|stp|xch)_(st0_)?sti_D[C-F][C-D][08])$/;
+/** Valid to iced with a feature of ours, and yet no instruction of ours: a hint with a register. */
+const RESERVED = /^Reservednop_rm\d+_r\d+_0F0D$/;
 
 const PREFIXES: readonly number[] = [0x66, 0x67, 0xf2, 0xf3, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 

@@ -1,7 +1,8 @@
 /**
  * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
- * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder. Exit code 1 with the shortest failing
- * case of each kind; where there is no 32-bit compiler the run says so by name and judges nothing.
+ * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder, `--x87 N` cases of
+ * the x87 alone. Exit code 1 with the shortest failing case of each kind; where there is no 32-bit compiler the run says
+ * so by name and judges nothing.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { reference } from "../../lib/cpu/i386/engines/reference.ts";
@@ -12,6 +13,7 @@ import type { Group } from "./generate.ts";
 import { Native, whyNoNative } from "./native.ts";
 import { Ours } from "./ours.ts";
 import { reportCase } from "./report.ts";
+import { fullX87 } from "./x87_full.ts";
 
 const ENGINES = { interpreter, reference };
 
@@ -78,4 +80,11 @@ async function main(): Promise<number> {
   return 1;
 }
 
-Deno.exit(Math.max(lengths(), await main()));
+/** The x87 with all its state; a difference throws. */
+async function x87(): Promise<number> {
+  const cases = Number(option("x87", "60000"));
+  if (cases > 0) await fullX87(cases, Number(option("seed", "1")));
+  return 0;
+}
+
+Deno.exit(Math.max(lengths(), await x87(), await main()));

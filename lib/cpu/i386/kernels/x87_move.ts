@@ -205,6 +205,7 @@ function rotate(sem: string, by: number): Kernel {
 const REGISTERS: readonly Kernel[] = [
   storeRegister("fst", false),
   storeRegister("fstp", true),
+  storeRegister("fstpnce", true),
   registerForm("fxch", (k) => {
     ready(k);
     const top = stack(k, 0), other = stack(k, k.src);

@@ -7,8 +7,7 @@
  * images always hold the last pointers (AMD clears them unless an error is pending); C0 to C3 where the manual leaves
  * them undefined, and condition codes or EFLAGS after an unmasked invalid comparison, are as measured on hardware.
  * Transcendental functions are rounded correctly; processors miss that in the last place now and then.
- * Not emulated: pointer and opcode registers that are only kept for unmasked exceptions (newer processors); the aliases
- * of FCOM, FCOMP, FSTP and FXCH in reserved encodings.
+ * Not emulated: pointer and opcode registers that are only kept for unmasked exceptions (newer processors).
  */
 import type { SystemFn } from "../context.ts";
 import { ARITH_FNS } from "./instructions/arith.ts";

@@ -196,6 +196,19 @@ function storeSt(c: Context, op: Op, pops: boolean): void {
   if (pops) pop(w);
 }
 
+/** D9 D8: FSTP that with an empty ST(0) raises nothing, stores nothing and pops. */
+function fstpnce(c: Context, op: Op): void {
+  if (!ready(c)) return;
+  note(c, op);
+  const w = c.state.i32;
+  setFlags(w, 0);
+  if (!isEmpty(w, 0)) {
+    copy(w, st(w, op.rm), st(w, 0));
+    fill(w, op.rm);
+  }
+  pop(w);
+}
+
 function fxch(c: Context, op: Op): void {
   if (!ready(c)) return;
   note(c, op);
@@ -256,6 +269,7 @@ export const MOVE_FNS: Readonly<Record<string, SystemFn>> = {
   fldz: constant(0, 0, 0, 0),
   fst: (c, op) => storeSt(c, op, false),
   fstp: (c, op) => storeSt(c, op, true),
+  fstpnce,
   fst_m32: (c, op) => store(c, op, 4, storeSingle, false),
   fstp_m32: (c, op) => store(c, op, 4, storeSingle, true),
   fst_m64: (c, op) => store(c, op, 8, storeDouble, false),

@@ -3,7 +3,10 @@
  * codes; nobody needs to parse text. Cold.
  */
 
-/** The reason a run ended. `eip` is the architecture's program counter of the next instruction, u32. */
+/**
+ * The reason a run ended. `eip` is the architecture's program counter of the next instruction, u32; with several CPUs
+ * that of the one that ran last, `machine.current`.
+ */
 export type StopReason =
   /** The CPU halted and nothing can wake it: no timer armed, or interrupts are off. */
   | { readonly kind: "halt"; readonly eip: number }

@@ -7,6 +7,8 @@
 export interface TraceEntry {
   /** Virtual time, ticks. */
   readonly time: number;
+  /** Index of the CPU that ran then, or had run last. */
+  readonly cpu: number;
   /** What kind of thing, e.g. `fault`, `interrupt`, `hypercall`, `device`. */
   readonly kind: string;
   /** Program counter at that time, u32. */

@@ -330,7 +330,7 @@ export class Machine implements LoadTarget {
 
   /** Leaves an entry in the trace. */
   note(kind: string, text: string): void {
-    this.trace.add({ time: this.clock.now, kind, eip: this.#current.pc, text });
+    this.trace.add({ time: this.clock.now, cpu: this.#loop.current, kind, eip: this.#current.pc, text });
   }
 
   /** Raises or drops interrupt line `n` of the board. @throws {ConfigError} no-platform */

@@ -69,7 +69,6 @@ export class ParavirtHypervisor implements Hypervisor {
   readonly at: number;
   readonly #dispatch: Paravirt;
   #host: HypervisorHost | undefined;
-  #current = 0;
   /** While a call is injected: why it would have killed the guest, or empty. */
   #refused: string | undefined;
 
@@ -170,7 +169,6 @@ export class ParavirtHypervisor implements Hypervisor {
   }
   /** See {@linkcode Hypervisor.hypercall}. */
   hypercall(cpu: number): boolean {
-    this.#current = cpu;
     return this.#dispatch.hypercall(this.#attached().context(cpu));
   }
   /** Power-on state. */
@@ -220,7 +218,7 @@ export class ParavirtHypervisor implements Hypervisor {
       },
       watch: (at, size, fn) =>
         host.hooks.onCode({ at: at >>> 0, size }, (event) => {
-          fn(host.context(this.#current), event.linear, (name) => event.stop(name));
+          fn(host.context(event.cpu), event.linear, (name) => event.stop(name));
         }),
     };
   }

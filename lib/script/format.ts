@@ -34,13 +34,17 @@ export function show(value: unknown, depth = 0): string {
 
 /** Where a machine stands: EIP with disassembly, registers, the last trace entries, the serial tail. */
 export function describe(machine: Machine): string {
-  const { cpu } = machine;
-  const lines = [`at ${hex(cpu.pc)}, linear ${hex(cpu.pcLinear)}, tick ${machine.now}, ${cpu.engine} engine`];
+  const cpu = machine.current;
+  const which = machine.cpus.length === 1 ? "" : `${cpu.name} `;
+  const lines = [`${which}at ${hex(cpu.pc)}, linear ${hex(cpu.pcLinear)}, tick ${machine.now}, ${cpu.engine} engine`];
   lines.push(...attempt(() => cpu.disassemble(cpu.pcLinear, 3)).map((line) => `  ${line}`));
   lines.push(...attempt(() => registerLines(machine)).map((line) => `  ${line}`));
   const trace = machine.trace.tail(8);
   if (trace.length > 0) lines.push("trace:");
-  for (const e of trace) lines.push(`  ${String(e.time).padStart(12)} ${hex(e.eip)} ${e.kind}: ${e.text}`);
+  for (const e of trace) {
+    const who = machine.cpus.length === 1 ? "" : ` cpu${e.cpu}`;
+    lines.push(`  ${String(e.time).padStart(12)}${who} ${hex(e.eip)} ${e.kind}: ${e.text}`);
+  }
   const serial = machine.serialTail(400);
   if (serial !== "") lines.push("serial:", ...serial.split("\n").slice(-8).map((line) => `  | ${line}`));
   return lines.join("\n");
@@ -48,8 +52,8 @@ export function describe(machine: Machine): string {
 
 function registerLines(machine: Machine): string[] {
   const cells: string[] = [];
-  for (const name of machine.cpu.registerNames) {
-    const value = machine.cpu.get(name);
+  for (const name of machine.current.registerNames) {
+    const value = machine.current.get(name);
     if (typeof value === "number") cells.push(`${name} ${hex(value)}`);
   }
   const lines: string[] = [];

@@ -59,3 +59,37 @@ Deno.test("localApics: a periodic timer that time has jumped over goes on in ste
   assertEquals(host.readMmio(0xfee00390), 500);
   assertEquals(host.clock.nextEvent, 1_000_001_000);
 });
+
+Deno.test("localApics: INIT resets a local APIC but its number and whether it is enabled", () => {
+  const host = new FakeHost();
+  let current = 1;
+  const apic = host.add(localApics({ cpus: 2, current: () => current }));
+  host.writeMmio(0xfee000f0, 0x1ff);
+  host.writeMmio(0xfee00020, 0x05000000);
+  host.writeMmio(0xfee00080, 0x70);
+  current = 0;
+  host.writeMmio(0xfee00310, 0x05000000);
+  host.writeMmio(0xfee00300, 0x4500);
+  current = 1;
+  const regs = [0x20, 0xf0, 0x80, 0x350].map((at) => host.readMmio(0xfee00000 + at));
+  assertEquals(regs, [0x05000000, 0xff, 0, 0x10000]);
+  assertEquals(apic.readMsr(1, 0x1b), [0xfee00800 | 0, 0]);
+});
+
+Deno.test("localApics: a lowest-priority message goes to the least busy CPU that accepts any", () => {
+  const host = new FakeHost();
+  let current = 0;
+  const apic = host.add(localApics({ cpus: 4, current: () => current }));
+  const ready = (): boolean[] => [0, 1, 2, 3].map((i) => apic.controller(i).pending);
+  for (const [index, priority] of [0x40, 0x30, 0x20].entries()) {
+    current = index;
+    host.writeMmio(0xfee000f0, 0x1ff);
+    host.writeMmio(0xfee00080, priority);
+  }
+  apic.deliver(0xff, false, 1, 0x51, false);
+  assertEquals(ready(), [false, false, true, false]);
+  assertEquals(apic.controller(2).acknowledge(), 0x51);
+  // It is busy with that one now.
+  apic.deliver(0xff, false, 1, 0x52, false);
+  assertEquals(ready(), [false, true, false, false]);
+});

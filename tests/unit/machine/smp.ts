@@ -5,7 +5,7 @@ import { port92 } from "../../../lib/device/small_ports.ts";
 import { type asm, type EngineName, i386, type Machine, machine, MiB, PcPlatform, ram } from "../../../mod.ts";
 
 /** Engines that must agree. */
-export const ENGINES: readonly EngineName[] = ["interpreter", "reference"];
+export const ENGINES: readonly EngineName[] = ["interpreter", "reference", "jit"];
 
 /** Local APIC registers. */
 export const APIC = 0xfee00000;
@@ -25,7 +25,7 @@ export function smp(options: SmpOptions = {}): Machine {
   const cpus = options.cpus ?? 2;
   const platform = new PcPlatform(cpus);
   const m = machine({
-    cpu: i386({ engine: options.engine ?? "interpreter" }),
+    cpu: i386({ engine: options.engine ?? "interpreter", jit: { threshold: 2 } }),
     cpus,
     quantum: options.quantum ?? 1000,
     memory: [ram({ at: 0, size: 2 * MiB })],

@@ -138,5 +138,4 @@ export const CONVERT_KERNELS: readonly Kernel[] = [
     k.store("i32.store", k.src, k.field(Layout.mxcsr));
   }),
   registerForm("fence", "none", "none", () => {}),
-  registerForm("pause", "none", "none", () => {}),
 ];

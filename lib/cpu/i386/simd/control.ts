@@ -100,6 +100,7 @@ export const CONTROL_FNS: Readonly<Record<string, SystemFn>> = {
     o.writeRm(32, c.state.i32[MXCSR]);
   },
   "fence": () => {},
+  // Not among the kernels: it may end the CPU's turn.
   "pause": (c) => c.bus.pause?.(),
   // Faults as a byte load does, and does not load.
   "clflush": (c, o) => c.mem.probeRead(o.linear(1, false), 1, c.state.get(Layout.cpl) === 3),

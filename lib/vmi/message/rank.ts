@@ -23,6 +23,7 @@
 import { MessageStatus } from "../../spec/message_abi.ts";
 import type { Status } from "../../spec/message_abi.ts";
 import { ConfigError } from "../../core/errors.ts";
+import { Collectives } from "./collectives/calls.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectResponse } from "./connection_host.ts";
 import type { MessageEvent, Token } from "./events.ts";
@@ -84,7 +85,7 @@ export class MessageRank {
   #link: ((c: Connection, event: LinkEvent) => void) | undefined;
   #inHandler = false;
   #waiting = false;
-  #collectives = 0;
+  #all: Collectives | undefined;
 
   /** Made by a job. @param runtime The engine. @param host The node. */
   constructor(runtime: Runtime, host: RankHost) {
@@ -294,9 +295,9 @@ export class MessageRank {
 
   // --- collectives
 
-  /** Number of the next collective operation; all ranks call them in the same order. */
-  nextCollective(): number {
-    return ++this.#collectives;
+  /** Collective operations of all ranks. */
+  get all(): Collectives {
+    return this.#all ??= new Collectives(this.runtime, (steps) => this.collective(steps));
   }
 
   /** Runs the steps of a collective operation to their end. @throws {ConfigError} message-collective */

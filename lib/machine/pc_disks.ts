@@ -6,6 +6,7 @@
 import { ConfigError } from "../core/errors.ts";
 import { type BlockImage, memoryImage, type OverlayImage, overlayImage } from "../device/block_image.ts";
 import type { IdeDriveOptions } from "../device/ide_drive.ts";
+import { checkKeys } from "./config.ts";
 
 /** Bytes, an image, or an image with the names a drive tells of itself. */
 export type DiskSource = Uint8Array | BlockImage | {
@@ -29,9 +30,12 @@ const SECTOR = { disk: 512, cd: 2048 } as const;
 
 /**
  * Plugs disks in.
- * @throws {ConfigError} config-value: too many; image-size: no whole sectors, or none.
+ * @throws {ConfigError} config-key, config-value: too many, or no image; image-size: no whole sectors, or none.
  */
 export function plugDrives(disks: readonly DiskSource[], cd: DiskSource | undefined): Drives {
+  if (!Array.isArray(disks)) {
+    throw new ConfigError("config-value", "disks must be a list of images; write disks: [image]");
+  }
   const places = cd === undefined ? [0, 1, 2, 3] : [0, 1, 3];
   if (disks.length > places.length) {
     throw new ConfigError(
@@ -52,14 +56,25 @@ export function plugDrives(disks: readonly DiskSource[], cd: DiskSource | undefi
 }
 
 function opened(source: DiskSource, kind: "disk" | "cd", what: string): Omit<IdeDriveOptions, "kind"> {
+  if (source === null || typeof source !== "object") throw noImage(what, source);
   if (source instanceof Uint8Array || "read" in source) return { image: checked(source, kind, what) };
+  checkKeys(what, source, ["image", "model", "serial"]);
   return { ...source, image: checked(source.image, kind, what) };
 }
 
 function checked(source: Uint8Array | BlockImage, kind: "disk" | "cd", what: string): BlockImage {
+  if (typeof source !== "object" || source === null) throw noImage(what, source);
   const image = source instanceof Uint8Array ? memoryImage(source, SECTOR[kind], `Image of ${what}`) : source;
+  if (typeof image.read !== "function" || typeof image.write !== "function") throw noImage(what, source);
   if (!Number.isSafeInteger(image.sectors) || image.sectors < 1) {
     throw new ConfigError("image-size", `Image of ${what} has ${image.sectors} sectors; it needs at least one`);
   }
   return image;
+}
+
+function noImage(what: string, value: unknown): ConfigError {
+  return new ConfigError(
+    "config-value",
+    `${what} must be bytes, an image with read and write, or { image }, not ${typeof value}`,
+  );
 }

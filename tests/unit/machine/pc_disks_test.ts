@@ -131,6 +131,12 @@ Deno.test("pc(): disks go from the primary master on, the CD is at the secondary
   assertThrows(() => pc({ disks: [new Uint8Array(100)] }), ConfigError, "512-byte");
   assertThrows(() => pc({ cd: new Uint8Array(512) }), ConfigError, "2048-byte");
   assertThrows(() => pc({ disks: [new Uint8Array(0)] }), ConfigError, "at least one");
+  assertThrows(() => pc({ disks: [{ image: disk(1), mdoel: "x" } as never] }), ConfigError, '"model"');
+  for (const wrong of ["file.img", 7, null, { image: "file.img" }, { read: 1, write: 2, sectors: 3 }]) {
+    assertThrows(() => pc({ disks: [wrong as never] }), ConfigError, "disk 0 must be bytes, an image");
+  }
+  assertThrows(() => pc({ disks: disk(1) as never }), ConfigError, "disks: [image]");
+  assertThrows(() => pc({ bootFrom: "floppy" as never }), ConfigError, '"disk" or "cd"');
   assertThrows(() => pc({ vgaBios: new Uint8Array(512) }), ConfigError, "give bios as well");
 });
 

@@ -29,6 +29,7 @@ const LESSONS: readonly (readonly [string, string])[] = [
   ["04_paging_and_faults.ts", "The handler mapped it: "],
   ["05_snapshots.ts", "Back, and the same way again: "],
   ["06_hypercalls.ts", "Injected GetCycleFrequency: 100000000 cycles a second.\n"],
+  ["08_several_cpus.ts", "Twice the same, to the last bit.\n"],
 ];
 
 for (const [name, line] of LESSONS) {

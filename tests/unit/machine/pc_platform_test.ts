@@ -7,7 +7,7 @@ import { pc } from "../../../lib/machine/presets.ts";
 import { assertEquals } from "../../../scripts/deps/std.ts";
 
 const MiB = 2 ** 20;
-const ENGINES = ["reference", "interpreter"] as const;
+const ENGINES = ["reference", "interpreter", "jit"] as const;
 
 /** Two divisions by zero, each waited for; `answer` is what the handler of IRQ 13 does beside counting at 0x600. */
 const division = (answer: string): Uint8Array =>

@@ -12,7 +12,7 @@ function pam(m: PcMachine, register: number, value: number): void {
   m.ports.write(0xcfc + (register & 3), value, 8);
 }
 
-const made = (engine: "reference" | "interpreter" = "interpreter") => pc({ memory: 2 * MiB, engine });
+const made = (engine: "reference" | "interpreter" | "jit" = "interpreter") => pc({ memory: 2 * MiB, engine });
 
 Deno.test("shadow RAM: reads and writes go where the PAM register says", () => {
   const m = made();
@@ -34,12 +34,13 @@ Deno.test("shadow RAM: reads and writes go where the PAM register says", () => {
 });
 
 Deno.test("shadow RAM: code that was translated from one side is not run from the other", () => {
-  for (const engine of ["reference", "interpreter"] as const) {
+  for (const engine of ["reference", "interpreter", "jit"] as const) {
     const m = made(engine);
     const run = (): number => {
-      // call 0xc000:0 from real mode, stops after it
-      m.load(0x7c00, { bits: 16, bytes: Uint8Array.of(0x9a, 0, 0, 0, 0xc0, 0xf4) });
-      m.run({ instructions: 10 });
+      // mov cx, 5000; call 0xc000:0; loop to the call; hlt: often enough to be compiled
+      const bytes = Uint8Array.of(0xb9, 0x88, 0x13, 0x9a, 0, 0, 0, 0xc0, 0xe2, 0xf9, 0xf4);
+      m.load(0x7c00, { bits: 16, bytes });
+      assertEquals(m.run({ instructions: 30_000 }).kind, "halt");
       return m.cpu.eax & 0xff;
     };
     pam(m, 0x5a, 0x03);

@@ -5,6 +5,7 @@
  * the next event when all CPUs are idle; the same machine makes the same steps however the run is cut into calls of
  * {@linkcode RunLoop.run}.
  *
+ * A turn ends between two instructions, so to the other CPUs each instruction is one step, with LOCK or without.
  * Several busy CPUs take turns in rounds: each runs a quantum over the same span of virtual time, then time moves on and
  * events fire; an idle CPU's turn is passed over. Time never goes back: in its turn a CPU sees at least the latest time
  * any has come to in the round, so time stamps agree with the order in which things happen. While one CPU alone is busy

@@ -75,6 +75,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** Power-on state. */
   reset(): void {
+    if (this.#running) throw new ConfigError("run-nested", `CPU "${this.name}" is running; reset it between runs`);
     this.points.cut();
     powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;

@@ -204,6 +204,25 @@ Deno.test("several CPUs interleave by the quantum, however the run is cut", () =
   assertEquals(whole.cpus.map((c) => c.instructions), [340, 330, 330]);
 });
 
+Deno.test("a timer that one of several CPUs arms ends the round at its tick", () => {
+  // The first CPU arms a period of 100 at tick 2; the quantum is 1000.
+  const m = withProgram([Fake.set, 100, Fake.out, 0x40, Fake.ei, Fake.jmp, 5], { cpus: 2 });
+  m.cpus[1].set("pc", 5);
+  m.poke(0x20, Uint8Array.of(Fake.ei, Fake.jmp, 0x21));
+  const times: number[] = [];
+  m.onInterrupt(2, () => times.push(m.now));
+  m.run({ instructions: 900 });
+  assertEquals(times.slice(0, 3), [101, 201, 301]);
+});
+
+Deno.test("idle CPUs are passed over and cost no time", () => {
+  const halting = withProgram([Fake.hlt], { cpus: 3, quantum: 100 });
+  halting.cpus[2].set("pc", 2);
+  halting.poke(2, Uint8Array.of(Fake.add, 1, Fake.jmp, 2));
+  halting.run({ instructions: 502 });
+  assertEquals([...halting.cpus.map((c) => c.instructions), halting.now], [1, 1, 500, 500]);
+});
+
 Deno.test("restore() goes back exactly, forwards and backwards along the chain", () => {
   const m = withProgram([Fake.add, 1, Fake.sta, 0x90, Fake.jmp, 0]);
   const start = m.snapshot();

@@ -1,0 +1,101 @@
+/**
+ * Round trips a second of hypercalls: the bare instruction answered by a script's hypervisor, and paravirtual calls
+ * through the ROM, trapped and as plain code, with and without observers. Run with `deno run -A` or `deno bench -A`.
+ */
+import { asm } from "../../lib/cpu/i386/asm/template.ts";
+import { i386 } from "../../lib/cpu/i386/factory.ts";
+import { type Machine, machine } from "../../lib/machine/machine.ts";
+import { paravirt, type ParavirtHypervisor } from "../../lib/machine/paravirt.ts";
+import type { Hypervisor, HypervisorHost } from "../../lib/machine/platform.ts";
+import { ram } from "../../lib/memory/region.ts";
+import { native } from "../../lib/vmi/paravirt/backends/native.ts";
+import { scripted } from "../../lib/vmi/paravirt/backends/scripted.ts";
+import type { ParavirtBackend } from "../../lib/vmi/paravirt/backend.ts";
+import { least, rate } from "./measure.ts";
+
+const N = 100_000;
+
+/** Answers every hypercall by adding one to EAX. */
+class Plain implements Hypervisor {
+  readonly name = "plain";
+  readonly regions = [];
+  #host: HypervisorHost | undefined;
+  attach(host: HypervisorHost): void {
+    this.#host = host;
+  }
+  hypercall(cpu: number): boolean {
+    const guest = this.#host?.context(cpu);
+    guest?.setReg(0, guest.reg(0) + 1);
+    return true;
+  }
+  reset(): void {}
+  save(): { version: number; fields: Record<string, never> } {
+    return { version: 1, fields: {} };
+  }
+  load(): void {}
+}
+
+const bare = machine({ cpu: i386(), memory: [ram({ at: 0, size: 1 << 20 })], paravirt: new Plain() });
+bare.load(
+  0x8000,
+  asm`
+  again: vmcall
+  jmp again`,
+);
+rate("VMCALL answered by a script: calls", N, least(() => void bare.run({ instructions: 2 * N })), 7);
+
+/** A guest that calls Init once, then one call over and over. */
+function caller(backend: ParavirtBackend, call: string): [Machine, ParavirtHypervisor] {
+  const hypervisor = paravirt({ backend });
+  const low = ram({ at: 0, size: hypervisor.at });
+  const m = machine({ cpu: i386(), memory: [low], paravirt: hypervisor });
+  const slots = hypervisor.rom.slots;
+  const place = (name: string): number => hypervisor.at + (slots.find((s) => s.name === name)?.at ?? 0);
+  m.load(
+    0x8000,
+    asm`
+    mov ebx, ${place("Init")}
+    call ebx
+    mov ebx, ${place(call)}
+    again: call ebx
+    jmp again`,
+  );
+  m.cpu.set("esp", 0x7000);
+  m.run({ instructions: 100 });
+  return [m, hypervisor];
+}
+
+/** Measures one call; `arm` adds observers. */
+function measure(
+  what: string,
+  backend: ParavirtBackend,
+  call: "GetInterruptMask",
+  arm: (h: ParavirtHypervisor) => void,
+): void {
+  const [m, h] = caller(backend, call);
+  let calls = 0;
+  const remove = h.before(call, () => void calls++);
+  m.run({ instructions: 60_000 });
+  remove();
+  arm(h);
+  const instructions = Math.round(N * 60_000 / calls);
+  rate(`${call} of ${backend.name}, ${what}: calls`, N, least(() => void m.run({ instructions })), 7);
+}
+
+const answers = { GetInterruptMask: () => 1 };
+const call = "GetInterruptMask";
+measure("trapped, not observed", scripted(answers), call, () => {});
+measure("trapped, before()", scripted(answers), call, (h) => void h.before(call, () => {}));
+measure("trapped, override()", scripted(answers), call, (h) => void h.override(call, () => 0));
+measure("trapped, record()", scripted(answers), call, (h) => {
+  const seen = h.record();
+  h.before(call, () => seen.length > 10_000 && seen.clear());
+});
+measure("plain code, not observed", native(), call, () => {});
+measure("plain code, before()", native(), call, (h) => void h.before(call, () => {}));
+measure("plain code, override()", native(), call, (h) => void h.override(call, () => 0));
+measure("plain code, record()", native(), call, (h) => {
+  const seen = h.record();
+  h.before(call, () => seen.length > 10_000 && seen.clear());
+});
+measure("plain code, another call observed", native(), call, (h) => void h.before("SetPxE", () => {}));

@@ -12,6 +12,9 @@ export interface AddressRange {
   readonly size?: number;
 }
 
+/** Where a hook is: an address, a range, or a list of addresses. */
+export type HookPlace = number | AddressRange | readonly number[];
+
 interface Entry<T> {
   readonly from: number;
   /** Address after the last. */
@@ -59,18 +62,23 @@ export class HookRanges<T> {
    * @returns Removes it.
    * @throws {ConfigError} hook-range
    */
-  add(where: number | AddressRange, value: T): () => void {
-    const from = typeof where === "number" ? where : where.at;
-    const size = typeof where === "number" ? 1 : where.size ?? 1;
+  add(where: HookPlace, value: T): () => void {
+    const places = typeof where === "object" && "length" in where ? where : [where];
+    const added = new Set(places.map((place) => this.#entry(place, value)));
+    this.#set([...this.#entries, ...added]);
+    return () => this.#set(this.#entries.filter((e) => !added.has(e)));
+  }
+
+  #entry(place: number | AddressRange, value: T): Entry<T> {
+    const from = typeof place === "number" ? place : place.at;
+    const size = typeof place === "number" ? 1 : place.size ?? 1;
     if (!Number.isInteger(from) || !Number.isInteger(size) || from < 0 || size < 1 || from + size > this.#space) {
       throw new ConfigError(
         "hook-range",
         `${this.#noun} range from ${hex(from)} with size ${hex(size)} must be non-empty and below ${hex(this.#space)}`,
       );
     }
-    const entry: Entry<T> = { from, to: from + size, value };
-    this.#set([...this.#entries, entry]);
-    return () => this.#set(this.#entries.filter((e) => e !== entry));
+    return { from, to: from + size, value };
   }
 
   /** Is something at this address? */

@@ -22,10 +22,10 @@ import type {
   PortEvent,
 } from "./hook_events.ts";
 import { HookRanges } from "./hook_ranges.ts";
-import type { AddressRange } from "./hook_ranges.ts";
+import type { AddressRange, HookPlace } from "./hook_ranges.ts";
 import type { HypercallHook, InstructionHook, MemoryHook, VectorHook } from "./hook_kinds.ts";
 
-export type { AddressRange } from "./hook_ranges.ts";
+export type { AddressRange, HookPlace } from "./hook_ranges.ts";
 export type {
   CodeEvent,
   FaultEvent,
@@ -68,7 +68,7 @@ export class HookTable {
   readonly #skip: Map<number, number> = new Map();
 
   /**
-   * Before the instruction at a linear address, or at any address of a range, executes; again at each repetition of the
+   * Before the instruction at a linear address, of a range or a list, executes; again at each repetition of the
    * loop that holds it, and at each iteration of a REP instruction. An interrupt that comes first makes the instruction
    * be met again after its handler. Visible: exact registers, EIP of this instruction, memory. May change: registers,
    * memory, EIP. `stop` ends the run before the instruction; a run that goes on from there does not fire the hook of
@@ -76,7 +76,7 @@ export class HookTable {
    * @returns Removes the hook.
    * @throws {ConfigError} hook-range
    */
-  onCode(where: number | AddressRange, fn: (event: CodeEvent) => void): () => void {
+  onCode(where: HookPlace, fn: (event: CodeEvent) => void): () => void {
     const one = (linear: number): void => fn(this.#codeEvent("code", linear, ""));
     return this.#announce(this.#code.add(where, one));
   }
@@ -285,7 +285,8 @@ export class HookTable {
   firePort(access: "read" | "write", port: number, width: Width, value: number): number {
     let now = value;
     for (const fn of this.#ports.overlapping(port, width >>> 3)) {
-      const event: PortEvent = { ...this.#what("port", "port"), access, port, width, value: now };
+      const stop = this.#stopper("port");
+      const event: PortEvent = { kind: "port", cpu: this.cpu, stop, access, port, width, value: now };
       fn(event);
       now = width === 32 ? event.value >>> 0 : event.value & ((1 << width) - 1);
     }
@@ -387,10 +388,12 @@ export class HookTable {
   }
 
   #codeEvent(kind: "code" | "instruction" | "block", linear: number, mnemonic: string): CodeEvent {
-    return { ...this.#what(kind, mnemonic === "" ? kind : mnemonic), linear: linear >>> 0, mnemonic };
+    const stop = this.#stopper(mnemonic === "" ? kind : mnemonic);
+    return { kind, cpu: this.cpu, stop, linear: linear >>> 0, mnemonic };
   }
 
   #memoryEvent(access: MemoryAccess, linear: number, size: number, value: number): MemoryEvent {
-    return { ...this.#what("memory", "memory"), access, linear: linear >>> 0, size, value: value >>> 0 };
+    const stop = this.#stopper("memory");
+    return { kind: "memory", cpu: this.cpu, stop, access, linear: linear >>> 0, size, value: value >>> 0 };
   }
 }

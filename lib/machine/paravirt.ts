@@ -216,10 +216,8 @@ export class ParavirtHypervisor implements Hypervisor {
         if (this.#refused === undefined) host.kill(call, code, eip);
         else this.#refused = code;
       },
-      watch: (at, size, fn) =>
-        host.hooks.onCode({ at: at >>> 0, size }, (event) => {
-          fn(host.context(event.cpu), event.linear, (name) => event.stop(name));
-        }),
+      watch: (addresses, fn) =>
+        host.hooks.onCode(addresses, (event) => fn(host.context(event.cpu), event.linear, event.stop)),
     };
   }
 

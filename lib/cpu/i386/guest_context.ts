@@ -3,6 +3,7 @@
  * registers with their native effects. Valid while the CPU stands at an instruction boundary or at a hypercall. Warm.
  */
 import type { GuestContext, GuestFault } from "../../core/cpu.ts";
+import { PageBit } from "../../memory/address_space.ts";
 import { Vector } from "../../spec/i386_regs.ts";
 import type { I386Cpu } from "./cpu.ts";
 import { readEflags, writeEflags } from "./flags.ts";
@@ -85,6 +86,12 @@ export class I386GuestContext implements GuestContext {
 
   /** See {@linkcode GuestContext.peek}. */
   peek(linear: number, into: Uint8Array): boolean {
+    if ((linear & 0xfff) + into.length <= 0x1000) {
+      const phys = peekTranslate(this.#cpu, linear | 0);
+      if (phys < 0) return false;
+      this.#read(phys, into);
+      return true;
+    }
     return this.#copy(linear, into, (phys, part) => this.#cpu.board.space.readPhysical(phys, part));
   }
 
@@ -130,6 +137,17 @@ export class I386GuestContext implements GuestContext {
   }
 
   /** Page by page; nothing is copied unless all is mapped. */
+  #read(phys: number, into: Uint8Array): void {
+    const { space } = this.#cpu.board;
+    const entry = phys < 0x1_0000_0000 ? space.pages[phys >>> 12] : 0;
+    if ((entry & (PageBit.ram | PageBit.rom)) === 0) {
+      space.readPhysical(phys, into);
+      return;
+    }
+    const from = (entry & ~0xfff) + (phys & 0xfff);
+    for (let i = 0; i < into.length; i++) into[i] = space.host[from + i];
+  }
+
   #copy(linear: number, bytes: Uint8Array, part: (phys: number, bytes: Uint8Array) => void): boolean {
     const pieces: [phys: number, from: number, to: number][] = [];
     for (let at = 0; at < bytes.length;) {

@@ -1,6 +1,8 @@
 /**
  * Looking without touching: translation and disassembly that set no accessed bit, fill no TLB and fire no hook. Cold.
  */
+import { type AddressSpace, PageBit } from "../../memory/address_space.ts";
+import { Cr0 } from "../../spec/i386_regs.ts";
 import { ModeBit } from "./state.ts";
 import { disassemble } from "./disasm.ts";
 import type { I386Cpu } from "./cpu.ts";
@@ -9,20 +11,33 @@ import { Layout } from "./state.ts";
 
 const LONGEST = 15;
 
+const result: WalkResult = new WalkResult();
+const readers: WeakMap<AddressSpace, PhysicalWords> = new WeakMap();
+
+/** Page tables of an address space, read without any effect; outside RAM and ROM all ones. */
+function reader(space: AddressSpace): PhysicalWords {
+  let words = readers.get(space);
+  if (words === undefined) {
+    words = {
+      read32: (phys) => {
+        const entry = phys < 0x1_0000_0000 ? space.pages[phys >>> 12] : 0;
+        if ((entry & (PageBit.ram | PageBit.rom)) === 0) return -1;
+        return space.view.getInt32((entry & ~0xfff) + (phys & 0xfff), true);
+      },
+      write32: () => {},
+    };
+    readers.set(space, words);
+  }
+  return words;
+}
+
 /** Physical address of a linear one as supervisor reads it, or -1; under a monitor that of the guest's own tables. */
 export function peekTranslate(cpu: I386Cpu, linear: number): number {
   const { interceptor } = cpu;
   if (interceptor?.translate !== undefined) return interceptor.translate(linear);
-  const words: PhysicalWords = {
-    read32: (phys) => {
-      const four = new Uint8Array(4);
-      cpu.board.space.readPhysical(phys, four);
-      return new DataView(four.buffer).getInt32(0, true);
-    },
-    write32: () => {},
-  };
-  const out = new WalkResult();
-  return walk(words, cpu.state, linear, false, false, false, out) ? out.frame + (linear & 0xfff) : -1;
+  if ((cpu.state.get(Layout.cr0) & Cr0.pg) === 0) return linear >>> 0;
+  const found = walk(reader(cpu.board.space), cpu.state, linear, false, false, false, result);
+  return found ? result.frame + (linear & 0xfff) : -1;
 }
 
 /** Copies linear memory; returns how many bytes are mapped from the start. */

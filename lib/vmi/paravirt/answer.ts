@@ -19,3 +19,11 @@ export function checkAnswer(plan: CallPlan, answer: unknown): void {
     `The answer to ${plan.name} is ${String(answer)}; give an integer, a bigint, undefined or "native"`,
   );
 }
+
+/** A function of a script has thrown: an Error is named after the call, a guest fault goes on to the guest. */
+export function scriptFailed(plan: CallPlan, error: unknown): never {
+  if (!(error instanceof Error)) throw error;
+  const failure = new ConfigError("paravirt-script", `A function for ${plan.name} failed: ${error.message}`);
+  failure.cause = error;
+  throw failure;
+}

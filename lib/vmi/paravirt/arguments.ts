@@ -74,8 +74,11 @@ function plan(row: ParavirtRow): CallPlan {
   return { no: row.no, name: row.name, args, result: row.result, stackWords };
 }
 
+const NO_ARGS: AnyArgs = Object.freeze({});
+
 /** Arguments as the guest's registers and stack hold them at entry; `undefined`: the stack is not mapped. */
 export function readArgs(guest: GuestContext, call: CallPlan): AnyArgs | undefined {
+  if (call.args.length === 0) return NO_ARGS;
   const stack = new Uint8Array(4 * call.stackWords);
   if (stack.length > 0 && !guest.peek((guest.reg(Reg.esp) + 4) >>> 0, stack)) return undefined;
   const words = new DataView(stack.buffer);
@@ -109,6 +112,10 @@ export function readResult(guest: GuestContext, call: CallPlan): number | bigint
 /** Puts a result where the call returns it; a call without result ignores it. */
 export function writeResult(guest: GuestContext, call: CallPlan, result: number | bigint): void {
   if (call.result === "none" || call.result === "no-return") return;
+  if (typeof result === "number" && call.result !== "edx:eax") {
+    guest.setReg(Reg.eax, result >>> 0);
+    return;
+  }
   const value = BigInt.asUintN(64, BigInt(result));
   guest.setReg(Reg.eax, Number(value & 0xffffffffn));
   if (call.result === "edx:eax") guest.setReg(Reg.edx, Number(value >> 32n));

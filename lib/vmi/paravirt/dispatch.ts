@@ -3,8 +3,7 @@
  *
  * Two ways lead here. A slot with a trap executes a hypercall instruction: {@linkcode Paravirt.hypercall} finds the call
  * from EIP, asks before-functions, override and backend in this order, writes the result and lets the guest go on at the
- * slot's RET. A slot of plain code is seen through one code hook over the ROM's slots, which exists only while something
- * observes: at a slot's first instruction the call begins, at its RET the result is read. An overridden call skips from
+ * slot's RET. A slot of plain code is seen through code hooks, which exist only while something observes that call: at a slot's first instruction the call begins, at its RET the result is read. An overridden call skips from
  * its first instruction to the caller; its code does not run. The ROM is never patched, so what a guest reads, and the
  * time its code takes, are the same with and without observers.
  *
@@ -22,9 +21,9 @@ import type { Component, Section } from "../../core/component.ts";
 import type { GuestContext } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { Reg } from "../../spec/i386_regs.ts";
-import { PARAVIRT_CALL_COUNT, type ParavirtName } from "../../spec/paravirt_calls.ts";
+import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
-import { checkAnswer, isKill } from "./answer.ts";
+import { checkAnswer, isKill, scriptFailed } from "./answer.ts";
 import { type AnyArgs, type CallPlan, PLANS, readArgs, readResult, writeResult } from "./arguments.ts";
 import { type CallAnswer, type KillCode, type ParavirtBackend, type ParavirtCall, sectionValue } from "./backend.ts";
 import { type AfterFn, type BeforeFn, type Entered, known, Observers, type OverrideFn } from "./observers.ts";
@@ -53,9 +52,11 @@ export class Paravirt implements Component {
   readonly #makeHost: () => DispatchHost;
   #made: DispatchHost | undefined;
   readonly #observers: Observers = new Observers(() => this.#rewatch(), () => this.#made?.hooks);
-  readonly #watches = new Map<number, () => void>();
+  readonly #watches = new Map<number, { readonly key: string; readonly remove: () => void }>();
   readonly #bases = new Set<number>();
   readonly #returns = new Map<number, number>();
+  readonly #word = new Uint8Array(4);
+  readonly #wordView: DataView = new DataView(this.#word.buffer);
   #pending: Pending[] = [];
   #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
@@ -242,7 +243,7 @@ export class Paravirt implements Component {
       if (answer === "native") return this.#await(call, entered, plan, guest);
       this.#finish(guest, plan, call, entered, answer);
     } catch (error) {
-      this.#scriptFailed(plan, error);
+      scriptFailed(plan, error);
     }
     const back = slot.returns.at(-1);
     if (back !== undefined && guest.eip >>> 0 === eip) guest.eip = base + back;
@@ -254,12 +255,12 @@ export class Paravirt implements Component {
     const offset = linear - base;
     const ended = this.#returns.get(offset);
     const no = (offset - this.rom.slotsAt) / STRIDE;
-    const slot = this.rom.slots[no];
+    const slot = Number.isInteger(no) ? this.rom.slots[no] : undefined;
     if (slot !== undefined && !slot.trap && slot.lines.length > 0 && this.#observers.wants(no)) {
       const went = this.#codeCall(guest, PLANS[no] as CallPlan, stop);
       if (went) return;
     }
-    if (ended !== undefined) this.#codeReturn(guest, ended);
+    if (ended !== undefined && this.#pending.length > 0) this.#codeReturn(guest, ended);
   }
 
   /** A slot of plain code begins. @returns True if an override answered, and EIP is back at the caller. */
@@ -288,7 +289,7 @@ export class Paravirt implements Component {
       }
       return true;
     } catch (error) {
-      this.#scriptFailed(plan, error);
+      scriptFailed(plan, error);
       return false;
     }
   }
@@ -305,7 +306,7 @@ export class Paravirt implements Component {
       const final = this.#observers.leave(pending.call, pending.entered, result);
       if (final !== undefined && final !== result) writeResult(guest, plan, final);
     } catch (error) {
-      this.#scriptFailed(plan, error);
+      scriptFailed(plan, error);
     }
   }
 
@@ -349,18 +350,10 @@ export class Paravirt implements Component {
     stop: (name: string) => void,
     kill: (code: KillCode) => void = () => {},
   ): ParavirtCall {
-    const word = new Uint8Array(4);
-    const there = guest.peek(guest.reg(Reg.esp) >>> 0, word);
-    const from = there ? new DataView(word.buffer).getUint32(0, true) : 0;
+    const there = guest.peek(guest.reg(Reg.esp) >>> 0, this.#word);
+    const from = there ? this.#wordView.getUint32(0, true) : 0;
     const refuse = (code: KillCode = "refused"): void => kill(code);
     return { no: plan.no, name: plan.name, args, eip, from, time: guest.now(), guest, stop, kill: refuse };
-  }
-
-  #scriptFailed(plan: CallPlan, error: unknown): never {
-    if (!(error instanceof Error)) throw error; // a guest fault on its way to the guest
-    const failure = new ConfigError("paravirt-script", `A function for ${plan.name} failed: ${error.message}`);
-    failure.cause = error;
-    throw failure;
   }
 
   /** Linear address of the ROM around `eip`, or -1. */
@@ -377,20 +370,28 @@ export class Paravirt implements Component {
     return -1;
   }
 
-  /** One code hook over the slots for each place of the ROM, only while something observes. */
+  /** Code hooks for each place of the ROM, where observed calls begin and end. */
   #rewatch(): void {
-    const size = (PARAVIRT_CALL_COUNT + 2) * STRIDE;
-    for (const [base, remove] of this.#watches) {
-      if (this.#observers.any && this.#bases.has(base)) continue;
-      remove();
+    const offsets = this.#watchedOffsets(), key = offsets.join();
+    for (const [base, watch] of this.#watches) {
+      if (watch.key === key && this.#bases.has(base)) continue;
+      watch.remove();
       this.#watches.delete(base);
     }
-    if (!this.#observers.any) return;
+    if (offsets.length === 0) return;
     for (const base of this.#bases) {
       if (this.#watches.has(base)) continue;
       const seen = (guest: GuestContext, linear: number, stop: (name: string) => void): void =>
         this.#seen(guest, base, linear, stop);
-      this.#watches.set(base, this.#host.watch(base + this.rom.slotsAt, size, seen));
+      this.#watches.set(base, { key, remove: this.#host.watch(offsets.map((o) => (base + o) >>> 0), seen) });
     }
+  }
+
+  #watchedOffsets(): number[] {
+    if (!this.#observers.any) return [];
+    const open = new Set(this.#pending.map((p) => p.no));
+    const slots = this.rom.slots.filter((s) => s.lines.length > 0 && (this.#observers.wants(s.no) || open.has(s.no)));
+    // A slot that is nothing but a RET begins and ends there.
+    return [...new Set(slots.flatMap((s) => s.trap ? s.returns : [s.at, ...s.returns]))];
   }
 }

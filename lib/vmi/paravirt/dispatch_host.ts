@@ -12,11 +12,10 @@ export interface DispatchHost extends ParavirtHost {
   /** Ends the run with the stop reason `hook`. */
   stop(name: string): void;
   /**
-   * Calls `fn` before each instruction in a range of linear addresses. @returns Removes the watch.
+   * Calls `fn` before each instruction at one of these linear addresses. @returns Removes the watch.
    */
   watch(
-    at: number,
-    size: number,
+    addresses: readonly number[],
     fn: (guest: GuestContext, linear: number, stop: (name: string) => void) => void,
   ): () => void;
 }

@@ -32,6 +32,9 @@ export interface Entered {
   readonly early: number | bigint | undefined;
 }
 
+/** Of a call that nobody observes. */
+const UNSEEN: Entered = { entries: [], early: undefined };
+
 /** Observers of one machine's calls. Each method that adds returns what removes. */
 export class Observers {
   readonly #before = new Map<number, BeforeFn[]>();
@@ -63,13 +66,16 @@ export class Observers {
 
   /** A call begins: records it, asks the before-functions, then the machine's hooks, which may answer it. */
   enter(call: ParavirtCall): Entered {
+    if (!this.wants(call.no)) return UNSEEN;
     const { no, name, args, eip, from, time } = call;
-    const entries = this.#recordings.map((recording) => {
+    const entries: MutableEntry[] = [];
+    for (const recording of this.#recordings) {
       const entry: MutableEntry = { no, name, args, result: undefined, eip, from, time };
       recording.add(entry);
-      return entry;
-    });
-    for (const fn of this.#before.get(no) ?? []) fn(call);
+      entries.push(entry);
+    }
+    const before = this.#before.get(no);
+    if (before !== undefined) { for (const fn of before) fn(call); }
     const early = this.#hooked(no) ? this.#hooks()?.fireHypercall("before", name, args, undefined) : undefined;
     return { entries, early };
   }
@@ -77,9 +83,11 @@ export class Observers {
   /** A call has its result. @returns The result that the guest is to get. */
   leave(call: ParavirtCall, entered: Entered, result: number | bigint | undefined): number | bigint | undefined {
     const { no, name, args } = call;
+    if (entered === UNSEEN && !this.wants(no)) return result;
     const final = this.#hooked(no) ? this.#hooks()?.fireHypercall("after", name, args, result) : result;
     for (const entry of entered.entries) entry.result = final;
-    for (const fn of this.#after.get(no) ?? []) fn(call, final);
+    const after = this.#after.get(no);
+    if (after !== undefined) { for (const fn of after) fn(call, final); }
     return final;
   }
 

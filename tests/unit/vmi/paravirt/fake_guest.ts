@@ -71,7 +71,7 @@ export class Bench {
   readonly guest: FakeGuest = new FakeGuest(this.clock);
   readonly paravirt: Paravirt;
   readonly log: string[] = [];
-  #watch: Parameters<DispatchHost["watch"]>[2] | undefined;
+  #watch: Parameters<DispatchHost["watch"]>[1] | undefined;
 
   constructor(backend: ParavirtBackend) {
     this.paravirt = new Paravirt(backend, () => ({
@@ -85,7 +85,7 @@ export class Bench {
       trace: (text): void => void this.log.push(`trace ${text}`),
       stop: (name): void => void this.log.push(`stop ${name}`),
       kill: (call, code, eip): void => void this.log.push(`kill ${call} ${code} 0x${eip.toString(16)}`),
-      watch: (_at, _size, fn) => {
+      watch: (_addresses, fn) => {
         this.#watch = fn;
         return () => this.#watch = undefined;
       },

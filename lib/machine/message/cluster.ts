@@ -1,0 +1,109 @@
+/**
+ * Cluster: a job whose ranks are emulated machines with private memory, host-side programs, or both. Each machine has a
+ * message card; its program finds its rank there. Cold.
+ */
+import { MiB } from "../../base/bits.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { type EngineName, i386 } from "../../cpu/i386/factory.ts";
+import { pciBus } from "../../device/pci_bus.ts";
+import { ram } from "../../memory/region.ts";
+import type { MessageCard } from "../../vmi/message/guest/card.ts";
+import { Job, type JobOptions } from "../../vmi/message/job.ts";
+import { HostNode, type RankProgram } from "../../vmi/message/node.ts";
+import type { Runtime } from "../../vmi/message/runtime.ts";
+import { checkKeys, integer } from "../config.ts";
+import { type Machine, machine } from "../machine.ts";
+import { PcPlatform } from "../pc_platform.ts";
+import type { Program } from "../program.ts";
+import { GuestNode } from "./guest_node.ts";
+
+/** What a node runs: a program for a machine, or a host-side one. */
+export type NodeProgram = Program | RankProgram;
+
+/** A cluster. All options of a job but `program`, `node` and `ranks` are there as well. */
+export interface ClusterOptions extends Omit<JobOptions, "ranks" | "program" | "node"> {
+  /** Nodes. */
+  readonly nodes: number;
+  /** One program for all nodes, or one each. */
+  readonly program: NodeProgram | readonly NodeProgram[];
+  /** Where programs for machines are loaded; default 0x100000. */
+  readonly at?: number;
+  /** Bytes of RAM of a machine; default 4 MiB. */
+  readonly memory?: number;
+  /** Engine of the machines. */
+  readonly engine?: EngineName;
+  /** Instructions a machine executes in a second of virtual time; default 100 000 000. */
+  readonly hz?: number;
+  /** Makes a machine for a card, instead of the plain one; its program is loaded afterwards. */
+  readonly machine?: (rank: number, card: MessageCard) => Machine;
+}
+
+const KEYS = [
+  ...["nodes", "program", "at", "memory", "engine", "hz", "machine", "spec", "modules", "key", "seed", "time", "clock"],
+  ...["clusters", "limits", "transport", "placement"],
+];
+
+/** Slot of the card in a plain machine. */
+const SLOT = 3;
+/** Interrupt line of the card in a plain machine. */
+const LINE = 11;
+
+/** A job of machines. */
+export class Cluster extends Job {
+  /** The machine of a rank. @throws {ConfigError} message-machine: the rank is a host-side program. */
+  machine(rank: number): Machine {
+    const node = this.node(rank);
+    if (node instanceof GuestNode) return node.machine;
+    throw new ConfigError("message-machine", `Rank ${rank} is a host-side program and has no machine`);
+  }
+}
+
+/**
+ * Makes a cluster; run it with `await cluster(...).run()`.
+ * @throws {ConfigError} For everything that is wrong with the description.
+ */
+export function cluster(options: ClusterOptions): Cluster {
+  checkKeys("cluster", options, KEYS);
+  const { nodes, program, at, memory, engine, hz, machine: maker, ...rest } = options;
+  const programs = Array.isArray(program) ? program as readonly NodeProgram[] : undefined;
+  if (programs !== undefined && programs.length !== nodes) {
+    throw new ConfigError("message-program", `There are ${programs.length} programs for ${nodes} nodes`);
+  }
+  if (rest.time === "real" && (programs ?? [program]).some((p) => typeof p !== "function")) {
+    throw new ConfigError(
+      "message-time",
+      "Emulated machines run in virtual time; leave time out, or give host programs",
+    );
+  }
+  const size = integer("memory", memory, 4 * MiB, 1 * MiB, 2 ** 31);
+  const entry = integer("at", at, 0x100000, 0, 2 ** 32 - 1);
+  return new Cluster({
+    ...rest,
+    ranks: nodes,
+    node: (rank, runtime: Runtime, queue, job) => {
+      const mine = programs?.[rank] ?? program as NodeProgram;
+      if (typeof mine === "function") return new HostNode(runtime, queue, mine, (text) => job.log(text));
+      const node = new GuestNode(runtime, queue, (text) => job.log(text));
+      const m = maker?.(rank, node.card) ?? plain(node.card, size, engine, hz);
+      node.plug(m);
+      m.load(entry, mine);
+      return node;
+    },
+  });
+}
+
+/** A CPU, RAM, interrupt controllers, a PCI bus with the card in slot 3, line 11. */
+function plain(card: MessageCard, size: number, engine: EngineName | undefined, hz: number | undefined): Machine {
+  const platform = new PcPlatform(1, 1 << LINE);
+  const bus = pciBus();
+  bus.add(SLOT, 0, card.pci);
+  card.pci.config[0x3c] = LINE;
+  card.wire(() => platform.irq(LINE));
+  return machine({
+    cpu: i386(engine === undefined ? {} : { engine }),
+    memory: [ram({ at: 0, size })],
+    devices: [bus, card, ...platform.devices],
+    platform,
+    ...(hz === undefined ? {} : { hz }),
+  });
+}

@@ -1,0 +1,236 @@
+/**
+ * A node of a job that is an emulated machine. Its clock is the machine's: retired instructions, scaled to nanoseconds.
+ * Frames and timers of its message layer become due at the first instruction boundary at or after their time; a guest
+ * that waits or halts lets its clock jump to the next event. So a job of machines repeats exactly, and does not depend
+ * on where the scheduler cuts a run into pieces. Warm.
+ */
+import type { Timer } from "../../core/clock.ts";
+import { ConfigError } from "../../core/errors.ts";
+import type { StopReason } from "../../core/stop.ts";
+import type { EventQueue } from "../../vmi/message/event_queue.ts";
+import type { MessageEvent } from "../../vmi/message/events.ts";
+import { MessageCard } from "../../vmi/message/guest/card.ts";
+import type { JobNode, RankResult } from "../../vmi/message/node.ts";
+import type { Runtime } from "../../vmi/message/runtime.ts";
+import type { Machine } from "../machine.ts";
+import { guestRam } from "./guest_ram.ts";
+
+/** Name of the stops the node asks for itself. */
+const STOP = "message";
+/** Longest piece of a run, ticks. */
+const PIECE = 20_000_000;
+
+/** A node with a machine. */
+export class GuestNode implements JobNode {
+  readonly runtime: Runtime;
+  readonly queue: EventQueue;
+  /** The machine's message card. */
+  readonly card: MessageCard;
+  readonly #log: (text: string) => void;
+  #machine: Machine | undefined;
+  #timer: Timer | undefined;
+  #horizon: () => number = () => Infinity;
+  #planned = 0;
+  #waitUntil: number | undefined;
+  #halted = false;
+  #syncing = false;
+  #state: RankResult["state"] | "running" = "running";
+  #value: unknown = undefined;
+  #error: string | undefined;
+  #ended = 0;
+  #exit: { readonly code: number; readonly failed: boolean } | undefined;
+
+  /** Makes one. @param runtime Its runtime. @param queue Its events. @param log The job's log. */
+  constructor(runtime: Runtime, queue: EventQueue, log: (text: string) => void) {
+    this.runtime = runtime;
+    this.queue = queue;
+    this.#log = log;
+    this.card = new MessageCard(runtime, guestRam(() => this.#machine?.space), {
+      sync: () => this.#sync(),
+      touched: () => this.#touched(),
+      wait: (until) => this.#wait(until),
+      exit: (code, failed) => this.#leave(code, failed),
+      log,
+    });
+  }
+
+  /** The machine. @throws {ConfigError} message-machine: none was given yet. */
+  get machine(): Machine {
+    if (this.#machine === undefined) throw new ConfigError("message-machine", "The node has no machine yet");
+    return this.#machine;
+  }
+
+  /** Gives the node its machine, which has the card as a device. */
+  plug(machine: Machine): void {
+    this.#machine = machine;
+    this.#timer = machine.clock.timer("message-events", () => this.#sync());
+  }
+
+  get isDone(): boolean {
+    return this.#state !== "running";
+  }
+
+  get result(): RankResult {
+    return {
+      rank: this.runtime.rank,
+      state: this.isDone ? this.#state as RankResult["state"] : "blocked",
+      value: this.#value,
+      error: this.#error,
+      time: this.isDone ? this.#ended : this.#now(),
+    };
+  }
+
+  next(): number {
+    if (this.#state === "killed") return Infinity;
+    if (this.isDone) return this.queue.next;
+    const now = this.#now();
+    if (this.#waitUntil !== undefined) {
+      if (this.card.hasNews) return now;
+    } else if (!this.#halted) return now;
+    // The boundary at which the machine takes it, so that all that is due there is known when it does.
+    const next = Math.min(this.queue.next, this.#waitUntil ?? Infinity, this.#nextTimer());
+    return next === Infinity ? Infinity : Math.max(now, this.#ns(this.#ticks(next)));
+  }
+
+  run(horizon: () => number): void {
+    this.#horizon = horizon;
+    while (this.next() < horizon()) {
+      if (this.isDone) this.queue.step(Infinity);
+      else if (this.#waitUntil !== undefined) this.#passTime();
+      else this.#execute(horizon());
+    }
+    this.#horizon = () => Infinity;
+  }
+
+  event(event: MessageEvent): void {
+    if (!this.isDone) this.card.event(event);
+    else if (event.kind === "request") event.connection.respond("error");
+    else if (event.kind === "message") event.connection.consumed(event.frames, event.data.length);
+  }
+
+  kill(): void {
+    if (this.isDone) return;
+    this.#end("killed");
+    this.runtime.close();
+  }
+
+  #ns(ticks: number): number {
+    return Math.floor((ticks * 1e9) / this.machine.clock.hz);
+  }
+
+  #now(): number {
+    return this.#ns(this.machine.clock.now);
+  }
+
+  #ticks(ns: number): number {
+    return Math.ceil((ns * this.machine.clock.hz) / 1e9);
+  }
+
+  /** Earliest timer of the machine that is not ours, ns. */
+  #nextTimer(): number {
+    const { nextEvent } = this.machine.clock;
+    return nextEvent === Infinity ? Infinity : this.#ns(nextEvent);
+  }
+
+  /** Handles everything that is due, and arms the machine's clock for the next event. */
+  #sync(): void {
+    if (this.#syncing) return;
+    this.#syncing = true;
+    try {
+      this.queue.runTo(Math.max(this.queue.time, this.#now()));
+    } finally {
+      this.#syncing = false;
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    const { next } = this.queue;
+    if (this.#timer === undefined) return;
+    if (next === Infinity) this.#timer.cancel();
+    else if (this.#timer.deadline !== this.#ticks(next)) this.#timer.armAt(this.#ticks(next));
+  }
+
+  /** The guest did something: a frame it sent may be answered before the run was to end. */
+  #touched(): void {
+    this.#arm();
+    if (this.#horizon() < this.#planned) this.machine.stop(STOP);
+  }
+
+  #wait(until: number): void {
+    this.#waitUntil = until;
+    this.machine.stop(STOP);
+  }
+
+  #leave(code: number, failed: boolean): void {
+    this.#exit = { code, failed };
+    this.machine.stop(STOP);
+  }
+
+  #execute(horizon: number): void {
+    const m = this.machine;
+    this.#arm();
+    const until = Math.min(this.#ticks(Math.min(horizon, 2 ** 52)), m.clock.now + PIECE);
+    this.#planned = horizon;
+    this.#halted = false;
+    const stop = m.run({ ticks: Math.max(1, Math.ceil(until - m.clock.now)) });
+    this.#planned = 0;
+    this.#after(stop);
+  }
+
+  #after(stop: StopReason): void {
+    const exit = this.#exit;
+    if (exit !== undefined) {
+      this.#value = exit.code;
+      if (exit.failed) this.#error = `Guest aborted with code ${exit.code}`;
+      return this.#end(exit.failed ? "failed" : "done");
+    }
+    switch (stop.kind) {
+      case "budget":
+        this.#halted = this.machine.cpus.every((c) => c.cpu.idle);
+        return;
+      case "stopped":
+        if (stop.name !== STOP) this.#fail(stop);
+        return;
+      case "halt":
+        // Halted with interrupts off: the program's end. Otherwise a frame may wake it.
+        if (this.machine.cpus.every((c) => c.cpu.wakeable === false)) this.#end("done");
+        else this.#halted = true;
+        return;
+      case "power-off":
+        return this.#end("done");
+      default:
+        return this.#fail(stop);
+    }
+  }
+
+  #fail(stop: StopReason): void {
+    this.#error = `Machine stopped: ${JSON.stringify(stop)}`;
+    this.#end("failed");
+  }
+
+  #end(state: RankResult["state"]): void {
+    this.#state = state;
+    this.#ended = this.#now();
+    if (this.queue.time < this.#ended) this.queue.runTo(this.#ended);
+    this.#timer?.cancel();
+    this.runtime.finalize();
+    if (this.#error !== undefined) this.#log(this.#error);
+  }
+
+  /** The guest waits: time goes to the next event, and on to the guest if there is news or its time has come. */
+  #passTime(): void {
+    const { clock } = this.machine;
+    const until = this.#waitUntil ?? Infinity;
+    if (!this.card.hasNews) {
+      const to = this.#ticks(Math.min(this.queue.next, until, this.#nextTimer()));
+      this.#timer?.cancel();
+      clock.advance(Math.max(0, to - clock.now));
+      clock.fireDue();
+      this.#sync();
+    }
+    if (!this.card.hasNews && this.#now() < until) return;
+    this.#waitUntil = undefined;
+    this.card.woken();
+  }
+}

@@ -1,0 +1,247 @@
+/**
+ * The message card of a machine: a PCI function with the adapter in its two ranges, and the hypercall ports. Both lead
+ * to the same executor.
+ *
+ * Hypercall form: `OUT 0x564C, EAX` with the guest-physical address of a 64-byte entry runs it; `IN EAX, 0x5650` gives
+ * the status of the last one. POLL and WAIT hand over one completion: 32 bytes at the entry's address (type 0: there is
+ * none), its data at the payload address, up to the payload length; with payload length 0 only a completion
+ * without data. WAIT lets time pass until there is one, or until its
+ * deadline.
+ *
+ * Not emulated: saving a node in the middle of a job. Loading a snapshot is refused once the job has begun. Warm.
+ */
+import type { IrqLine, MmioHandler } from "../../../core/bus.ts";
+import type { Section } from "../../../core/component.ts";
+import type { Device, DeviceHost } from "../../../core/device.ts";
+import { ConfigError } from "../../../core/errors.ts";
+import { ADAPTER_PCI, EntrySize, MESSAGE_PORTS, MessageOp, MessageStatus } from "../../../spec/message_abi.ts";
+import type { Status } from "../../../spec/message_abi.ts";
+import type { MessageEvent } from "../events.ts";
+import type { Runtime } from "../runtime.ts";
+import { Adapter, receive } from "./adapter.ts";
+import { type Completion, readSubmission, type Submission, writeCompletion } from "./entry.ts";
+import { Executor } from "./executor.ts";
+import type { GuestRam } from "./registrations.ts";
+
+/** What the card needs of its node. */
+export interface CardHost {
+  /** Brings the node's events up to the machine's time. */
+  sync(): void;
+  /** Something was sent or armed: the machine may have to stop earlier. */
+  touched(): void;
+  /** The guest waits until `until` or a completion. */
+  wait(until: number): void;
+  /** The guest ended. */
+  exit(code: number, failed: boolean): void;
+  /** A line for the log. */
+  log(text: string): void;
+}
+
+/** The function's configuration space; the shape a PCI bus takes. */
+export interface CardFunction {
+  /** Name for messages. */
+  readonly name: string;
+  /** Configuration space at reset; 256 bytes. */
+  readonly config: Uint8Array;
+  /** Writable bits; 256 bytes. */
+  readonly writable: Uint8Array;
+  /** Base address registers. */
+  readonly bars: readonly { readonly kind: "memory"; readonly size: number; readonly handler: MmioHandler }[];
+}
+
+/** One node's card. */
+export class MessageCard implements Device {
+  /** Name of the component. */
+  readonly name = "message";
+  /** The PCI function. */
+  readonly pci: CardFunction;
+  /** What runs the guest's commands. */
+  readonly executor: Executor;
+  /** Registers and rings. */
+  readonly adapter: Adapter;
+  readonly #host: CardHost;
+  #line: IrqLine | undefined;
+  #status: Status = MessageStatus.success;
+  #waiting: Submission | undefined;
+  #begun = false;
+
+  /** Makes one. @param runtime The rank's runtime. @param ram The node's RAM. @param host The node. */
+  constructor(runtime: Runtime, ram: GuestRam, host: CardHost) {
+    this.#host = host;
+    this.executor = new Executor(runtime, {
+      ram,
+      ready: () => this.adapter.ready(),
+      wait: (until) => host.wait(until),
+      exit: (code, failed) => host.exit(code, failed),
+      log: (text) => host.log(text),
+    });
+    this.adapter = new Adapter({
+      runtime,
+      executor: this.executor,
+      interrupt: (level) => this.#line?.set(level),
+      sync: () => host.sync(),
+    });
+    this.pci = { name: this.name, ...identity(), bars: [this.#registers(), this.#doorbells()] };
+  }
+
+  /** Takes the wire of pin INTA. */
+  wire(pin: (n: number) => IrqLine): void {
+    this.#line = pin(1);
+  }
+
+  /** Maps the hypercall ports. */
+  attach(host: DeviceHost): void {
+    host.ports.map(MESSAGE_PORTS.call, 4, this.name, {
+      widths: [32],
+      read: (): number => 0xffffffff,
+      write: (_port, value): void => void this.call(value),
+    });
+    host.ports.map(MESSAGE_PORTS.status, 4, this.name, {
+      widths: [32],
+      read: (): number => this.#status >>> 0,
+      write: (): void => {},
+    });
+  }
+
+  /** Power-on state; connections stay. */
+  reset(): void {
+    this.adapter.reset();
+    this.#status = MessageStatus.success;
+    this.#waiting = undefined;
+  }
+
+  /** What of it can be saved. */
+  save(): Section {
+    return { version: 1, fields: { begun: this.#begun, status: this.#status } };
+  }
+
+  /** Only before the job began. @throws {ConfigError} message-snapshot */
+  load(section: Section): void {
+    if (section.fields["begun"] === false && !this.#begun) return;
+    throw new ConfigError("message-snapshot", "A node of a job cannot be restored once it has used its message card");
+  }
+
+  /** An event of the runtime. */
+  event(event: MessageEvent): void {
+    this.executor.event(event);
+  }
+
+  /** Status of the last hypercall, u32. */
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** Is something there for a guest that waits? */
+  get hasNews(): boolean {
+    // Without a buffer a waiting guest asks for completions without data only.
+    if (this.#waiting?.payloadLength === 0) return this.executor.peek(false) !== undefined;
+    return this.executor.hasCompletions || this.adapter.hasUnseen;
+  }
+
+  /** A hypercall: runs the entry at a guest-physical address. */
+  call(address: number): Status {
+    this.#begun = true;
+    this.#host.sync();
+    this.#status = this.#run(address);
+    this.#host.touched();
+    return this.#status;
+  }
+
+  /** The wait of a hypercall is over. */
+  woken(): void {
+    const s = this.#waiting;
+    this.#waiting = undefined;
+    if (s !== undefined) this.#status = this.#poll(s);
+  }
+
+  #run(address: number): Status {
+    const bytes = new Uint8Array(EntrySize.submission);
+    if (!this.executor.ram.read(address, bytes)) return MessageStatus.access;
+    const s = readSubmission(bytes);
+    if (s.op === MessageOp.poll) return this.#poll(s);
+    if (s.op !== MessageOp.wait) return this.executor.submit(s, false);
+    this.#waiting = s;
+    if (this.hasNews) {
+      this.#waiting = undefined;
+      return this.#poll(s);
+    }
+    return this.executor.submit(s, false);
+  }
+
+  /** Hands over one completion. */
+  #poll(s: Submission): Status {
+    const { executor } = this;
+    // Length 0: the guest only wants to wait, and looks elsewhere.
+    if (s.length === 0) return MessageStatus.success;
+    if (s.length < EntrySize.completion) return MessageStatus.invalidArgument;
+    const buffered = executor.peek(false) === undefined;
+    const next = buffered && s.payloadLength === 0 ? undefined : executor.peek(buffered);
+    if (next === undefined) {
+      const none = new Uint8Array(EntrySize.completion);
+      return executor.ram.write(s.address, none) ? MessageStatus.success : MessageStatus.access;
+    }
+    // Look before the completion is taken: it must not be lost by a bad address.
+    if (!executor.ram.has(s.address, EntrySize.completion)) return MessageStatus.access;
+    executor.take(buffered);
+    const full: Completion = buffered ? receive(executor, next, bufferOf(s)) : next;
+    executor.ram.write(s.address, writeCompletion(full, 1));
+    return MessageStatus.success;
+  }
+
+  #registers(): CardFunction["bars"][number] {
+    return {
+      kind: "memory",
+      size: 4096,
+      handler: {
+        read: (offset, width) => width === 32 && (offset & 3) === 0 ? this.adapter.read(offset) >>> 0 : 0,
+        write: (offset, value, width): void => {
+          this.#begun = true;
+          if (width === 32 && (offset & 3) === 0) this.adapter.write(offset, value);
+          this.#host.touched();
+        },
+        peek: () => 0,
+      },
+    };
+  }
+
+  #doorbells(): CardFunction["bars"][number] {
+    return {
+      kind: "memory",
+      size: 4096,
+      handler: {
+        read: () => 0,
+        write: (offset, value, width): void => {
+          this.#begun = true;
+          if (width === 32) this.adapter.doorbell(offset, value);
+          this.#host.touched();
+        },
+        peek: () => 0,
+      },
+    };
+  }
+}
+
+function bufferOf(s: Submission): Uint8Array {
+  const out = new Uint8Array(EntrySize.receive);
+  const v = new DataView(out.buffer);
+  v.setUint32(0, s.payloadAddress % 2 ** 32, true);
+  v.setUint32(4, Math.floor(s.payloadAddress / 2 ** 32), true);
+  v.setUint32(8, s.payloadLength, true);
+  v.setUint32(12, Number(s.cookie & 0xffffffffn), true);
+  return out;
+}
+
+/** Configuration space: identity, INTA, command bits for memory and bus mastering. */
+function identity(): { config: Uint8Array; writable: Uint8Array } {
+  const config = new Uint8Array(256);
+  const view = new DataView(config.buffer);
+  view.setUint16(0, ADAPTER_PCI.vendor, true);
+  view.setUint16(2, ADAPTER_PCI.device, true);
+  view.setUint32(8, (ADAPTER_PCI.classCode << 8) | ADAPTER_PCI.revision, true);
+  config[0x3d] = 1;
+  const writable = new Uint8Array(256);
+  new DataView(writable.buffer).setUint16(4, 0x406, true);
+  writable[0x0c] = writable[0x0d] = 0xff;
+  writable[0x3c] = 0xff;
+  return { config, writable };
+}

@@ -1,0 +1,48 @@
+/**
+ * Events of the runtime that become completions as they are: messages, requests, notifications, ends. Warm.
+ */
+import { CompletionType, MessageStatus } from "../../../spec/message_abi.ts";
+import type { MessageEvent } from "../events.ts";
+import type { Completion } from "./entry.ts";
+
+/** Kinds of LINK_EVENT, by the number in a completion's context. */
+export const LINK_KINDS = ["switch", "down", "up", "loss", "gone"] as const;
+
+/** The completion of an event. */
+export function completionOf(
+  e: MessageEvent & { readonly kind: "message" | "request" | "disconnected" | "put" | "got" | "link" },
+): Completion {
+  const connection = e.connection.peer;
+  const base: Completion = {
+    type: 0,
+    status: MessageStatus.success,
+    connection,
+    cookie: 0n,
+    length: 0,
+    context: 0,
+    aux: 0n,
+    data: undefined,
+  };
+  switch (e.kind) {
+    case "message": {
+      const { data, frames } = e;
+      const taken = (): void => e.connection.consumed(frames, data.length);
+      const aux = BigInt(Math.floor(e.arrived));
+      return { ...base, type: CompletionType.recv, length: data.length, aux, data, taken };
+    }
+    case "request": {
+      const data = e.data.length === 0 ? undefined : e.data;
+      return { ...base, type: CompletionType.connectRequest, length: e.data.length, data };
+    }
+    case "disconnected":
+      return { ...base, type: CompletionType.disconnected, status: e.status };
+    case "put":
+      return { ...base, type: CompletionType.putNotify, length: e.size, context: e.context, status: e.status };
+    case "got":
+      return { ...base, type: CompletionType.getNotify, context: e.context, status: e.status };
+    case "link": {
+      const { kind, resent } = e.event;
+      return { ...base, type: CompletionType.linkEvent, length: resent, context: LINK_KINDS.indexOf(kind) };
+    }
+  }
+}

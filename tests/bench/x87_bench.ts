@@ -195,7 +195,7 @@ function least(m: Machine): number {
 }
 
 if (import.meta.main) {
-  const engines = (Deno.args.length === 0 ? ["interpreter"] : Deno.args) as EngineName[];
+  const engines = (Deno.args.length === 0 ? ["interpreter", "jit"] : Deno.args) as EngineName[];
   for (const [name, code] of Object.entries(LOOPS)) {
     const figures = engines.map((engine) => `${engine} ${least(prepare(engine, code)).toFixed(1)}`);
     console.log(`${name.padEnd(30)} ${figures.join("   ")} ms a million instructions`);

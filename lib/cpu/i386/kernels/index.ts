@@ -46,8 +46,13 @@ export function kernelNumber(d: Operands): number {
   return NUMBERS.get(key(d.row.sem, d.isMem)) ?? -1;
 }
 
+/** Last-opcode field of an x87 instruction. */
+export function lastOpcode(d: { readonly opcode: number; readonly modrm: number }): number {
+  return ((d.opcode & 7) << 8) | d.modrm;
+}
+
 /** Value of a parameter; `state` is the byte address of the state block. */
-export function placeOf(place: Place, d: Operands, state: number): number {
+export function placeOf(place: Place, d: Pick<Operands, "reg" | "rm">, state: number): number {
   switch (place) {
     case "none":
       return 0;

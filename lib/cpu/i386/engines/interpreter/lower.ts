@@ -12,7 +12,7 @@ import { evaluate } from "../../evaluate.ts";
 import { FNS } from "../../functions.ts";
 import type { HookPlan } from "../../hook_points.ts";
 import { effectiveDisplacement, Operation } from "../../operation.ts";
-import { kernelNumber, KERNELS, placeOf } from "../../kernels/index.ts";
+import { kernelNumber, KERNELS, lastOpcode, placeOf } from "../../kernels/index.ts";
 import { KernelTable } from "../../kernels/module.ts";
 import { SegReg } from "../../segment.ts";
 import { TREES } from "../../semantics/index.ts";
@@ -217,7 +217,7 @@ export class Lowerer {
     v.setUint16(r + Rec.reg, placeOf(reg, d, state), true);
     v.setUint16(
       r + Rec.aux,
-      notes ? ((d.opcode & 7) << 8) | d.modrm : memory === undefined ? 0 : memory.align - 1,
+      notes ? lastOpcode(d) : memory === undefined ? 0 : memory.align - 1,
       true,
     );
     if (memory === undefined) {

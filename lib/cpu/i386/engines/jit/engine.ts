@@ -23,7 +23,7 @@ import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
-import { buildModule, type RegionImports, type Target } from "./module.ts";
+import { buildModule, kernelsOf, type RegionImports, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
 import { makePlan, type Plan } from "./plan.ts";
 
@@ -145,6 +145,7 @@ class JitTranslator implements Translator {
     if (discovery.blocks[0].instructions.length === 0) return;
     const plan = makePlan(discovery, this.#settings);
     const slot = this.#free.pop() ?? this.#nextSlot++;
+    for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
     const bytes = buildModule(this.#target(), [{ plan, slot }], this.#settings);
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
     this.#install(pfn, plan, { slot, bytes: bytes.length });

@@ -7,6 +7,8 @@ import { treeFor } from "../../trees.ts";
 import { TREES } from "../../semantics/index.ts";
 import type { Slot, Tree } from "../../tree.ts";
 import { folded } from "./fold.ts";
+import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
+import { SegReg } from "../../segment.ts";
 import { type Effects, effectsOf, wholeRegister } from "./effects.ts";
 
 /** How an instruction is translated. */
@@ -18,6 +20,14 @@ export const Way = {
   /** TypeScript is called; what it did to control is looked up. */
   callEnd: 2,
 } as const;
+
+/** A kernel that does an instruction which TypeScript would be called for. */
+export interface KernelUse {
+  /** Number of the kernel. */
+  readonly number: number;
+  /** Last-opcode field, for kernels that are remembered. */
+  readonly fop: number;
+}
 
 /** An instruction with its fields. */
 export class Instruction {
@@ -35,6 +45,8 @@ export class Instruction {
   readonly effects: Effects | undefined;
   /** Index in the list of TypeScript instructions, when it is called. */
   readonly call: number;
+  /** The kernel that is tried before TypeScript is called. */
+  readonly kernel: KernelUse | undefined;
   /** See {@linkcode Decoded}. */
   readonly opSize: 16 | 32;
   /** See {@linkcode Decoded}. */
@@ -79,12 +91,14 @@ export class Instruction {
     if (TREES[d.row.sem] !== undefined && !isNarrowJump(d)) {
       this.way = Way.tree;
       this.call = -1;
+      this.kernel = undefined;
       const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep, 32);
       this.tree = folded(tree, d.row.sem, d.imm);
       this.effects = effectsOf(this.tree);
     } else {
       this.way = d.row.ends || isNarrowJump(d) ? Way.callEnd : Way.call;
       this.call = call();
+      this.kernel = this.way === Way.call ? kernelOf(d) : undefined;
       this.tree = this.effects = undefined;
     }
   }
@@ -102,11 +116,11 @@ export class Instruction {
   /** Mask of the registers it touches. */
   registers(): number {
     const e = this.effects;
-    if (e === undefined) return 0;
+    const address = (this.base < 0 ? 0 : 1 << this.base) | (this.index < 0 ? 0 : 1 << this.index);
+    if (e === undefined) return this.kernel !== undefined ? address : 0;
     let mask = e.registers;
     for (const { slot, w } of e.slots) mask |= 1 << wholeRegister(this.slot(slot), w);
-    if (e.usesAddress) mask |= (this.base < 0 ? 0 : 1 << this.base) | (this.index < 0 ? 0 : 1 << this.index);
-    return mask;
+    return e.usesAddress ? mask | address : mask;
   }
 
   /** Mask of the registers it writes. */
@@ -117,6 +131,14 @@ export class Instruction {
     for (const { slot, w, written } of e.slots) if (written) mask |= 1 << wholeRegister(this.slot(slot), w);
     return mask;
   }
+}
+
+/** The kernel of an instruction whose memory operand, if it has one, is a 32-bit offset in a flat segment. */
+function kernelOf(d: Decoded): KernelUse | undefined {
+  const number = kernelNumber(d);
+  const isPlain = d.addrSize === 32 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
+  if (number < 0 || KERNELS[number].memory !== undefined && !isPlain) return undefined;
+  return { number, fop: lastOpcode(d) };
 }
 
 /** Transfers with a 16-bit instruction pointer in 32-bit code are left to TypeScript. */

@@ -7,6 +7,7 @@ import { ModuleBuilder } from "../../../../wasm/module.ts";
 import { Layout } from "../../state.ts";
 import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
+import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
 import { REGION } from "../interpreter/program.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { JitSettings } from "./options.ts";
@@ -27,6 +28,13 @@ export interface Target {
   readonly writeTable: number;
   /** Byte address of the jump cache. */
   readonly jumpCache: number;
+}
+
+/** Numbers of the kernels that a plan calls; a module imports kernel n as `kn`. */
+export function kernelsOf(plan: Plan): Set<number> {
+  const numbers = new Set<number>();
+  for (const b of plan.blocks) for (const i of b.instructions) if (i.kernel !== undefined) numbers.add(i.kernel.number);
+  return numbers;
 }
 
 /** What a module imports from TypeScript as `env`. */
@@ -50,11 +58,17 @@ export function buildModule(
   const read = m.importFunction("env", "read", { params: ["i32", "i32"], results: ["i32"] });
   const write = m.importFunction("env", "write", { params: ["i32", "i32"], results: ["i32"] });
   const call = m.importFunction("env", "call", { params: ["i32"], results: ["i32"] });
+  const kernels = new Map<number, number>();
+  for (const { plan } of regions) {
+    for (const n of kernelsOf(plan)) {
+      if (!kernels.has(n)) kernels.set(n, m.importFunction("env", `k${n}`, KERNEL_SIGNATURE));
+    }
+  }
   m.importTable("env", "regions", target.tableSize);
   const four = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
   const derive = { carry: m.addFunction(four, carryBody()), flags: m.addFunction(four, flagsBody()) };
   const link = m.addFunction(REGION, settings.links ? linkBody(target, m.typeOf(REGION)) : noLinkBody());
-  const outside = { ...target, slow: { read, write }, call, link, derive };
+  const outside = { ...target, slow: { read, write }, call, link, derive, kernels };
   for (const { plan, slot } of regions) {
     m.addElement(slot, m.addFunction(REGION, emitRegion(plan, outside, settings)));
   }

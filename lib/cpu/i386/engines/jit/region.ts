@@ -8,6 +8,7 @@ import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { FlagEmitter } from "./flag_code.ts";
 import { type Instruction, Way } from "./instruction.ts";
+import { KernelEmitter } from "./kernel_code.ts";
 import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { RegisterEmitter } from "./registers.ts";
@@ -20,6 +21,8 @@ export interface Outside extends Omit<Site, "base"> {
   readonly call: number;
   /** Function (eip) -> as a region: goes on at EIP with everything in the state block. */
   readonly link: number;
+  /** Imported kernels by number. */
+  readonly kernels: ReadonlyMap<number, number>;
   /** Functions that derive flags. */
   readonly derive: { readonly carry: number; readonly flags: number };
 }
@@ -48,6 +51,7 @@ class RegionEmitter implements Control {
   readonly #registers: RegisterEmitter;
   readonly #flags: FlagEmitter;
   readonly #trees: TreeCode;
+  readonly #kernels: KernelEmitter;
   readonly #base: number;
   readonly #count: number;
   readonly #exitEip: number;
@@ -67,6 +71,7 @@ class RegionEmitter implements Control {
     this.#exitLeft = f.local("i32");
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
     this.#flags = new FlagEmitter(f, outside.state, settings.fuse, outside.derive);
+    this.#kernels = new KernelEmitter(f, { ...outside, base: this.#base }, this.#registers, this.#flags);
     this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
   }
 
@@ -193,7 +198,11 @@ class RegionEmitter implements Control {
     f.set(this.#count);
     for (const i of block.instructions) {
       if (i.way === Way.tree) this.#trees.emit(i);
-      else this.#call(i);
+      else if (i.kernel === undefined) this.#call(i);
+      else {
+        this.#flags.forget();
+        this.#kernels.emit(i, i.kernel, () => this.#call(i));
+      }
     }
     if (!Discovery.stops(last)) this.goto(last, last.next);
   }

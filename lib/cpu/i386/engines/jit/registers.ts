@@ -48,6 +48,22 @@ export class RegisterEmitter {
     });
   }
 
+  /** Writes one register to the state block, if its local may be newer. */
+  spill(n: number): void {
+    if (!this.#inLocals || (this.#used & this.#written & (1 << n)) === 0) return;
+    this.#f.i32(0);
+    this.#f.get(this.#locals[n]);
+    this.#f.mem("i32.store", this.#state + n * 4);
+  }
+
+  /** Reads one register from the state block, where something else wrote it. */
+  refresh(n: number): void {
+    if (!this.#inLocals || (this.#used & (1 << n)) === 0) return;
+    this.#f.i32(0);
+    this.#f.mem("i32.load", this.#state + n * 4);
+    this.#f.set(this.#locals[n]);
+  }
+
   #each(mask: number, what: (n: number) => void): void {
     for (let n = 0; n < 8 && this.#inLocals; n++) if ((mask >>> n & 1) !== 0) what(n);
   }

@@ -25,35 +25,45 @@ export type NameOf<P extends string, N extends string> = N extends `${P}.${infer
 /** What a kernel answers when it did nothing: the TypeScript function must do it. */
 export const SLOW = -1;
 
-/** Emits one kernel: parameters are `reg`, `src` and `imm`, all i32; the result is i32. */
-export class Code {
+/** Where the parameters of a kernel come from, and where it leads when it does nothing. */
+export interface Frame {
   /** First parameter: address of the destination register. */
-  readonly reg: Local;
+  readonly reg: Value;
   /** Second parameter: address of the source, or the number of a stack register. */
-  readonly src: Local;
+  readonly src: Value;
   /** Third parameter: immediate. */
-  readonly imm: Local;
+  readonly imm: Value;
+  /** Label. */
+  readonly slow: number;
+}
+
+/** Emits one kernel, as a function of its own or within another one. */
+export class Code {
+  /** See {@linkcode Frame}. */
+  readonly reg: Value;
+  /** See {@linkcode Frame}. */
+  readonly src: Value;
+  /** See {@linkcode Frame}. */
+  readonly imm: Value;
   readonly #f: FunctionBody;
   readonly #state: number;
   readonly #slow: number;
+  readonly #temps: [ValTypeName, number][] = [];
 
-  /** @param f Function of three parameters. @param state Byte address of the state block. */
-  constructor(f: FunctionBody, state: number) {
+  /** @param f The function. @param state Byte address of the state block. @param frame Parameters and the slow way. */
+  constructor(f: FunctionBody, state: number, frame: Frame) {
     this.#f = f;
     this.#state = state;
-    this.reg = this.#local(0);
-    this.src = this.#local(1);
-    this.imm = this.#local(2);
-    this.#slow = f.block();
+    this.reg = frame.reg;
+    this.src = frame.src;
+    this.imm = frame.imm;
+    this.#slow = frame.slow;
   }
 
-  /** Ends the body: whatever reaches here is done; `slowIf` leads behind it. */
-  finish(): void {
-    const f = this.#f;
-    f.i32(0);
-    f.return();
-    f.end();
-    f.i32(SLOW);
+  /** Gives the locals back: the body is complete. */
+  release(): void {
+    for (const [type, local] of this.#temps) this.#f.release(type, local);
+    this.#temps.length = 0;
   }
 
   #local(index: number): Local {
@@ -147,7 +157,8 @@ export class Code {
 
   /** A new local with a value. */
   let(type: ValTypeName, value: Value): Local {
-    const local = this.#local(this.#f.local(type));
+    const local = this.#local(this.#f.temp(type));
+    this.#temps.push([type, local.index]);
     this.set(local, value);
     return local;
   }
@@ -209,7 +220,7 @@ export class Code {
     this.#f.brIf(this.#slow, "unlikely");
   }
 
-  /** Answers a value instead of 0. */
+  /** Answers a value instead of 0; only in a function of its own, see `answers` of the kernel. */
   answer(value: Value): void {
     value();
     this.#f.return();

@@ -22,6 +22,7 @@
  * Only fields of the state block below 64 KiB have constant addresses. Cold contract; kernels are hot.
  */
 import type { Code } from "./code.ts";
+import type { KernelTable } from "./module.ts";
 
 export { SLOW } from "./code.ts";
 
@@ -53,6 +54,8 @@ export interface Kernel {
   readonly src: Place;
   /** True if the engine records the last x87 instruction afterwards. */
   readonly notes: boolean;
+  /** True if it answers flags. */
+  readonly answers?: true;
   /** Emits the body. */
   readonly body: (k: Code) => void;
 }

@@ -157,7 +157,7 @@ function compare(f: Format, scalar: boolean): (k: Code) => void {
 
 /** COMI and UCOMI differ in quiet NaNs only. */
 function toFlags(sem: string, f: Format): Kernel[] {
-  return bothForms(sem, "xmmReg", "xmmRm", f.size, "read", (k) => {
+  const kernels = bothForms(sem, "xmmReg", "xmmRm", f.size, "read", (k) => {
     enterSse(k);
     const a = loadLanes(k, f, k.reg, true), b = loadLanes(k, f, k.src, true);
     ordered(k, f, a, b);
@@ -165,6 +165,7 @@ function toFlags(sem: string, f: Format): Kernel[] {
       k.i("and", k.lane("i32x4.extract_lane", 0, k.v(`${f.shape}.${name}`, a, b)), name === "lt" ? 1 : 0x40);
     k.answer(k.i("or", k.i("or", bit("lt"), bit("eq")), FLAGS_SET));
   });
+  return kernels.map((kernel) => ({ ...kernel, answers: true }));
 }
 
 /** Arithmetic and comparisons. */

@@ -104,6 +104,7 @@ function flags(sem: string, pops: boolean): Kernel {
     reg: "none",
     src: "sti",
     notes: true,
+    answers: true,
     body: (k) => {
       ready(k);
       const top = stack(k, 0), other = stack(k, k.src);

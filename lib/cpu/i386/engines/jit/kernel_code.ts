@@ -5,6 +5,7 @@
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import { Reg } from "../../../../spec/i386_regs.ts";
 import { ARITH_MASK, FlagsKind } from "../../flags.ts";
+import { Code, type Frame } from "../../kernels/code.ts";
 import { KERNELS, placeOf } from "../../kernels/index.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
 import { SegReg } from "../../segment.ts";
@@ -21,7 +22,7 @@ export interface KernelSite {
   readonly readTable: number;
   /** Byte address of the TLB table for writes. */
   readonly writeTable: number;
-  /** Imported functions by number of the kernel. */
+  /** Imported functions by number of the kernel; the others are emitted in place. */
   readonly kernels: ReadonlyMap<number, number>;
   /** Local with EIP of the page's first byte. */
   readonly base: number;
@@ -54,25 +55,40 @@ export class KernelEmitter {
     const done = f.block();
     const slow = f.block();
     if (kernel.memory !== undefined) this.#probe(i, kernel.memory, slow);
-    f.i32(placeOf(kernel.reg, i, state));
-    if (kernel.memory !== undefined) f.get(this.#t);
-    else f.i32(placeOf(kernel.src, i, state));
-    f.i32(i.imm & 0xff);
-    f.call(kernels.get(use.number) as number);
-    f.tee(this.#t);
-    f.if("unlikely");
-    f.get(this.#t);
-    f.i32(0);
-    f.num("i32.lt_s");
-    f.brIf(slow);
-    this.#takeFlags();
-    f.end();
+    const frame: Frame = {
+      reg: () => f.i32(placeOf(kernel.reg, i, state)),
+      src: kernel.memory !== undefined ? () => f.get(this.#t) : () => f.i32(placeOf(kernel.src, i, state)),
+      imm: () => f.i32(i.imm & 0xff),
+      slow,
+    };
+    const imported = kernels.get(use.number);
+    if (imported === undefined) {
+      const k = new Code(f, state, frame);
+      kernel.body(k);
+      k.release();
+    } else this.#call(imported, frame);
     for (const n of touched) this.#registers.refresh(n);
     if (kernel.notes) this.#note(i, use);
     f.br(done);
     f.end(); // slow
     otherwise();
     f.end(); // done
+  }
+
+  #call(imported: number, frame: Frame): void {
+    const f = this.#f;
+    frame.reg();
+    frame.src();
+    frame.imm();
+    f.call(imported);
+    f.tee(this.#t);
+    f.if("unlikely");
+    f.get(this.#t);
+    f.i32(0);
+    f.num("i32.lt_s");
+    f.brIf(frame.slow);
+    this.#takeFlags();
+    f.end();
   }
 
   /** Host address of the operand in `t`, or the slow way: one page, allowed, aligned. */

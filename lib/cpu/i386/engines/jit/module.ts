@@ -7,7 +7,7 @@ import { ModuleBuilder } from "../../../../wasm/module.ts";
 import { Layout } from "../../state.ts";
 import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
-import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
+import { KERNEL_SIGNATURE, kernelSize } from "../../kernels/module.ts";
 import { REGION } from "../interpreter/program.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { JitSettings } from "./options.ts";
@@ -33,9 +33,16 @@ export interface Target {
 /** Numbers of the kernels that a plan calls; a module imports kernel n as `kn`. */
 export function kernelsOf(plan: Plan): Set<number> {
   const numbers = new Set<number>();
-  for (const b of plan.blocks) for (const i of b.instructions) if (i.kernel !== undefined) numbers.add(i.kernel.number);
+  for (const b of plan.blocks) {
+    for (const { kernel } of b.instructions) {
+      if (kernel !== undefined && kernelSize(kernel.number) > INLINE_BYTES) numbers.add(kernel.number);
+    }
+  }
   return numbers;
 }
+
+/** Kernels of at most so many bytes are emitted in place: all but sums, quotients and roots of the x87. */
+const INLINE_BYTES = 1100;
 
 /** What a module imports from TypeScript as `env`. */
 export interface RegionImports {

@@ -22,7 +22,6 @@
  * Only fields of the state block below 64 KiB have constant addresses. Cold contract; kernels are hot.
  */
 import type { Code } from "./code.ts";
-import type { KernelTable } from "./module.ts";
 
 export { SLOW } from "./code.ts";
 

@@ -2,7 +2,7 @@
  * The command line: `deno task vmikit --help`. The program is built by a function over an {@linkcode Io}, so that tests
  * drive it without a process; each command has its file in cli/. Cold.
  *
- * Not there yet: gdb, cluster, lab.
+ * Not there yet: cluster, lab.
  */
 import { ConfigError } from "../mod.ts";
 import { Command, CommanderError, ValidationError } from "./deps/cli.ts";
@@ -11,6 +11,7 @@ import { addBoot } from "./cli/boot.ts";
 import { addAsm, addDisasm } from "./cli/code.ts";
 import { addCompletions } from "./cli/completions.ts";
 import { addFlat } from "./cli/flat.ts";
+import { addGdb } from "./cli/gdb.ts";
 import { hostIo, quit } from "./cli/host_io.ts";
 import { Exit, type Io, json, notYet, UsageError } from "./cli/io.ts";
 import { addRun } from "./cli/run.ts";
@@ -27,14 +28,13 @@ Examples:
 
 /** Commands of the design that do not work yet, and what to use. */
 const LATER: readonly (readonly [name: string, instead: string])[] = [
-  ["gdb", "use trace, or a script with hooks"],
   ["cluster", "write a script with several machines and use run"],
   ["lab", "use boot, flat or trace"],
 ];
 
 const COMMANDS = [
   ...[addRun, addBoot, addFlat, addTrace, addAsm, addDisasm, addRom, addCalls],
-  ...[addBench, addCompletions],
+  ...[addGdb, addBench, addCompletions],
 ] as const;
 
 /** Builds the program; `done` receives the exit code of the command that ran. */

@@ -45,7 +45,7 @@ Examples:
 `;
 
 /** What is booted, as files. */
-interface BootFiles {
+export interface BootFiles {
   readonly kernel?: string | undefined;
   readonly initrd?: string | undefined;
   readonly bios?: string | undefined;
@@ -56,7 +56,7 @@ interface BootFiles {
 }
 
 /** What the files come to. */
-interface Booted {
+export interface Booted {
   readonly image: Bootable;
   readonly parts: PcOptions;
 }
@@ -112,7 +112,7 @@ async function boardParts(io: Io, files: BootFiles): Promise<PcOptions> {
 }
 
 /** Reads the files and tells how they are booted. */
-async function bootImage(io: Io, files: BootFiles): Promise<Booted> {
+export async function bootImage(io: Io, files: BootFiles): Promise<Booted> {
   const { kernel: path, append } = files;
   if (path === undefined && files.bios === undefined) {
     throw new UsageError("Nothing to boot: give --kernel FILE or --bios FILE");
@@ -156,7 +156,8 @@ function refuseExtras(what: string, { append, initrd }: BootFiles): void {
   if (initrd !== undefined) throw new UsageError(`${what} takes no initial RAM disk; leave --initrd out`);
 }
 
-function makePc(options: PcOptions, backend: BackendName | "none"): PcMachine {
+/** A PC as the options say. */
+export function makePc(options: PcOptions, backend: BackendName | "none"): PcMachine {
   if (backend === "none") return pc(options);
   return vmiPc({ ...options, backend: makeBackend(backend) });
 }

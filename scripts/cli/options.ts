@@ -37,6 +37,15 @@ export function codeSize(text: string): 16 | 32 {
   throw new ValidationError("Expected 16 or 32.");
 }
 
+/** Parser of where to listen, `HOST:PORT` or `PORT`. */
+export function listenAddress(text: string): { hostname: string; port: number } {
+  const [, hostname = "127.0.0.1", digits] = /^(?:\[?([\w.:-]+?)\]?:)?(\d{1,5})$/.exec(text) ?? [];
+  if (digits === undefined || Number(digits) > 65535) {
+    throw new ValidationError("Expected HOST:PORT or PORT, for example 127.0.0.1:1234.");
+  }
+  return { hostname, port: Number(digits) };
+}
+
 /** Parser of seconds. */
 export function seconds(text: string): number {
   const value = Number(text);

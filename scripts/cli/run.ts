@@ -6,7 +6,8 @@ import type { Command } from "../deps/cli.ts";
 import { Exit, type Io, json, readInput } from "./io.ts";
 
 const EXAMPLES = `
-The script is an ES module, in TypeScript or JavaScript; it has this program's permissions (files, nothing else).
+The script is an ES module, in TypeScript or JavaScript; it has this program's permissions (files, and
+the network of this host alone).
 
 Exit codes: 0 it ended, 1 it threw an error or an assertion failed, 64 wrong usage
 

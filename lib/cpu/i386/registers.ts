@@ -8,6 +8,7 @@ import { REG16, REG32, REG8, SREG } from "../../spec/i386_regs.ts";
 import type { Context } from "./context.ts";
 import { readEflags, writeEflags } from "./flags.ts";
 import { Layout, Seg } from "./state.ts";
+import { setTagWord, tagWord } from "./x87/stack.ts";
 import { loadSegment, setReal } from "./segment.ts";
 
 const CONTROL: Readonly<Record<string, number>> = {
@@ -30,6 +31,11 @@ const PLAIN: Readonly<Record<string, number>> = {
   idt: Layout.idtBase,
   fcw: Layout.fcw,
   mxcsr: Layout.mxcsr,
+  fop: Layout.fop,
+  fip: Layout.fip,
+  fcs: Layout.fcs,
+  fdp: Layout.fdp,
+  fds: Layout.fds,
 };
 
 /** All names in display order. */
@@ -46,6 +52,12 @@ export const REGISTER_NAMES: readonly string[] = [
   "idt",
   "fcw",
   "fsw",
+  "ftw",
+  "fop",
+  "fip",
+  "fcs",
+  "fdp",
+  "fds",
   "mxcsr",
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((n) => `st${n}`),
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((n) => `xmm${n}`),
@@ -60,6 +72,7 @@ export function readRegister(c: Context, name: string): RegisterValue {
   if (at !== undefined) return s.get(at) >>> 0;
   if (name === "eflags") return readEflags(s);
   if (name === "fsw") return s.get(Layout.fsw) | (s.get(Layout.ftop) << 11);
+  if (name === "ftw") return tagWord(s.i32);
   const sreg = SREG.indexOf(name);
   if (sreg >= 0) return s.seg(sreg, Seg.selector) & 0xffff;
   if (REG16.includes(name)) return s.reg16(REG16.indexOf(name));
@@ -90,7 +103,8 @@ export function writeRegister(c: Context, name: string, value: RegisterValue): v
   } else if (PLAIN[name] !== undefined) {
     s.set(PLAIN[name], v);
     c.modeChanged();
-  } else if (name === "eflags") {
+  } else if (name === "ftw") setTagWord(s.i32, v);
+  else if (name === "eflags") {
     writeEflags(s, v);
     c.modeChanged();
   } else if (SREG.includes(name)) writeSelector(c, SREG.indexOf(name), v);

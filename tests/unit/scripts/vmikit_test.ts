@@ -2,6 +2,7 @@
  * The command line, driven without a process. Cold.
  */
 import { KeyFilter, Progress } from "../../../scripts/cli/console.ts";
+import { ENGINES } from "../../../scripts/cli/options.ts";
 import { Exit, type Io, type Terminal } from "../../../scripts/cli/io.ts";
 import { assert, assertEquals, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
 import { minikernelImage } from "../../../lib/guests/minikernel/minikernel.ts";
@@ -145,7 +146,7 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["boot", "--kernel", "elf", "--cd", "disk"], "2048-byte sectors"],
     [["boot", "--kernel", "elf", "--vga-bios", "a.bin"], "needs a BIOS"],
     [["boot", "--kernel", "elf", "--disk", "no"], 'disk "no"'],
-    [["boot", "--kernel", "a.bin", "--engine", "jit"], "Allowed choices"],
+    [["boot", "--kernel", "a.bin", "--engine", "jet"], "Allowed choices"],
     [["boot", "--kernel", "a.bin", "--memory", "much"], "number of MiB"],
     [["flat", "--image", "a.bin"], "FILE@ADDRESS"],
     [[...FLAT, "--wrong"], "unknown option"],
@@ -177,7 +178,11 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["bench", "--engine", "jet"], "Allowed choices"],
     [["bench", "--time", "0"], "seconds"],
     [["run", "no.ts"], "check the path"],
-    [["gdb", "--port", "1"], "not there yet"],
+    [["gdb"], "Give what to debug"],
+    [["gdb", "--kernel", "elf", "--image", "a.bin@0"], "Give what to debug"],
+    [["gdb", "--kernel", "elf", "--listen", "here"], "HOST:PORT"],
+    [["gdb", "--kernel", "elf", "--listen", "127.0.0.1:99999"], "HOST:PORT"],
+    [["gdb", "--kernel", "no"], "check the path"],
     [["lab"], "not there yet"],
     [["cluster", "x"], "not there yet"],
   ];
@@ -197,7 +202,7 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
 
 Deno.test("vmikit --help of every command shows examples and ends with 0", async () => {
   for (
-    const name of ["", "boot", "flat", "trace", "run", "rom", "calls", "asm", "disasm", "bench", "completions"]
+    const name of ["", "boot", "flat", "trace", "run", "rom", "calls", "asm", "disasm", "bench", "completions", "gdb"]
   ) {
     const { code, out } = await vmikit([...(name === "" ? [] : [name]), "--help"]);
     assertEquals([name, code], [name, Exit.ok]);
@@ -430,7 +435,7 @@ for (const shell of ["zsh", "fish"] as const) {
   Deno.test(`vmikit completions ${shell} names every command and option`, async () => {
     const { code, out } = await vmikit(["completions", shell]);
     assertEquals(code, Exit.ok);
-    for (const word of ["boot", "kernel", "engine", "interpreter reference", "completions", "bash zsh fish"]) {
+    for (const word of ["boot", "kernel", "engine", ENGINES.join(" "), "completions", "bash zsh fish"]) {
       assertStringIncludes(out, word);
     }
   });

@@ -1,6 +1,7 @@
 /**
  * Interrupt hub: fans each platform line out to every controller, and joins the devices that share a line. Line 0 of
- * the ISA bus reaches an IO-APIC at pin 2, as PC boards wire it; lines 16-23 reach an IO-APIC only. Warm.
+ * the ISA bus reaches an IO-APIC at pin 2, as PC boards wire it, and at pin 0, where firmware that describes no other
+ * wiring has it; a guest uses one of them. Lines 16-23 reach an IO-APIC only. Warm.
  *
  * A source that rises while another holds the line high gives a new edge: on a real board the edge would be lost.
  */
@@ -22,7 +23,10 @@ export interface IrqHub {
 export function irqHub(pic: IrqSink, ioApic?: IrqSink): IrqHub {
   const count = new Array<number>(24).fill(0);
   const none: IrqLine = { set: (): void => {} };
-  const outs = count.map((_, n) => [n < 16 ? pic.line(n) : none, ioApic?.line(n === 0 ? 2 : n) ?? none] as const);
+  const outs = count.map((_, n) => {
+    const pins = n === 0 ? [2, 0] : n === 2 ? [] : [n];
+    return [n < 16 ? pic.line(n) : none, ...pins.map((pin) => ioApic?.line(pin) ?? none)];
+  });
   return {
     irq(n): IrqLine {
       let mine = false;

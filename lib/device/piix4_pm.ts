@@ -27,6 +27,8 @@ export interface PmOptions {
   readonly s5?: number;
   /** System control interrupt line; default 9. */
   readonly sci?: number;
+  /** Four more ports for the general-purpose events, for firmware whose tables have them elsewhere; default none. */
+  readonly gpePort?: number;
 }
 
 /** Values of the SMI command port. */
@@ -134,6 +136,13 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
       request = (): void => host.request("power-off");
       attached = host;
       decode(config);
+      const gpePort = options.gpePort;
+      if (gpePort !== undefined) {
+        host.ports.map(gpePort, 4, this.name, {
+          read: (port): number => readByte(12 + port - gpePort),
+          write: (port, value): void => writeByte(12 + port - gpePort, value & 0xff),
+        });
+      }
       host.ports.map(0xb2, 2, this.name, {
         read: (port): number => port === 0xb2 ? command : 0,
         write: (port, value): void => {

@@ -84,6 +84,8 @@ const PIRQ = [10, 10, 11, 11] as const;
 const LEVEL = (1 << 9) | (1 << 10) | (1 << 11);
 /** Bus-master ports of the IDE controller when no BIOS assigns them. */
 const MASTER_PORT = 0xc000;
+/** Where the tables that SeaBIOS makes for this chip set have the general-purpose events. */
+const GPE_PORT = 0xafe0;
 const VGA_SLOT = 2;
 const FIRST_SLOT = 3;
 const SECOND_SERIAL = { name: "uart1", port: 0x2f8, irq: 3 } as const;
@@ -97,7 +99,7 @@ export function pcBoard(o: PcBoardOptions): PcBoard {
   const bus = pciBus();
   const isa = piix3Isa(o.bios ? {} : { pirq: PIRQ });
   const ide = piix3Ide({ drives: o.drives, ...(o.bios ? {} : { masterPort: MASTER_PORT }) });
-  const power = piix4Pm();
+  const power = piix4Pm(o.bios ? { gpePort: GPE_PORT } : {});
   bus.add(0, 0, i440fx({ shadow: o.shadow }));
   bus.add(1, 0, isa.pci);
   bus.add(1, 1, ide.pci);

@@ -21,7 +21,7 @@ Deno.test("vgaText: text, scrolled start and cursor; state survives save and loa
   assertEquals(copy.save(), vga.save());
 });
 
-Deno.test("irqHub: shared lines are joined, line 0 reaches pin 2", () => {
+Deno.test("irqHub: shared lines are joined, line 0 reaches pins 2 and 0", () => {
   const seen: string[] = [];
   const sink = (name: string) => ({
     line: (n: number) => ({ set: (l: boolean) => void seen.push(`${name}${n} ${l}`) }),
@@ -33,7 +33,7 @@ Deno.test("irqHub: shared lines are joined, line 0 reaches pin 2", () => {
   b.set(true);
   a.set(false);
   b.set(false);
-  const [up, down] = [["pic0 true", "io2 true"], ["pic0 false", "io2 false"]];
+  const [up, down] = [["pic0 true", "io2 true", "io0 true"], ["pic0 false", "io2 false", "io0 false"]];
   assertEquals(
     seen,
     [...up, ...down, ...up, ...down],

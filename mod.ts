@@ -68,6 +68,7 @@ export {
 
 // CPU
 export { type EngineName, i386, type I386Options } from "./lib/cpu/i386/factory.ts";
+export type { JitOptions } from "./lib/cpu/i386/engines/jit/options.ts";
 export type { Model, ModelName } from "./lib/cpu/i386/model.ts";
 export type { CpuFeature } from "./lib/spec/i386_op_row.ts";
 export { MODELS } from "./lib/cpu/i386/models.ts";
@@ -102,13 +103,24 @@ export type { LocalApics } from "./lib/device/local_apic.ts";
 export type { Pic8259 } from "./lib/device/pic8259.ts";
 export type { Component, FieldValue, Section } from "./lib/core/component.ts";
 export { Clock, type Progress, type Timer } from "./lib/core/clock.ts";
+export type {
+  GuestInstruction,
+  GuestSegment,
+  InterceptAnswer,
+  InterceptEvent,
+  InterceptKind,
+  Interceptor,
+  MonitorContext,
+  PhysicalWords,
+  SystemTables,
+} from "./lib/core/monitor.ts";
 export { Trace, type TraceEntry } from "./lib/core/trace.ts";
 export type { StopReason } from "./lib/core/stop.ts";
 export { ConfigError, InternalError } from "./lib/core/errors.ts";
 
 // Hooks
 export { HookTable } from "./lib/core/hooks.ts";
-export type { AddressRange } from "./lib/core/hook_ranges.ts";
+export type { AddressRange, HookPlace } from "./lib/core/hook_ranges.ts";
 export type {
   CodeEvent,
   FaultEvent,
@@ -134,6 +146,7 @@ export {
 } from "./lib/machine/paravirt.ts";
 export { native, type NativeOptions } from "./lib/vmi/paravirt/backends/native.ts";
 export { shadow } from "./lib/vmi/paravirt/shadow/shadow.ts";
+export type { PhysicalRange } from "./lib/vmi/paravirt/monitor/guest_physical.ts";
 export type { MonitorBackend, MonitorOptions } from "./lib/vmi/paravirt/monitor/backend.ts";
 export { scripted, type ScriptedAnswers, type ScriptedOptions } from "./lib/vmi/paravirt/backends/scripted.ts";
 export type {

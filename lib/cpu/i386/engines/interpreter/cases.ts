@@ -13,9 +13,20 @@ import { type Needs, needsOf } from "./needs.ts";
 import { FIRST_TREE } from "./record.ts";
 
 /** A case: its number and what it needs. */
-export interface Case {
+export class Case {
   readonly handler: number;
-  readonly needs: Needs;
+  readonly #tree: Tree;
+  #needs: Needs | undefined;
+
+  constructor(handler: number, tree: Tree) {
+    this.handler = handler;
+    this.#tree = tree;
+  }
+
+  /** What the tree asks for, found when the first instruction of the case is lowered. */
+  get needs(): Needs {
+    return this.#needs ??= needsOf(this.#tree);
+  }
 }
 
 /** The cases of one shape. */
@@ -105,6 +116,9 @@ const SIZES: readonly (readonly [16 | 32, 16 | 32, 16 | 32])[] = [
   [16, 16, 16],
 ];
 
+/** Statements that depend on segments; in the text of a tree. */
+const SEGMENTED = /"s":"(address|jump|jumpRelative|checkTarget)"/;
+
 class CaseMaker {
   readonly trees: CaseTree[] = [];
   readonly byShape: Map<number, ShapeCases> = new Map();
@@ -140,18 +154,17 @@ class CaseMaker {
     const key = `${text}${text.includes('"jumpRelative"') ? opSize : 0} ${asked[1] ? addrSize : 0}`;
     let cases = this.#known.get(key);
     if (cases === undefined) {
-      const needs = needsOf(tree);
       const one = { tree, opSize, addrSize };
-      const flat = asked[2] && sizes[2] === 16 ? undefined : this.#add({ ...one, segmented: false }, needs);
-      const both = !needs.flatData && !needs.flatCode ? flat : undefined;
-      cases = { flat, segmented: both ?? this.#add({ ...one, segmented: true }, needs) };
+      const flat = asked[2] && sizes[2] === 16 ? undefined : this.#add({ ...one, segmented: false });
+      const both = SEGMENTED.test(text) ? undefined : flat;
+      cases = { flat, segmented: both ?? this.#add({ ...one, segmented: true }) };
       this.#known.set(key, cases);
     }
     return { sizes, asked, cases };
   }
 
-  #add(tree: CaseTree, needs: Needs): Case {
-    return { handler: FIRST_TREE + this.trees.push(tree) - 1, needs };
+  #add(tree: CaseTree): Case {
+    return new Case(FIRST_TREE + this.trees.push(tree) - 1, tree.tree);
   }
 }
 

@@ -21,6 +21,8 @@ import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.t
 
 /** Bytes of one jump cache. */
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
+/** Entries of the jump caches that are emptied one by one; more are cheaper emptied all together. */
+const MOST_USED = 1024;
 /** Bytes of the record pool. */
 const POOL_BYTES = 16 << 20;
 /** Bytes of working memory. */
@@ -43,6 +45,9 @@ export class InterpreterEngine implements Engine {
   readonly #view: DataView;
   readonly #cache: CodeCache;
   readonly #jumps: Int32Array;
+  /** Places in the jump caches that were filled since they were last emptied, as long as they are few. */
+  readonly #used: Int32Array = new Int32Array(MOST_USED);
+  #usedCount = 0;
   readonly #jumpsAt: number;
   readonly #index: OpcodeIndex;
   readonly #decoder: BlockDecoder;
@@ -170,7 +175,9 @@ export class InterpreterEngine implements Engine {
 
   #forgetJumps(): void {
     this.#relook = true;
-    this.#jumps.fill(0);
+    if (this.#usedCount > MOST_USED) this.#jumps.fill(0);
+    else for (let i = 0; i < this.#usedCount; i++) this.#jumps[this.#used[i]] = this.#jumps[this.#used[i] + 1] = 0;
+    this.#usedCount = 0;
   }
 
   /** Runs what may raise a guest fault; true if it did. */
@@ -290,6 +297,8 @@ export class InterpreterEngine implements Engine {
   #remember(eip: number, record: number): void {
     const slot = ((eip ^ (eip >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) * 2;
     const table = this.#cpu.state.get(Layout.cpl) === 3 ? CACHE_BYTES >>> 2 : 0;
+    if (this.#usedCount < MOST_USED) this.#used[this.#usedCount] = table + slot;
+    this.#usedCount++;
     this.#jumps[table + slot] = eip;
     this.#jumps[table + slot + 1] = record;
   }

@@ -45,6 +45,7 @@ export interface ProgramImports {
 
 const I32: ValTypeName = "i32";
 const compiled: Map<string, WebAssembly.Module> = new Map();
+const built: Map<string, ModuleBuilder> = new Map();
 
 /** The compiled module for a memory size, state address and size of the table of regions (0: no translator). */
 export function program(memoryPages: number, state: number, regions: number = 0): WebAssembly.Module {
@@ -60,10 +61,17 @@ function params(n: number): ValTypeName[] {
   return new Array<ValTypeName>(n).fill(I32);
 }
 
-/** Bytes of the module. */
+/** Bytes of the module; for another memory size only the import differs. */
 export function buildProgram(memoryPages: number, state: number, regions: number = 0): Uint8Array<ArrayBuffer> {
-  const m = new ModuleBuilder();
+  const key = `${state}:${regions}`;
+  let m = built.get(key);
+  if (m === undefined) built.set(key, m = build(state, regions));
   m.importMemory("env", "memory", memoryPages);
+  return m.bytes();
+}
+
+function build(state: number, regions: number): ModuleBuilder {
+  const m = new ModuleBuilder();
   const imported = (name: string, n: number, results: number): number =>
     m.importFunction("env", name, { params: params(n), results: params(results) });
   const load = imported("load", 2, 1), store = imported("store", 3, 1), place = imported("place", 2, 1);
@@ -86,7 +94,7 @@ export function buildProgram(memoryPages: number, state: number, regions: number
     raise,
   };
   own(0, runBody(state, calls, { find, call, crossing, segment, hook, hot, region: m.typeOf(REGION), kernels }), "run");
-  return m.bytes();
+  return m;
 }
 
 /** Saves record, count and flags (the last six parameters), then calls TypeScript with the first `n`. */

@@ -5,7 +5,7 @@
 import { asm, asm16, assemble, type EngineName, i386, machine, MiB, pc, ram, rom } from "../../mod.ts";
 import { assert, assertEquals } from "../../scripts/deps/std.ts";
 
-const ENGINES: readonly EngineName[] = ["interpreter", "reference"];
+const ENGINES: readonly EngineName[] = ["interpreter", "jit", "reference"];
 
 Deno.test("a kernel that loads an empty IDT and faults ends the run as a triple fault at the faulting instruction", () => {
   const kernel = asm`

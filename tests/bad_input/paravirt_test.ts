@@ -15,13 +15,14 @@ import {
   type ParavirtName,
   Prng,
   scripted,
+  shadow,
   type StopReason,
   vmiPc,
   type VmiPcMachine,
 } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../scripts/deps/std.ts";
 
-const BACKENDS: Readonly<Record<string, () => ParavirtBackend>> = { native, scripted };
+const BACKENDS: Readonly<Record<string, () => ParavirtBackend>> = { native, scripted, shadow };
 const ODD = [0, 1, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0xffff_fff0, 0x3f_f000, 0x40_0000, 0xc_8000, 0x1234_5678];
 
 /** A program in flat memory whose faults end the run. */

@@ -1,0 +1,29 @@
+/**
+ * Compares two results of a system case, leaving out what no manual defines: undefined flags, and the upper halves of
+ * selectors on a stack. Cold.
+ */
+import { Mode, RESULT_DWORDS } from "./places.ts";
+import type { Results } from "./judges.ts";
+import type { SystemCase } from "./generate.ts";
+
+const NAMES = ("gs fs es ds edi esi ebp frame ebx edx ecx eax vector error eip cs eflags +0 +1 +2 +3 +4 +5 ss esp tr cr0 " +
+  "tables windows").split(" ");
+const SELECTORS = new Set(["gs", "fs", "es", "ds", "cs", "+1", "+2", "+3", "+4", "+5"]);
+const REAL_NAMES = ("fs:gs ds:es edi esi ebp frame ebx edx ecx eax ip:vector flags:cs 12 13 14 15 16 17 18 19 20 21 22 " +
+  "ss esp tr cr0 tables windows").split(" ");
+
+/** Differences in words, empty if none. */
+export function differences(one: SystemCase, index: number, ours: Results, theirs: Results): string[] {
+  const lines: string[] = [];
+  const isReal = one.mode === Mode.real;
+  const names = isReal ? REAL_NAMES : NAMES;
+  names.forEach((name, i) => {
+    let mask = 0xffffffff;
+    if (SELECTORS.has(name)) mask = 0xffff;
+    if (name === "eflags") mask &= ~one.undef;
+    if (name === "flags:cs") mask &= ~(one.undef << 16);
+    const a = (ours[index * RESULT_DWORDS + i] & mask) >>> 0, b = (theirs[index * RESULT_DWORDS + i] & mask) >>> 0;
+    if (a !== b) lines.push(`${name}: ours ${a.toString(16)}, theirs ${b.toString(16)}`);
+  });
+  return lines;
+}

@@ -1,0 +1,202 @@
+/**
+ * Generates cases of the system oracle: one instruction each, in real mode, virtual-8086 mode, and 16- and 32-bit
+ * protected mode at rings 0 and 3, with segment registers, stacks and tables that are sometimes wrong. Cold.
+ */
+import type { Prng } from "../../../lib/base/prng.ts";
+import { type OpRow, OPS } from "../../../lib/spec/i386_ops.ts";
+import { integer } from "../generate_values.ts";
+import { type Encoded, encodeAny } from "./encode_any.ts";
+import { CaseAt, Mode, Place, POKES } from "./places.ts";
+import { Known, selector } from "./tables.ts";
+
+/** A case. */
+export interface SystemCase {
+  /** The record for the image. */
+  readonly record: Uint8Array;
+  /** How it is entered. */
+  readonly mode: number;
+  /** Code size. */
+  readonly bits: 16 | 32;
+  /** The row. */
+  readonly row: OpRow;
+  /** The instruction's bytes. */
+  readonly bytes: readonly number[];
+  /** EFLAGS bits not to be compared. */
+  readonly undef: number;
+}
+
+const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
+/** Never: they measure time or name the processor, or belong to other oracles. */
+const LEFT_OUT = words("cpuid rdtsc rdpmc rsm vmcall movFromTr movToTr hlt in out ins outs");
+/** Not where they would be obeyed: they take the harness its tables or the machine. */
+const OBEYED = words("movToCr movToDr lmsw lgdt lidt wrmsr rdmsr invd wbinvd sysexit sysenter movFromDr");
+/** About segments, tables, gates and rings. */
+const SYSTEM = words(
+  "pushSreg popSreg movFromSreg movToSreg loadFar callFar jmpFar retFar iret int int3 into int1 arpl lar lsl verr verw " +
+    "sldt str sgdt sidt smsw lldt ltr clts movFromCr pushf popf cli sti",
+);
+const FAR_MEMORY = words("loadFar callFar jmpFar");
+const POPS = words("popSreg retFar iret");
+
+const ROWS: readonly OpRow[] = OPS.filter((row) =>
+  row.prefix === undefined && row.feature !== "mmx" && row.feature !== "x87" && row.feature !== "fxsr" &&
+  row.feature !== "sse" && row.feature !== "sse2" && !(row.opcode >= 0xd8 && row.opcode <= 0xdf) &&
+  !LEFT_OUT.has(row.sem)
+);
+const SYSTEM_ROWS = ROWS.filter((row) => SYSTEM.has(row.sem));
+
+/** A case; `windows` asks for the sums of the data windows after it. */
+export function systemCase(r: Prng, windows: boolean): SystemCase {
+  const mode = r.pick([Mode.v86, Mode.real, Mode.inner, Mode.outer, Mode.inner, Mode.outer]);
+  const obeys = mode === Mode.real || mode === Mode.inner;
+  const system = r.below(2) === 0;
+  let row: OpRow;
+  do row = r.pick(system ? SYSTEM_ROWS : ROWS); while (obeys && OBEYED.has(row.sem));
+  const isProtected = mode === Mode.inner || mode === Mode.outer;
+  const bits = isProtected && r.below(2) === 0 ? 32 : 16;
+  const usesSelector = SYSTEM.has(row.sem);
+  const encoded = encodeAny(r, row, {
+    bits,
+    plain: usesSelector && r.below(8) !== 0,
+    keepEsp: mode === Mode.real || (mode === Mode.inner && r.below(8) !== 0),
+    far: isProtected ? selector(r) : Place.code >>> 4,
+  });
+  const record = new Uint8Array(CaseAt.size), view = new DataView(record.buffer);
+  const put = (at: number, value: number): void => view.setUint32(at, value >>> 0, true);
+  const regs = registers(r, mode, usesSelector && isProtected);
+  if (row.sem === "leave" && mode === Mode.real) regs[5] = 0x8000 + 4 * r.below(64);
+  put(CaseAt.mode, mode);
+  put(CaseAt.eflags, flags(r, mode, row));
+  put(CaseAt.eip, 0x100 + r.below(16));
+  put(CaseAt.codeBase, Place.code);
+  put(CaseAt.sums, windows ? 1 : 0);
+  segments(r, mode, bits, put);
+  regs.forEach((v, i) => put(CaseAt.regs + 4 * i, v));
+  record.set(encoded.bytes.slice(0, 16), CaseAt.code);
+  record.fill(0xcc, CaseAt.code + encoded.bytes.length, CaseAt.code + 16);
+  pokes(r, row, encoded, mode, regs[4], put);
+  return { record, mode, bits, row, bytes: encoded.bytes, undef: row.undef };
+}
+
+function registers(r: Prng, mode: number, selectors: boolean): number[] {
+  const regs = Array.from({ length: 8 }, () => {
+    if (selectors && r.below(3) !== 0) return selector(r);
+    return r.below(3) === 0 ? integer(r) : r.below(0x10000);
+  });
+  const rare = mode === Mode.real ? 0 : mode === Mode.inner ? 40 : 10;
+  regs[4] = rare !== 0 && r.below(rare) === 0 ? r.pick([0, 1, 2, 3, 4, 0xffff, 0xfffe]) : 0x8000 + 4 * r.below(64);
+  if (mode !== Mode.real && r.below(8) === 0) regs[4] |= r.u32() << 16;
+  return regs;
+}
+
+function flags(r: Prng, mode: number, row: OpRow): number {
+  let f = 0x102 | (r.u32() & 0xcd5) | (r.below(4) << 12);
+  if (mode === Mode.v86) f |= 0x20000;
+  if (mode !== Mode.real && r.below(4) === 0) f |= 0x200;
+  if (row.sem === "iret" && r.below(6) === 0) f |= 0x4000;
+  if (mode === Mode.real) f &= 0xffff;
+  return f;
+}
+
+function segments(r: Prng, mode: number, bits: 16 | 32, put: (at: number, value: number) => void): void {
+  if (mode === Mode.real || mode === Mode.v86) {
+    const odd = r.pick([0x3800, 0x4800, 0x4000]);
+    [0x2000, 0x5000, 0x3000, 0x4000, odd, 0x3000].forEach((v, i) => put(CaseAt.cs + 4 * i, v));
+    return;
+  }
+  const ring = mode === Mode.inner ? 0 : 3;
+  const code = ring === 0
+    ? (bits === 16 ? Known.code16Ring0 : Known.code32Ring0)
+    : (bits === 16 ? Known.code16Ring3 : Known.code32Ring3);
+  const small = r.below(2) === 0;
+  const stack = ring === 0
+    ? (small ? Known.stack16Ring0 : Known.stack32Ring0)
+    : (small ? Known.stack16Ring3 : Known.stack32Ring3);
+  const data = (): number => {
+    if (r.below(12) === 0) return 0;
+    const index = r.below(3) !== 0
+      ? r.pick([Known.dataRing3, Known.extraRing3])
+      : r.pick([Known.expandDown, Known.readOnly, Known.short, Known.code32Ring3, Known.conforming]);
+    return (index << 3) | (index === Known.conforming ? 0 : ring);
+  };
+  [(code << 3) | ring, (stack << 3) | ring, data(), data(), data(), data()].forEach((v, i) => put(CaseAt.cs + 4 * i, v));
+}
+
+/** Puts selectors and offsets where the instruction will find them. */
+function pokes(
+  r: Prng,
+  row: OpRow,
+  encoded: Encoded,
+  mode: number,
+  esp: number,
+  put: (at: number, value: number) => void,
+): void {
+  let n = 0;
+  const poke = (at: number, value: number): void => {
+    if (n >= POKES) return;
+    put(CaseAt.pokes + 8 * n, at);
+    put(CaseAt.pokes + 8 * n + 4, value);
+    n++;
+  };
+  const real = mode === Mode.real || mode === Mode.v86;
+  const any = (): number => real ? r.pick([0x2000, 0x3000, r.below(0x10000)]) : selector(r);
+  const code = (): number => real ? Place.code >>> 4 : selector(r);
+  const offset = (): number => 0x200 + r.below(r.below(8) === 0 ? 0x20000 : 0x8000);
+  if (encoded.plain >= 0 && SYSTEM.has(row.sem)) {
+    const at = Place.data + encoded.plain;
+    if (!FAR_MEMORY.has(row.sem)) poke(at, any() | (r.u32() << 16));
+    else if (encoded.opSize === 16) {
+      poke(at, (offset() & 0xffff) | ((row.sem === "loadFar" ? any() : code()) << 16));
+    } else {
+      poke(at, offset());
+      poke(at + 4, row.sem === "loadFar" ? any() : code());
+    }
+  }
+  if (!POPS.has(row.sem)) return;
+  const top = Place.stack + (esp & 0xffff);
+  if ((esp & 0xffff) > 0xff00) return;
+  if (row.sem === "popSreg") poke(top, any() | (r.u32() << 16));
+  else popFrame(r, row, encoded, mode, top, poke, code, offset);
+}
+
+/** What RET far and IRET pop: offset, selector, flags, outer stack, and data segments of a virtual-8086 return. */
+function popFrame(
+  r: Prng,
+  row: OpRow,
+  encoded: Encoded,
+  mode: number,
+  top: number,
+  poke: (at: number, value: number) => void,
+  code: () => number,
+  offset: () => number,
+): void {
+  const wide = encoded.opSize === 32, step = wide ? 4 : 2;
+  const toV86 = row.sem === "iret" && wide && mode === Mode.inner && r.below(3) === 0;
+  const newFlags = (r.u32() & (r.below(3) === 0 ? 0x7ed7 : 0x0ed5)) | (toV86 ? 0x20000 : 0);
+  const values = row.sem === "iret" ? [offset(), toV86 ? Place.code >>> 4 : code(), newFlags] : [offset(), code()];
+  const skip = row.sem === "retFar" && row.operands.length > 0 ? encoded.bytes.at(-2)! | (encoded.bytes.at(-1)! << 8) : 0;
+  const outer = [0x8000 + 4 * r.below(16), toV86 ? Place.stack >>> 4 : r.below(3) === 0 ? selector(r) : stackOf(r)];
+  if (toV86) values.push(...outer, 0x3000, 0x4000, 0x3800);
+  if (wide) values.forEach((v, i) => poke(top + 4 * i, v));
+  else pairs(values, top, poke);
+  if (toV86) return;
+  const at = top + step * values.length + skip;
+  if (wide) outer.forEach((v, i) => poke(at + 4 * i, v));
+  else pairs(outer, at, poke);
+}
+
+function pairs(values: readonly number[], at: number, poke: (at: number, value: number) => void): void {
+  for (let i = 0; i < values.length; i += 2) {
+    poke(at + 2 * i, (values[i] & 0xffff) | ((values[i + 1] ?? 0) << 16));
+  }
+}
+
+function stackOf(r: Prng): number {
+  const [index, ring] = r.pick([
+    [Known.stack32Ring3, 3],
+    [Known.stack16Ring3, 3],
+    [Known.stack32Ring1, 1],
+    [Known.stack16Ring2, 2],
+  ]);
+  return (index << 3) | ring;
+}

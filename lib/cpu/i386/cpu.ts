@@ -222,7 +222,10 @@ export class I386Cpu extends Processor implements Cpu, Context {
       return;
     }
     s.set(Layout.eflags, s.get(Layout.eflags) & ~(flags & Flag.rf));
-    if ((flags & Flag.tf) !== 0) s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | Dr6.bs);
+    // No trap follows INT, which clears TF on its way, nor a load of SS (SDM-3B 17.3.1.4).
+    const inhibited = s.get(Layout.noDebug);
+    if (inhibited === 2) s.set(Layout.noDebug, 0);
+    if (inhibited === 0 && (flags & Flag.tf) !== 0) s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | Dr6.bs);
   }
 
   /** Ticks done since the slice began. */

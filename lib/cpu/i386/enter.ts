@@ -35,7 +35,7 @@ export const enter: SystemFn = (c, op) => {
     frame.push(c, size, size === 4 ? c.mem.read32(at) : c.mem.read16(at));
   }
   if (level > 0) frame.push(c, size, top);
-  if (size === 4) s.setReg32(Reg.ebp, mask === -1 ? top : top & 0xffff);
+  if (size === 4) s.setReg32(Reg.ebp, top); // on a 16-bit stack the upper half is that of ESP
   else s.setReg16(Reg.ebp, top);
   s.setReg32(Reg.esp, (old & ~mask) | last);
 };

@@ -153,8 +153,10 @@ function enterGate(
   } else {
     frame.useCurrent(c, ext);
   }
-  frame.reserve(c, 3 + (v86 ? 4 : 0) + (level < cpl ? 2 : 0) + (errorCode >= 0 ? 1 : 0), size);
+  const count = 3 + (v86 ? 4 : 0) + (level < cpl ? 2 : 0) + (errorCode >= 0 ? 1 : 0);
+  frame.room(c, count, size);
   if (!inCodeOf(code, target)) c.raise(Vector.gp, ext);
+  frame.reserve(c, count, size);
   touch(c, code);
   if (level < cpl) touch(c, inner.ss);
 

@@ -44,20 +44,33 @@ export class Frame {
     this.#code = code;
   }
 
-  /** Checks room and write access for `count` pushes of `size` bytes. Faults: #SS, #PF. */
-  reserve(c: Context, count: number, size: number): void {
+  /** Checks that `count` pushes of `size` bytes stay within the segment. Fault: #SS. */
+  room(c: Context, count: number, size: number): void {
     const total = count * size;
     const first = ((this.esp - total) & this.#mask) >>> 0;
     const last = ((this.esp - 1) & this.#mask) >>> 0;
     if (first <= last) {
       if (!inBounds(this.#lo, this.#hi, first, total)) c.raise(Vector.ss, this.#code);
-      c.mem.probeWrite((this.#base + first) | 0, total, this.#user);
       return;
     }
     for (let i = 1; i <= count; i++) { // the pushes wrap around the end of the segment
       const offset = (this.esp - i * size) & this.#mask;
       if (!inBounds(this.#lo, this.#hi, offset, size)) c.raise(Vector.ss, this.#code);
-      c.mem.probeWrite((this.#base + offset) | 0, size, this.#user);
+    }
+  }
+
+  /** Checks room and write access for `count` pushes of `size` bytes. Faults: #SS, #PF. */
+  reserve(c: Context, count: number, size: number): void {
+    this.room(c, count, size);
+    const total = count * size;
+    const first = ((this.esp - total) & this.#mask) >>> 0;
+    const last = ((this.esp - 1) & this.#mask) >>> 0;
+    if (first <= last) {
+      c.mem.probeWrite((this.#base + first) | 0, total, this.#user);
+      return;
+    }
+    for (let i = 1; i <= count; i++) {
+      c.mem.probeWrite((this.#base + ((this.esp - i * size) & this.#mask)) | 0, size, this.#user);
     }
   }
 

@@ -40,7 +40,7 @@ export const Layout = {
   mode: 84,
   /** 0xffff or 0xffffffff: mask of stack offsets, from SS.B. */
   stackMask: 88,
-  /** 1 after a MOV SS or POP SS also #DB is inhibited for one instruction. */
+  /** 1 after MOV SS or POP SS: #DB too waits for one instruction; 2 after INT with TF set: no trap follows it. */
   noDebug: 92,
   /** Set by an engine when it leaves: why, see engine. */
   exit: 96,

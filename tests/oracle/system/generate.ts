@@ -6,7 +6,7 @@ import type { Prng } from "../../../lib/base/prng.ts";
 import { type OpRow, OPS } from "../../../lib/spec/i386_ops.ts";
 import { integer } from "../generate_values.ts";
 import { type Encoded, encodeAny } from "./encode_any.ts";
-import { CaseAt, Mode, Place, POKES } from "./places.ts";
+import { CaseAt, Mode, Place, POKES, Sums } from "./places.ts";
 import { Known, selector } from "./tables.ts";
 
 /** A case. */
@@ -36,6 +36,8 @@ const SYSTEM = words(
     "sldt str sgdt sidt smsw lldt ltr clts movFromCr pushf popf cli sti",
 );
 const FAR_MEMORY = words("loadFar callFar jmpFar");
+/** Processors differ in what these do to memory, or when they look, where the stack ends within them. */
+const NO_EDGES = words("popSreg popf pusha enter retFar");
 const POPS = words("popSreg retFar iret");
 
 const ROWS: readonly OpRow[] = OPS.filter((row) =>
@@ -48,28 +50,33 @@ const SYSTEM_ROWS = ROWS.filter((row) => SYSTEM.has(row.sem));
 /** A case; `windows` asks for the sums of the data windows after it. */
 export function systemCase(r: Prng, windows: boolean): SystemCase {
   const mode = r.pick([Mode.v86, Mode.real, Mode.inner, Mode.outer, Mode.inner, Mode.outer]);
+  // Flags in frames on a case's own stack would carry undefined bits into later cases.
   const obeys = mode === Mode.real || mode === Mode.inner;
   const system = r.below(2) === 0;
   let row: OpRow;
-  do row = r.pick(system ? SYSTEM_ROWS : ROWS); while (obeys && OBEYED.has(row.sem));
+  do row = r.pick(system ? SYSTEM_ROWS : ROWS);
+  while ((obeys && (OBEYED.has(row.sem) || row.undef !== 0)) || (mode === Mode.real && namesEsp(row)));
   const isProtected = mode === Mode.inner || mode === Mode.outer;
   const bits = isProtected && r.below(2) === 0 ? 32 : 16;
   const usesSelector = SYSTEM.has(row.sem);
-  const encoded = encodeAny(r, row, {
+  const wish = {
     bits,
-    plain: usesSelector && r.below(8) !== 0,
+    plain: usesSelector && (!isProtected || r.below(8) !== 0),
     keepEsp: mode === Mode.real || (mode === Mode.inner && r.below(8) !== 0),
     far: isProtected ? selector(r) : Place.code >>> 4,
-  });
+  } as const;
+  let encoded: Encoded;
+  do encoded = encodeAny(r, row, wish); while (isDisputed(row, encoded));
   const record = new Uint8Array(CaseAt.size), view = new DataView(record.buffer);
   const put = (at: number, value: number): void => view.setUint32(at, value >>> 0, true);
-  const regs = registers(r, mode, usesSelector && isProtected);
-  if (row.sem === "leave" && mode === Mode.real) regs[5] = 0x8000 + 4 * r.below(64);
+  const regs = registers(r, mode, usesSelector && isProtected, NO_EDGES.has(row.sem));
+  if (row.sem === "movToSreg" && mode === Mode.real) regs.fill(0x3000, 0, 4).fill(0x4000, 5);
+  if (row.sem === "leave" && (mode === Mode.real || mode === Mode.inner)) regs[5] = 0x8000 + 4 * r.below(64);
   put(CaseAt.mode, mode);
   put(CaseAt.eflags, flags(r, mode, row));
   put(CaseAt.eip, 0x100 + r.below(16));
   put(CaseAt.codeBase, Place.code);
-  put(CaseAt.sums, windows ? 1 : 0);
+  put(CaseAt.sums, windows ? Sums.fresh : Sums.none);
   segments(r, mode, bits, put);
   regs.forEach((v, i) => put(CaseAt.regs + 4 * i, v));
   record.set(encoded.bytes.slice(0, 16), CaseAt.code);
@@ -78,12 +85,26 @@ export function systemCase(r: Prng, windows: boolean): SystemCase {
   return { record, mode, bits, row, bytes: encoded.bytes, undef: row.undef };
 }
 
-function registers(r: Prng, mode: number, selectors: boolean): number[] {
+/** Is ESP an operand by the opcode? In real mode there is no task that catches what a bad stack brings. */
+function namesEsp(row: OpRow): boolean {
+  return (row.opcode & 7) === 4 && row.operands.some((o) => o === "Zv" || o === "Zb");
+}
+
+/**
+ * Where processors differ among themselves, or Bochs from all of them: the upper half that PUSH of a segment register
+ * leaves on a 32-bit stack; ARPL that changes nothing, which asks for a writable operand in Bochs only.
+ */
+function isDisputed(row: OpRow, encoded: Encoded): boolean {
+  if (row.sem === "pushSreg") return encoded.opSize === 32;
+  return row.sem === "arpl" && encoded.modrm < 0xc0;
+}
+
+function registers(r: Prng, mode: number, selectors: boolean, insideStack: boolean): number[] {
   const regs = Array.from({ length: 8 }, () => {
     if (selectors && r.below(3) !== 0) return selector(r);
     return r.below(3) === 0 ? integer(r) : r.below(0x10000);
   });
-  const rare = mode === Mode.real ? 0 : mode === Mode.inner ? 40 : 10;
+  const rare = mode === Mode.real || mode === Mode.inner || insideStack ? 0 : 10;
   regs[4] = rare !== 0 && r.below(rare) === 0 ? r.pick([0, 1, 2, 3, 4, 0xffff, 0xfffe]) : 0x8000 + 4 * r.below(64);
   if (mode !== Mode.real && r.below(8) === 0) regs[4] |= r.u32() << 16;
   return regs;
@@ -94,6 +115,8 @@ function flags(r: Prng, mode: number, row: OpRow): number {
   if (mode === Mode.v86) f |= 0x20000;
   if (mode !== Mode.real && r.below(4) === 0) f |= 0x200;
   if (row.sem === "iret" && r.below(6) === 0) f |= 0x4000;
+  // The manuals do not say whether a single-step trap survives the switch to another task; behind it lies INT3.
+  if (row.sem === "jmpFar" || row.sem === "callFar" || (f & 0x4000) !== 0) f &= ~0x100;
   if (mode === Mode.real) f &= 0xffff;
   return f;
 }
@@ -139,9 +162,14 @@ function pokes(
     n++;
   };
   const real = mode === Mode.real || mode === Mode.v86;
-  const any = (): number => real ? r.pick([0x2000, 0x3000, r.below(0x10000)]) : selector(r);
+  const isV86 = mode === Mode.v86 || row.sem === "iret";
+  const any = (): number => {
+    if (mode === Mode.real) return r.pick([0x2000, 0x3000, 0x4000, 0x5000]);
+    return real ? r.below(0x10000) : selector(r);
+  };
   const code = (): number => real ? Place.code >>> 4 : selector(r);
-  const offset = (): number => 0x200 + r.below(r.below(8) === 0 ? 0x20000 : 0x8000);
+  // What a return to virtual-8086 mode does with the upper half of EIP is told differently by the manuals.
+  const offset = (): number => 0x200 + r.below(!isV86 && r.below(8) === 0 ? 0x20000 : 0x8000);
   if (encoded.plain >= 0 && SYSTEM.has(row.sem)) {
     const at = Place.data + encoded.plain;
     if (!FAR_MEMORY.has(row.sem)) poke(at, any() | (r.u32() << 16));

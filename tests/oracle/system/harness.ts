@@ -6,7 +6,7 @@
  * same on every PC emulator that takes a BIOS image; none of them knows that it is judged. Cold.
  */
 import { assemble, type Assembly } from "../../../lib/cpu/i386/asm/assemble.ts";
-import { CaseAt, GDT_ENTRIES, LDT_ENTRIES, MARK, Mode, Place, POKES, RESULT_DWORDS, Sel } from "./places.ts";
+import { CaseAt, GDT_ENTRIES, LDT_ENTRIES, MARK, Mode, Place, POKES, RESULT_DWORDS, Sel, Sums } from "./places.ts";
 
 /** Faults that push an error code. */
 const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
@@ -46,16 +46,7 @@ main:
   mov al, 0xff
   out 0x21, al
   out 0xa1, al
-  mov edi, ${Place.data}
-  mov ecx, ${(Place.windowsEnd - Place.data) / 4}
-  mov eax, 1
-fill:
-  imul eax, eax, 0x19660d
-  add eax, 0x3c6ef35f
-  mov [edi], eax
-  add edi, 4
-  dec ecx
-  jnz fill
+  call refill
 next:
   cmp dword [left], 0
   je finish
@@ -145,10 +136,7 @@ ${all((v) => `stub${v}:\n${WITH_CODE.has(v) ? "" : "push dword 0xdead\n"}push dw
 common:
   pushad
   cld
-  push ds
-  push es
-  push fs
-  push gs
+  ${["ds", "es", "fs", "gs"].map((name) => `mov ax, ${name}\nmovzx eax, ax\npush eax`).join("\n")}
   mov ax, ss
   movzx eax, ax
   mov ebp, esp
@@ -241,9 +229,24 @@ close:
   mov esi, ${Place.data}
   mov ecx, ${(Place.windowsEnd - Place.data) / 4}
   call sum
+  cmp dword [sums], ${Sums.keep}
+  je nosums
+  call refill
 nosums:
   add dword [result], ${4 * RESULT_DWORDS}
   jmp next
+refill:
+  mov edi, ${Place.data}
+  mov ecx, ${(Place.windowsEnd - Place.data) / 4}
+  mov eax, 1
+fill:
+  imul eax, eax, 0x19660d
+  add eax, 0x3c6ef35f
+  mov [edi], eax
+  add edi, 4
+  dec ecx
+  jnz fill
+  ret
 sum:
   xor eax, eax
 sumloop:

@@ -13,7 +13,7 @@ import { MARK, RESULT_DWORDS } from "./places.ts";
 export type Results = Uint32Array;
 
 /** Most instructions of a case, its harness included. */
-const STEPS_A_CASE = 400_000;
+const STEPS_A_CASE = 1_000_000;
 
 /** Runs it on ours. */
 export function runOurs(image: Uint8Array, cases: number, engine: EngineName): Results {

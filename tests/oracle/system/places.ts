@@ -67,6 +67,9 @@ export const RESULT_DWORDS = 32;
 /** How a case is entered. */
 export const Mode = { inner: 0, v86: 1, real: 2, outer: 3 } as const;
 
+/** What is done with the data windows after a case: nothing, summed and filled anew, summed and kept. */
+export const Sums = { none: 0, fresh: 1, keep: 2 } as const;
+
 /** Selectors of the harness. */
 export const Sel = { code: 0x08, data: 0x10, code16: 0x18, data16: 0x20, tss: 0x28, doubleTss: 0x30, ldt: 0x38 } as const;
 

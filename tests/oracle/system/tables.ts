@@ -37,7 +37,8 @@ export const FIRST_RANDOM = 29;
 export const FIRST_RANDOM_GATE = 32, LAST_RANDOM_GATE = 160;
 
 const WINDOWS = [Place.data, Place.extra, Place.stack];
-const CODE = 0x9a, DATA = 0x92, DPL3 = 0x60;
+/** Accessed already, for processors differ in when a task switch that fails marks them. */
+const CODE = 0x9b, DATA = 0x92, DPL3 = 0x60;
 
 /** A segment descriptor: low and high dword. `flags` holds G, D/B, L and AVL as its high nibble has them. */
 function segment(base: number, limit: number, access: number, flags: number): [number, number] {
@@ -199,7 +200,7 @@ function doubleTask(view: DataView, entry: number): void {
   dwords(view, Place.doubleTss + 0x48, [d, Sel.code, d, d, d, d, Sel.ldt, 0x680000]);
 }
 
-/** Selectors of a task's CS, SS and data segments: mostly of one ring. */
+/** Selectors of a task: CS and SS are good ones, for processors differ in how far a task without them gets. */
 function taskSelectors(r: Prng): { cs: number; ss: number; data: number[] } {
   const [cs, ss] = r.pick([
     [Known.code32Ring0, Known.stack32Ring0],
@@ -210,19 +211,17 @@ function taskSelectors(r: Prng): { cs: number; ss: number; data: number[] } {
     [Known.conforming, Known.stack32Ring0],
   ]);
   const ring = cs === Known.code32Ring3 || cs === Known.code16Ring3 ? 3 : cs === Known.code32Ring1 ? 1 : 0;
-  const odd = (s: number): number => r.below(12) === 0 ? selector(r) : (s << 3) | ring;
   const data = [0, 1, 2, 3].map(() => r.below(8) === 0 ? selector(r) : r.pick([Known.dataRing3, Known.extraRing3]) << 3);
-  return { cs: odd(cs), ss: odd(ss), data };
+  return { cs: (cs << 3) | ring, ss: (ss << 3) | ring, data };
 }
 
 function task32(r: Prng, view: DataView): void {
   const { cs, ss, data } = taskSelectors(r);
   const flags = 2 | (r.u32() & 0xcd5) | (r.below(4) << 12);
-  const ldt = r.below(8) === 0 ? selector(r) : Sel.ldt;
   dwords(view, Place.task32, [0, Place.stack0, Sel.data, 0xe000, (Known.stack32Ring1 << 3) | 1, 0xd000]);
   dwords(view, Place.task32 + 0x20, [0x400 + r.below(0x8000), flags]);
   for (let i = 0; i < 8; i++) view.setUint32(Place.task32 + 0x28 + 4 * i, i === 4 ? 0x9000 : r.u32(), true);
-  dwords(view, Place.task32 + 0x48, [data[0], cs, ss, data[1], data[2], data[3], ldt]);
+  dwords(view, Place.task32 + 0x48, [data[0], cs, ss, data[1], data[2], data[3], Sel.ldt]);
   view.setUint32(Place.task32 + 0x64, 0x680000 | (r.below(8) === 0 ? 1 : 0), true);
 }
 
@@ -234,5 +233,5 @@ function task16(r: Prng, view: DataView): void {
   put(14, 0x400 + r.below(0x8000));
   put(16, 2 | (r.u32() & 0xcd5) | (r.below(4) << 12));
   for (let i = 0; i < 8; i++) put(18 + 2 * i, i === 4 ? 0x9000 : r.u32());
-  [data[0], cs, ss, data[1], r.below(8) === 0 ? selector(r) : Sel.ldt].forEach((v, i) => put(34 + 2 * i, v));
+  [data[0], cs, ss, data[1], Sel.ldt].forEach((v, i) => put(34 + 2 * i, v));
 }

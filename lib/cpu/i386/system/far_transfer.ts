@@ -51,7 +51,7 @@ function transfer(isCall: boolean): SystemFn {
 function farReal(c: Context, op: Op, selector: number, offset: number, isCall: boolean): void {
   const s = c.state, bytes = op.opSize >>> 3;
   if (!inCode(s, offset)) c.raise(Vector.gp, 0);
-  if (isCall) pushReturn(c, bytes);
+  if (isCall) pushReturn(c, bytes, offset);
   if (s.isV86) setV86(s, SegReg.cs, selector);
   else setReal(s, SegReg.cs, selector);
   c.nextEip = offset >>> 0;
@@ -59,9 +59,11 @@ function farReal(c: Context, op: Op, selector: number, offset: number, isCall: b
 }
 
 /** Pushes CS and the return EIP on the current stack; `d` is marked accessed once nothing else can fault. */
-function pushReturn(c: Context, bytes: number, d?: Descriptor): void {
+function pushReturn(c: Context, bytes: number, offset: number, d?: Descriptor): void {
   const s = c.state;
   frame.useCurrent(c, 0);
+  frame.room(c, 2, bytes);
+  if (d !== undefined) checkOffset(c, offset, d);
   frame.reserve(c, 2, bytes);
   if (d !== undefined) touch(c, d);
   frame.push(c, bytes, s.seg(SegReg.cs, Seg.selector));
@@ -75,9 +77,11 @@ function farProtected(c: Context, op: Op, selector: number, offset: number, isCa
   fetchDescriptor(c, selector, target, Vector.gp, 0);
   if (isCode(target.high)) {
     checkDirectCode(c, selector, target);
-    if ((offset >>> 0) > descriptorLimit(target.low, target.high)) c.raise(Vector.gp, 0);
-    if (isCall) pushReturn(c, op.opSize >>> 3, target);
-    else touch(c, target);
+    if (isCall) pushReturn(c, op.opSize >>> 3, offset, target);
+    else {
+      checkOffset(c, offset, target);
+      touch(c, target);
+    }
     setCode(c.state, selector, target, cpl);
     c.nextEip = offset >>> 0;
     c.modeChanged();
@@ -120,12 +124,14 @@ function throughGate(c: Context, bytes: 2 | 4, isCall: boolean): void {
   const conforming = isConforming(code.high);
   if (!isCall && !conforming && privilege(code.high) !== cpl) c.raise(Vector.gp, error);
   if ((code.high & Desc.present) === 0) c.raise(Vector.np, error);
-  if ((offset >>> 0) > descriptorLimit(code.low, code.high)) c.raise(Vector.gp, 0);
   if (isCall && !conforming && privilege(code.high) < cpl) {
-    gateInward(c, bytes, privilege(code.high));
+    gateInward(c, bytes, privilege(code.high), offset);
   } else {
-    if (isCall) pushReturn(c, bytes, code);
-    else touch(c, code);
+    if (isCall) pushReturn(c, bytes, offset, code);
+    else {
+      checkOffset(c, offset, code);
+      touch(c, code);
+    }
     setCode(s, selector, code, cpl);
   }
   c.nextEip = offset >>> 0;
@@ -133,12 +139,14 @@ function throughGate(c: Context, bytes: 2 | 4, isCall: boolean): void {
 }
 
 /** A call to an inner level: new stack, parameters copied, old stack and return address pushed. */
-function gateInward(c: Context, bytes: 2 | 4, level: number): void {
+function gateInward(c: Context, bytes: 2 | 4, level: number, offset: number): void {
   const s = c.state, count = target.high & 31;
   innerStack(c, level, 0, inner);
   const parameters: number[] = [];
   for (let i = 0; i < count; i++) parameters.push(stackValue(c, bytes === 4 ? 32 : 16, i * bytes));
   frame.useInner(inner.ss, inner.esp, inner.selector & 0xfffc);
+  frame.room(c, 4 + count, bytes);
+  checkOffset(c, offset, code);
   frame.reserve(c, 4 + count, bytes);
   touch(c, code);
   touch(c, inner.ss);
@@ -165,7 +173,7 @@ function retFar(c: Context, op: Op): void {
     checkReturnCode(c, selector, code);
     const rpl = selector & 3;
     if (rpl === s.get(Layout.cpl)) {
-      checkOffset(c, offset);
+      checkOffset(c, offset, code);
       touch(c, code);
       adjust(c, s.reg32(4), 2 * bytes + extra);
       setCode(s, selector, code, rpl);
@@ -177,16 +185,16 @@ function retFar(c: Context, op: Op): void {
   c.modeChanged();
 }
 
-/** #GP(0) unless a return offset lies in the code segment. */
-function checkOffset(c: Context, offset: number): void {
-  if ((offset >>> 0) > descriptorLimit(code.low, code.high)) c.raise(Vector.gp, 0);
+/** #GP(0) unless an offset lies in the code segment. The manual checks it after the room on the stack. */
+function checkOffset(c: Context, offset: number, d: Descriptor): void {
+  if ((offset >>> 0) > descriptorLimit(d.low, d.high)) c.raise(Vector.gp, 0);
 }
 
 function retOutward(c: Context, size: 16 | 32, selector: number, offset: number, extra: number): void {
   const s = c.state, bytes = size >>> 3, rpl = selector & 3;
   const esp = stackValue(c, size, 2 * bytes + extra), ss = stackValue(c, size, 3 * bytes + extra) & 0xffff;
   checkReturnStack(c, ss, rpl, stack);
-  checkOffset(c, offset);
+  checkOffset(c, offset, code);
   touch(c, code);
   touch(c, stack);
   setCode(s, selector, code, rpl);

@@ -27,7 +27,12 @@ export const INTERRUPT: Readonly<Record<string, SystemFn>> = {
 /** Enters a handler for an instruction, unless a monitor takes the event; then EIP is where that has left it. */
 function softwareInterrupt(c: Context, vector: number, kind: number): void {
   const answer = c.interceptor === undefined ? "deliver" : intercepted(c, c.interceptor, kind, vector, -1);
-  if (answer === "deliver") return enterHandler(c, vector, kind, -1, c.nextEip, false);
+  if (answer === "deliver") {
+    const isStepping = (c.state.get(Layout.eflags) & Flag.tf) !== 0;
+    enterHandler(c, vector, kind, -1, c.nextEip, false);
+    if (isStepping) c.state.set(Layout.noDebug, 2);
+    return;
+  }
   if (answer === "handled") {
     c.nextEip = c.state.get(Layout.eip) >>> 0;
     return;

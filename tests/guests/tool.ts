@@ -13,9 +13,10 @@ import { cacheFolder, lookEntry, makeEntry, type Outside } from "./cache.ts";
  * - `gcc-m32`: a C compiler that makes 32-bit programs without a C library, and a kernel that runs them.
  * - `gdb`: the real debugger, as a client of ours.
  * - `qemu-system-i386`: another emulator, for comparing state and speed.
+ * - `bochs`: another emulator, exact in segment limits, gates and tasks.
  * - `cpio`: reads what our archive writer wrote.
  */
-export type ToolName = "nasm" | "ndisasm" | "gcc-m32" | "gdb" | "qemu-system-i386" | "cpio";
+export type ToolName = "nasm" | "ndisasm" | "gcc-m32" | "gdb" | "qemu-system-i386" | "bochs" | "cpio";
 
 interface Recipe {
   /** Program looked for on the PATH, and the argument that makes it print its version. */
@@ -33,6 +34,7 @@ const TOOLS: Readonly<Record<ToolName, Recipe>> = {
   "gcc-m32": { program: "gcc", version: "--version", proof: prove32Bit },
   "gdb": { program: "gdb", version: "--version" },
   "qemu-system-i386": { program: "qemu-system-i386", version: "--version" },
+  "bochs": { program: "bochs", version: "--help" },
   "cpio": { program: "cpio", version: "--version", borrow: "cpio" },
 };
 
@@ -63,11 +65,13 @@ export function toolSync(name: ToolName): Outside {
   return { available: false, reason: `${program} is not installed` };
 }
 
-/** First line that a program prints, or `undefined` if it cannot be run. */
+/** First line with words that a program prints, or `undefined` if it cannot be run. */
 function output(program: string, args: string[]): string | undefined {
   try {
     const { success, stdout } = new Deno.Command(program, { args, stdin: "null", stderr: "null" }).outputSync();
-    return success ? new TextDecoder().decode(stdout).split("\n", 1)[0] ?? "" : undefined;
+    return success
+      ? new TextDecoder().decode(stdout).split("\n").find((line) => /\w/.test(line))?.trim() ?? ""
+      : undefined;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

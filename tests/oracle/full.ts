@@ -1,8 +1,8 @@
 /**
  * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
  * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder, `--x87 N` cases of
- * the x87 alone. Exit code 1 with the shortest failing case of each kind; where there is no 32-bit compiler the run says
- * so by name and judges nothing.
+ * the x87 alone, `--system N` cases against Bochs. Exit code 1 with the shortest failing case of each kind; what cannot
+ * be judged here is said by name.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { reference } from "../../lib/cpu/i386/engines/reference.ts";
@@ -14,6 +14,11 @@ import { Native, whyNoNative } from "./native.ts";
 import { Ours } from "./ours.ts";
 import { reportCase } from "./report.ts";
 import { fullX87 } from "./x87_full.ts";
+import { toolSync } from "../guests/tool.ts";
+import { systemCampaign } from "./system/campaign.ts";
+
+/** Cases in one image of the system oracle. */
+const IMAGE_CASES = 8000;
 
 const ENGINES = { interpreter, reference };
 
@@ -40,6 +45,25 @@ function lengths(): number {
   for (const line of wrong.slice(0, 20)) console.log(line);
   console.log(`${strings} byte strings, ${instructions} instructions, ${wrong.length} lengths differ`);
   return wrong.length === 0 ? 0 : 1;
+}
+
+/** Real and virtual-8086 mode, segments, gates and tasks against Bochs, in images of some thousand cases. */
+function system(): number {
+  const bochs = toolSync("bochs");
+  if (!bochs.available) {
+    console.log(`not run: system oracle: ${bochs.reason}`);
+    return 0;
+  }
+  const cases = Number(option("system", "32000")), seed = Number(option("seed", "1"));
+  let failures = 0;
+  for (let done = 0; done < cases; done += IMAGE_CASES) {
+    const count = Math.min(IMAGE_CASES, cases - done);
+    const found = systemCampaign(bochs.path, seed + done / IMAGE_CASES, count, "interpreter");
+    for (const failure of found.slice(0, 10)) console.log(failure.text);
+    failures += found.length;
+    console.log(`${done + count} system cases, ${failures} failures`);
+  }
+  return failures === 0 ? 0 : 1;
 }
 
 async function main(): Promise<number> {
@@ -87,4 +111,4 @@ async function x87(): Promise<number> {
   return 0;
 }
 
-Deno.exit(Math.max(lengths(), await x87(), await main()));
+Deno.exit(Math.max(lengths(), system(), await x87(), await main()));

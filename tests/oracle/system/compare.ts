@@ -6,11 +6,13 @@ import { Mode, RESULT_DWORDS } from "./places.ts";
 import type { Results } from "./judges.ts";
 import type { SystemCase } from "./generate.ts";
 
-const NAMES = ("gs fs es ds edi esi ebp frame ebx edx ecx eax vector error eip cs eflags +0 +1 +2 +3 +4 +5 ss esp tr cr0 " +
-  "tables windows").split(" ");
+const NAMES =
+  ("gs fs es ds edi esi ebp frame ebx edx ecx eax vector error eip cs eflags +0 +1 +2 +3 +4 +5 ss esp tr cr0 " +
+    "tables windows").split(" ");
 const SELECTORS = new Set(["gs", "fs", "es", "ds", "cs", "+1", "+2", "+3", "+4", "+5"]);
-const REAL_NAMES = ("fs:gs ds:es edi esi ebp frame ebx edx ecx eax ip:vector flags:cs 12 13 14 15 16 17 18 19 20 21 22 " +
-  "ss esp tr cr0 tables windows").split(" ");
+const REAL_NAMES =
+  ("fs:gs ds:es edi esi ebp frame ebx edx ecx eax ip:vector flags:cs 12 13 14 15 16 17 18 19 20 21 22 " +
+    "ss esp tr cr0 tables windows").split(" ");
 
 /** Differences in words, empty if none. */
 export function differences(one: SystemCase, index: number, ours: Results, theirs: Results): string[] {

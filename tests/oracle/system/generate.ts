@@ -5,7 +5,7 @@
 import type { Prng } from "../../../lib/base/prng.ts";
 import { type OpRow, OPS } from "../../../lib/spec/i386_ops.ts";
 import { integer } from "../generate_values.ts";
-import { type Encoded, encodeAny } from "./encode_any.ts";
+import { encodeAny, type Encoded } from "./encode_any.ts";
 import { CaseAt, Mode, Place, POKES, Sums } from "./places.ts";
 import { Known, selector } from "./tables.ts";
 
@@ -37,7 +37,7 @@ const SYSTEM = words(
 );
 const FAR_MEMORY = words("loadFar callFar jmpFar");
 /** Processors differ in what these do to memory, or when they look, where the stack ends within them. */
-const NO_EDGES = words("popSreg popf pusha enter retFar");
+const NO_EDGES = words("pusha enter");
 const POPS = words("popSreg retFar iret");
 
 const ROWS: readonly OpRow[] = OPS.filter((row) =>
@@ -52,24 +52,27 @@ export function systemCase(r: Prng, windows: boolean): SystemCase {
   const mode = r.pick([Mode.v86, Mode.real, Mode.inner, Mode.outer, Mode.inner, Mode.outer]);
   // Flags in frames on a case's own stack would carry undefined bits into later cases.
   const obeys = mode === Mode.real || mode === Mode.inner;
+  // There the handler's frame goes where ESP points; processors differ in what a frame that does not fit leaves behind.
+  const keepsEsp = mode === Mode.real || mode === Mode.inner;
   const system = r.below(2) === 0;
   let row: OpRow;
-  do row = r.pick(system ? SYSTEM_ROWS : ROWS);
-  while ((obeys && (OBEYED.has(row.sem) || row.undef !== 0)) || (mode === Mode.real && namesEsp(row)));
+  do row = r.pick(system ? SYSTEM_ROWS : ROWS); while (
+    (obeys && (OBEYED.has(row.sem) || row.undef !== 0)) || (keepsEsp && namesEsp(row))
+  );
   const isProtected = mode === Mode.inner || mode === Mode.outer;
   const bits = isProtected && r.below(2) === 0 ? 32 : 16;
   const usesSelector = SYSTEM.has(row.sem);
   const wish = {
     bits,
     plain: usesSelector && (!isProtected || r.below(8) !== 0),
-    keepEsp: mode === Mode.real || (mode === Mode.inner && r.below(8) !== 0),
+    keepEsp: keepsEsp,
     far: isProtected ? selector(r) : Place.code >>> 4,
   } as const;
   let encoded: Encoded;
   do encoded = encodeAny(r, row, wish); while (isDisputed(row, encoded));
   const record = new Uint8Array(CaseAt.size), view = new DataView(record.buffer);
   const put = (at: number, value: number): void => view.setUint32(at, value >>> 0, true);
-  const regs = registers(r, mode, usesSelector && isProtected, NO_EDGES.has(row.sem));
+  const regs = registers(r, mode, usesSelector && isProtected, SYSTEM.has(row.sem) || NO_EDGES.has(row.sem));
   if (row.sem === "movToSreg" && mode === Mode.real) regs.fill(0x3000, 0, 4).fill(0x4000, 5);
   if (row.sem === "leave" && (mode === Mode.real || mode === Mode.inner)) regs[5] = 0x8000 + 4 * r.below(64);
   put(CaseAt.mode, mode);
@@ -85,17 +88,18 @@ export function systemCase(r: Prng, windows: boolean): SystemCase {
   return { record, mode, bits, row, bytes: encoded.bytes, undef: row.undef };
 }
 
-/** Is ESP an operand by the opcode? In real mode there is no task that catches what a bad stack brings. */
+/** Is ESP an operand by the opcode? */
 function namesEsp(row: OpRow): boolean {
   return (row.opcode & 7) === 4 && row.operands.some((o) => o === "Zv" || o === "Zb");
 }
 
 /**
  * Where processors differ among themselves, or Bochs from all of them: the upper half that PUSH of a segment register
- * leaves on a 32-bit stack; ARPL that changes nothing, which asks for a writable operand in Bochs only.
+ * leaves on a 32-bit stack; what a near call past the segment's end leaves there; ARPL that changes nothing, which asks for a writable operand in Bochs only.
  */
 function isDisputed(row: OpRow, encoded: Encoded): boolean {
   if (row.sem === "pushSreg") return encoded.opSize === 32;
+  if (row.sem === "callInd" || row.sem === "callRel") return encoded.opSize === 32;
   return row.sem === "arpl" && encoded.modrm < 0xc0;
 }
 
@@ -106,7 +110,8 @@ function registers(r: Prng, mode: number, selectors: boolean, insideStack: boole
   });
   const rare = mode === Mode.real || mode === Mode.inner || insideStack ? 0 : 10;
   regs[4] = rare !== 0 && r.below(rare) === 0 ? r.pick([0, 1, 2, 3, 4, 0xffff, 0xfffe]) : 0x8000 + 4 * r.below(64);
-  if (mode !== Mode.real && r.below(8) === 0) regs[4] |= r.u32() << 16;
+  // What a switch to a 16-bit inner stack leaves in the upper half of ESP differs; ours is the manual's.
+  if (mode !== Mode.real && !insideStack && r.below(8) === 0) regs[4] |= r.u32() << 16;
   return regs;
 }
 
@@ -142,7 +147,9 @@ function segments(r: Prng, mode: number, bits: 16 | 32, put: (at: number, value:
       : r.pick([Known.expandDown, Known.readOnly, Known.short, Known.code32Ring3, Known.conforming]);
     return (index << 3) | (index === Known.conforming ? 0 : ring);
   };
-  [(code << 3) | ring, (stack << 3) | ring, data(), data(), data(), data()].forEach((v, i) => put(CaseAt.cs + 4 * i, v));
+  [(code << 3) | ring, (stack << 3) | ring, data(), data(), data(), data()].forEach((v, i) =>
+    put(CaseAt.cs + 4 * i, v)
+  );
 }
 
 /** Puts selectors and offsets where the instruction will find them. */
@@ -202,7 +209,9 @@ function popFrame(
   const toV86 = row.sem === "iret" && wide && mode === Mode.inner && r.below(3) === 0;
   const newFlags = (r.u32() & (r.below(3) === 0 ? 0x7ed7 : 0x0ed5)) | (toV86 ? 0x20000 : 0);
   const values = row.sem === "iret" ? [offset(), toV86 ? Place.code >>> 4 : code(), newFlags] : [offset(), code()];
-  const skip = row.sem === "retFar" && row.operands.length > 0 ? encoded.bytes.at(-2)! | (encoded.bytes.at(-1)! << 8) : 0;
+  const skip = row.sem === "retFar" && row.operands.length > 0
+    ? encoded.bytes.at(-2)! | (encoded.bytes.at(-1)! << 8)
+    : 0;
   const outer = [0x8000 + 4 * r.below(16), toV86 ? Place.stack >>> 4 : r.below(3) === 0 ? selector(r) : stackOf(r)];
   if (toV86) values.push(...outer, 0x3000, 0x4000, 0x3800);
   if (wide) values.forEach((v, i) => poke(top + 4 * i, v));

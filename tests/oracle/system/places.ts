@@ -71,7 +71,15 @@ export const Mode = { inner: 0, v86: 1, real: 2, outer: 3 } as const;
 export const Sums = { none: 0, fresh: 1, keep: 2 } as const;
 
 /** Selectors of the harness. */
-export const Sel = { code: 0x08, data: 0x10, code16: 0x18, data16: 0x20, tss: 0x28, doubleTss: 0x30, ldt: 0x38 } as const;
+export const Sel = {
+  code: 0x08,
+  data: 0x10,
+  code16: 0x18,
+  data16: 0x20,
+  tss: 0x28,
+  doubleTss: 0x30,
+  ldt: 0x38,
+} as const;
 
 /** First GDT entry that is a case's own. */
 export const FIRST_FREE = 8;

@@ -99,7 +99,12 @@ function randomDescriptor(r: Prng): [number, number] {
     const base = type & 8 ? Place.code : r.pick(WINDOWS);
     const limit = r.pick([0xffff, 0xffff, 0xfff, 0x7fff, 0]);
     const granular = limit === 0xffff && r.below(4) === 0;
-    return segment(base, granular ? 0xf : limit, present | dpl | type, (granular ? 8 : 0) | (r.below(2) << 2) | r.below(2));
+    return segment(
+      base,
+      granular ? 0xf : limit,
+      present | dpl | type,
+      (granular ? 8 : 0) | (r.below(2) << 2) | r.below(2),
+    );
   }
   if (kind < 8) { // gates
     const type = r.pick([4, 12, 12, 4, 12, 5, 6, 7, 14, 15]);
@@ -211,7 +216,9 @@ function taskSelectors(r: Prng): { cs: number; ss: number; data: number[] } {
     [Known.conforming, Known.stack32Ring0],
   ]);
   const ring = cs === Known.code32Ring3 || cs === Known.code16Ring3 ? 3 : cs === Known.code32Ring1 ? 1 : 0;
-  const data = [0, 1, 2, 3].map(() => r.below(8) === 0 ? selector(r) : r.pick([Known.dataRing3, Known.extraRing3]) << 3);
+  const data = [0, 1, 2, 3].map(() =>
+    r.below(8) === 0 ? selector(r) : r.pick([Known.dataRing3, Known.extraRing3]) << 3
+  );
   return { cs: (cs << 3) | ring, ss: (ss << 3) | ring, data };
 }
 

@@ -208,6 +208,7 @@ function enterTask(c: Context, t: Incoming, is32: boolean, nested: boolean, ext:
     loadLdt(c, t.ldt, ext);
     loadCode(c, t.segs[SegReg.cs], ext);
     loadStack(c, t.segs[SegReg.ss], ext);
+    c.modeChanged(); // and on the new stack
     for (const n of [SegReg.ds, SegReg.es, SegReg.fs, SegReg.gs]) loadData(c, n, t.segs[n], ext);
   }
   c.modeChanged();

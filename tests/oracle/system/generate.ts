@@ -64,7 +64,7 @@ export function systemCase(r: Prng, windows: boolean): SystemCase {
   const usesSelector = SYSTEM.has(row.sem);
   const wish = {
     bits,
-    plain: usesSelector && (!isProtected || r.below(8) !== 0),
+    plain: usesSelector && (!isProtected || FAR_MEMORY.has(row.sem) || r.below(8) !== 0),
     keepEsp: keepsEsp,
     far: isProtected ? selector(r) : Place.code >>> 4,
   } as const;

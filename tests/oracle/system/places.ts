@@ -15,10 +15,8 @@ export const Place = {
   task32: 0x2200,
   task16: 0x2300,
   tablesEnd: 0x2400,
-  /** Interrupt stacks of rings 0 to 2 end here. */
+  /** The interrupt stack of ring 0 ends here. */
   stack0: 0x3f00,
-  stack1: 0x4700,
-  stack2: 0x4f00,
   /** Stack of the double-fault task and of the harness itself. */
   doubleStack: 0x5700,
   harnessStack: 0x5f00,
@@ -33,6 +31,8 @@ export const Place = {
   extra: 0x40000,
   stack: 0x50000,
   windowsEnd: 0x60000,
+  /** Stacks of rings 1 and 2, not summed: emulators differ in what a call that fails leaves there. */
+  innerStacks: 0x60000,
   /** The whole image, copied here. */
   image: 0x100000,
   results: 0x800000,

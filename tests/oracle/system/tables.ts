@@ -117,7 +117,8 @@ function randomDescriptor(r: Prng): [number, number] {
     const base = is16 ? Place.task16 : type === 2 ? Place.ldt : Place.task32;
     return segment(base, r.pick([0x67, 0x67, 0xff, is16 ? 0x2b : 0x67, 0x2a]), present | dpl | type, r.below(2));
   }
-  return segment(r.pick(WINDOWS), 0xffff, present | dpl | r.below(32), r.below(2) << 2);
+  const any = r.below(32); // what is code runs into INT3, whatever else is wrong with it
+  return segment((any & 0x18) === 0x18 ? Place.code : r.pick(WINDOWS), 0xffff, present | dpl | any, r.below(2) << 2);
 }
 
 /** Makes the tables; equal seeds make equal ones. */
@@ -147,8 +148,8 @@ export function makeTables(r: Prng, h: Harness): Uint8Array {
     [Known.stack16Ring0, Place.stack, 0xffff, DATA, 0],
     [Known.stack32Ring3, Place.stack, 0xffff, DATA | DPL3, 4],
     [Known.stack16Ring3, Place.stack, 0xffff, DATA | DPL3, 0],
-    [Known.stack32Ring1, Place.stack, 0xffff, DATA | 0x20, 4],
-    [Known.stack16Ring2, Place.stack, 0xffff, DATA | 0x40, 0],
+    [Known.stack32Ring1, Place.innerStacks, 0xffff, DATA | 0x20, 4],
+    [Known.stack16Ring2, Place.innerStacks, 0xffff, DATA | 0x40, 0],
     [Known.expandDown, Place.data, 0x0fff, DATA | DPL3 | 4, 0],
     [Known.readOnly, Place.data, 0xffff, 0x90 | DPL3, 0],
     [Known.short, Place.data, 0x0fff, DATA | DPL3, 0],

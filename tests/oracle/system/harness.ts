@@ -6,7 +6,7 @@
  * same on every PC emulator that takes a BIOS image; none of them knows that it is judged. Cold.
  */
 import { assemble, type Assembly } from "../../../lib/cpu/i386/asm/assemble.ts";
-import { CaseAt, GDT_ENTRIES, LDT_ENTRIES, MARK, Mode, Place, POKES, RESULT_DWORDS, Sel, Sums } from "./places.ts";
+import { CaseAt, GDT_ENTRIES, MARK, Mode, Place, POKES, RESULT_DWORDS, Sel, Sums } from "./places.ts";
 
 /** Faults that push an error code. */
 const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);

@@ -185,14 +185,15 @@ export class Machine implements LoadTarget {
   }
 
   /**
-   * Loads an image that knows how it is entered (ELF, multiboot, Linux, firmware) and enters it.
+   * Loads an image that knows how it is entered (ELF, multiboot, Linux, firmware) and enters it on the first CPU; the
+   * others wait to be started.
    * @throws {ConfigError} For everything that is wrong with the image.
    */
   boot(image: Bootable): this {
     this.#images.clear();
     const start = image.load(this);
-    if (start === undefined) this.#cpu0.reset();
-    else this.start(start);
+    for (const cpu of this.#parts.cpus) cpu.reset();
+    if (start !== undefined) this.start(start);
     this.#entered = true;
     return this;
   }

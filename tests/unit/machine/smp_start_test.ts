@@ -281,6 +281,28 @@ Deno.test("snapshots carry the wait for a start-up, and a reset brings it back",
   assert(m.cpus[1].waiting);
 });
 
+Deno.test("boot() enters the first CPU and lets the others wait again", () => {
+  const m = smp();
+  flat(m, 0x7c00, asm`hlt`, 0, 1);
+  m.run({ instructions: 10 });
+  assert(!m.cpus[1].waiting);
+  m.boot({ name: "test", load: () => ({ mode: "flat32", entry: 0x7c00 }) });
+  assertEquals([m.cpu.eip, m.cpu.waiting, m.cpus[1].waiting], [0x7c00, false, true]);
+});
+
+Deno.test("a running CPU refuses to be reset by a hook", () => {
+  const m = smp();
+  flat(
+    m,
+    0x7c00,
+    asm`nop
+    hlt`,
+    0,
+  );
+  m.onCode(0x7c01, () => startFlat(m, 0, 0x7c00));
+  assertEquals(assertThrows(() => m.run({ instructions: 10 }), ConfigError).code, "run-nested");
+});
+
 Deno.test("a CPU that never ran has untouched translation tables", () => {
   const m = smp({ cpus: 8 });
   flat(m, 0x7c00, asm`hlt`, 0);

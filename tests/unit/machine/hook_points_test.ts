@@ -1,5 +1,5 @@
 /**
- * Hooks before instructions, on both engines and with the run cut into pieces: every way must give the same log of
+ * Hooks before instructions, on all engines and with the run cut into pieces: every way must give the same log of
  * events (address, instructions so far, registers), the same stop and the same state.
  */
 import { asm, asm16, type AsmSource } from "../../../lib/cpu/i386/asm/template.ts";
@@ -10,14 +10,19 @@ import { pc } from "../../../lib/machine/presets.ts";
 import { ram } from "../../../lib/memory/region.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
 
-const ENGINES = ["reference", "interpreter"] as const;
+const ENGINES = ["reference", "interpreter", "jit"] as const;
 type Engine = typeof ENGINES[number];
 /** Instructions a call of run(); 0: all at once. */
 const CUTS = [0, 1, 3, 7];
 const AT = 0x7c00;
 
+/** The JIT translates what is executed twice. */
+function cpu(engine: Engine): ReturnType<typeof i386> {
+  return i386({ engine, ...(engine === "jit" ? { jit: { threshold: 2 } } : {}) });
+}
+
 function bare(engine: Engine, code: AsmSource): Machine {
-  return machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 0x100000 })] }).load(AT, code);
+  return machine({ cpu: cpu(engine), memory: [ram({ at: 0, size: 0x100000 })] }).load(AT, code);
 }
 
 /** Runs to the end (HLT) in pieces. */
@@ -197,7 +202,7 @@ Deno.test("a REP instruction is met at each iteration", () => {
 
 Deno.test("instructions over a page end, and hooks on their second page, are met", () => {
   alike((e) =>
-    machine({ cpu: i386({ engine: e }), memory: [ram({ at: 0, size: 0x100000 })] }).load(
+    machine({ cpu: cpu(e), memory: [ram({ at: 0, size: 0x100000 })] }).load(
       0x8ffa,
       asm`
       mov ebx, 3
@@ -637,4 +642,49 @@ Deno.test("POPF, STI and IRET let a waiting interrupt in at the exact instructio
     12_000,
   );
   assert(log.length > 5, "the timer fires");
+});
+
+Deno.test("hooks that come and go while other pages run hot are met at once", () => {
+  const log = alike((e) => {
+    const m = bare(
+      e,
+      asm`
+      mov ecx, 300
+      mov ebx, 0x9000
+      again: add eax, ecx
+      xor eax, 0x1234
+      inner: inc edx
+      test dl, 7
+      jnz inner
+      call ebx
+      mov [0xa000], eax
+      loop again
+      hlt`,
+    );
+    m.load(
+      0x9000,
+      asm`
+      rol eax, 5
+      ret`,
+    );
+    return m;
+  }, (m, log) => {
+    let visits = 0;
+    let remove = (): void => {};
+    m.onCode(0x9002, (e) => log.push(`${e.linear.toString(16)} ${m.cpu.instructions}`));
+    m.onCode(0x9000, () => {
+      visits++;
+      if (visits === 100) remove = m.onCode(0x7c11, (e) => log.push(`inner ${e.linear} ${m.cpu.instructions}`));
+      if (visits === 110) remove();
+    });
+    // A write hook runs in the middle of an instruction: the hook it adds is met by the very next one.
+    let writes = 0;
+    m.onMemory({ at: 0xa000, size: 4, access: "write" }, () => {
+      writes++;
+      if (writes === 150) remove = m.onCode({ at: 0x7c00, size: 0x40 }, note(m, log));
+      if (writes === 152) remove();
+    });
+  });
+  assert(log.filter((x) => String(x).startsWith("inner")).length >= 10);
+  assert(log.filter((x) => String(x).startsWith("7c")).length > 40);
 });

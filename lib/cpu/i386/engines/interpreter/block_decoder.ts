@@ -49,14 +49,14 @@ export class BlockDecoder {
 
   /**
    * The record of the instruction at a linear address in page `pfn`, decoded if need be. `mode` says how to decode, `key`
-   * and `variant` under which name it is kept; with hooks nothing is counted for the translator. Faults: #PF.
+   * and `variant` under which name it is kept; where there are hooks nothing is counted for the translator. Faults: #PF.
    */
-  recordAt(linear: number, pfn: number, mode: number, key: number, variant: number, hooked: boolean): number {
+  recordAt(linear: number, pfn: number, mode: number, key: number, variant: number): number {
     this.#mode = mode;
     this.#key = key;
     this.isOutside = !this.#cache.isKept(pfn);
     if (this.isOutside) return this.#decodeOutside(linear, variant);
-    this.#isCounted = !hooked && this.#translator?.accepts(mode) === true;
+    this.#isCounted = variant === -1 && this.#translator?.accepts(mode) === true;
     const page = this.#cache.page(pfn, key, variant);
     const known = page.entries.get(linear & 0xfff);
     // A record over the page end is dropped with its second page, yet its entry stays here.

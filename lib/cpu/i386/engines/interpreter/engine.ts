@@ -131,11 +131,9 @@ export class InterpreterEngine implements Engine {
   }
 
   hooksChanged(): void {
-    const was = this.#hooked;
+    // Code without hooks is kept, translated or not: it is found only where nothing is hooked.
+    if (this.#hooked) this.#cache.dropHooked();
     this.#hooked = this.#cpu.points.any;
-    if (was) this.#cache.dropHooked();
-    // Translations know no hooks: while there are any, all is interpreted.
-    if (was !== this.#hooked && this.#translator !== undefined) this.#full = true;
     this.#forgetJumps();
   }
 
@@ -311,7 +309,7 @@ export class InterpreterEngine implements Engine {
     const linear = (eip + s.seg(SegReg.cs, Seg.base)) | 0;
     const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
     const variant = this.#hooked ? cpu.points.variant(linear >>> 12) : -1;
-    return this.#decoder.recordAt(linear, pfn, this.#mode, this.#key(), variant, this.#hooked);
+    return this.#decoder.recordAt(linear, pfn, this.#mode, this.#key(), variant);
   }
 
   /** Checks that the second page is still where the record was decoded from. */

@@ -37,6 +37,8 @@ export interface LocalApics extends Device {
   onChange(listener: InterruptListener): void;
   /** Delivers a message: `mode` as in ICR bits 8-10, `logical` destination mode, `level` trigger mode. */
   deliver(destination: number, logical: boolean, mode: number, vector: number, level: boolean): void;
+  /** Requests the timer's vector of CPU `index` as if its count had run out, which stays as it is; false: masked or off. */
+  timerDue(index: number): boolean;
   /** IA32_APIC_BASE (0x1b) of a CPU; undefined: another register. */
   readMsr(index: number, msr: number): readonly [number, number] | undefined;
   /** Writes it; false: another register. */
@@ -311,9 +313,23 @@ class Apics implements LocalApics {
     });
   }
 
+  timerDue(index: number): boolean {
+    const a = this.#all[index];
+    if (a === undefined || !this.#requestTimer(a)) return false;
+    this.#changed();
+    return true;
+  }
+
+  #requestTimer(a: Apic): boolean {
+    const lvt = a.at(LVT_TIMER), vector = lvt & 0xff;
+    if ((lvt & 0x10000) !== 0 || !a.on || vector < 16) return false;
+    a.bit(R.irr, vector, true);
+    return true;
+  }
+
   #expired(a: Apic): void {
     const lvt = a.at(LVT_TIMER);
-    if ((lvt & 0x10000) === 0 && a.on && (lvt & 0xff) >= 16) a.bit(R.irr, lvt & 0xff, true);
+    this.#requestTimer(a);
     if ((lvt & 0x20000) !== 0 && a.at(INITIAL) !== 0) {
       const period = a.at(INITIAL) * a.divisor;
       // Time may have jumped over many periods: they count as one.

@@ -12,6 +12,7 @@ import type { AddressSpace } from "../memory/address_space.ts";
 import type { PortSpace } from "../memory/port_space.ts";
 import type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./platform.ts";
 import type { StopDraft } from "./run_loop.ts";
+import { PrivateMemory } from "./private_memory.ts";
 
 /** What a machine is made of. */
 export interface MachineParts {
@@ -75,10 +76,11 @@ export function cpuBus(
 
 /** What all devices of a machine share. */
 export function deviceHost(p: MachineParts): DeviceHost {
+  const owned = p.hypervisor?.privateMemory;
   return {
     ports: p.ports,
     mmio: p.space,
-    memory: p.space,
+    memory: owned === undefined ? p.space : new PrivateMemory(p.space, owned),
     clock: p.clock,
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
     request: (what) => p.request({ kind: what }),
@@ -97,6 +99,9 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     hooks: p.hooks,
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
     charge: p.charge,
+    current: p.current,
+    hasLocalTimer: p.platform?.localTimer !== undefined,
+    localTimer: (index) => p.platform?.localTimer?.(index) ?? false,
     kill: (call, code, eip = -1) => p.request({ kind: "killed", call, code, eip }),
     trace: p.note,
     stop: (name) => p.request({ kind: "hook", name }),

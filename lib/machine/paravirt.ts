@@ -65,6 +65,8 @@ export class ParavirtHypervisor implements Hypervisor {
   readonly name: string = "paravirt";
   /** The option ROM. */
   readonly regions: readonly Region[];
+  /** Physical memory of the backend, which no device reaches. */
+  readonly privateMemory: { readonly at: number; readonly size: number } | undefined;
   /** Physical address of the ROM. */
   readonly at: number;
   readonly #dispatch: Paravirt;
@@ -83,6 +85,7 @@ export class ParavirtHypervisor implements Hypervisor {
     }
     this.#dispatch = new Paravirt(options.backend, () => this.#dispatchHost(), options);
     const own = options.backend.memory;
+    this.privateMemory = own;
     this.regions = [
       rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" }),
       ...(own === undefined ? [] : [ram({ ...own, name: "hypervisor" })]),
@@ -201,6 +204,9 @@ export class ParavirtHypervisor implements Hypervisor {
       clock: host.clock,
       hooks: host.hooks,
       cpus: host.cpus.length,
+      current: () => host.current(),
+      hasLocalTimer: host.hasLocalTimer,
+      localTimer: (cpu: number) => host.localTimer(cpu),
       monitor: (cpu: number): MonitorContext => monitorOf(host.context(cpu)),
       delivering: (kind, vector, errorCode, linear): void => {
         if (kind === "exception") host.hooks.fireFault(vector, errorCode, linear);

@@ -92,6 +92,11 @@ export class PcPlatform implements Platform {
     if (index === 0) this.#coprocessor.ferrClear();
   }
 
+  /** See {@linkcode Platform.localTimer}. */
+  localTimer(index: number): boolean {
+    return this.apics.timerDue(index);
+  }
+
   /** Connects the CPUs. */
   connect(cpus: readonly Cpu[], current: () => number): void {
     this.#current = current;

@@ -21,6 +21,11 @@ export interface Platform {
   readMsr?(index: number, msr: number): readonly [number, number] | undefined;
   /** Writes one; false: not there. */
   writeMsr?(index: number, msr: number, low: number, high: number): boolean;
+  /**
+   * The local timer of CPU `index` is due, whatever its own count says: its vector is requested. False: it is masked.
+   * Absent: a board without local timers.
+   */
+  localTimer?(index: number): boolean;
   /** FERR#; see `CpuBus.ferr`. */
   ferr?(index: number): boolean;
   /** FERR# falls; see `CpuBus.ferrClear`. */
@@ -44,6 +49,12 @@ export interface HypervisorHost {
   readonly hooks: HookTable;
   /** Interrupt lines of the board, for virtual interrupts. */
   irq(n: number): IrqLine;
+  /** Index of the CPU that executes, or did last. */
+  current(): number;
+  /** Does the board have local timers? */
+  readonly hasLocalTimer: boolean;
+  /** Requests the vector of a CPU's local timer; false: it is masked, or there is none. */
+  localTimer(index: number): boolean;
   /** Adds virtual cycles of the cost model at the current instruction. */
   charge(ticks: number): void;
   /** Ends the run as `killed`, with the program counter of the call; the first cause wins. */
@@ -63,6 +74,8 @@ export interface HypervisorHost {
 export interface Hypervisor extends Component {
   /** Regions it brings (its option ROM). */
   readonly regions: readonly Region[];
+  /** Physical memory that it keeps for itself: no device reaches it. */
+  readonly privateMemory?: { readonly at: number; readonly size: number } | undefined;
   /** Called once, before the first reset. */
   attach(host: HypervisorHost): void;
   /** See `CpuBus.hypercall`. */

@@ -48,6 +48,8 @@ export interface ParavirtCall<N extends ParavirtName = ParavirtName> {
   readonly name: N;
   /** Arguments by the names of the call table: u32, bigint for 64 bits. */
   readonly args: ParavirtName extends N ? AnyArgs : ParavirtArgs<N>;
+  /** Number of the CPU that calls. */
+  readonly cpu: number;
   /** Linear address of the slot. */
   readonly eip: number;
   /** Return address: the instruction after the guest's call. Meaningless where the guest jumps (IRET, SYSEXIT). */
@@ -89,8 +91,12 @@ export interface ParavirtHost {
   delivering(kind: InterceptKind, vector: number, errorCode: number, linear: number): void;
   /** Ends the run as `killed`. */
   kill(what: string, code: KillCode, eip: number): void;
-  /** An edge on interrupt line 0, where the alarms are wired. */
+  /** An edge on interrupt line 0, where alarms are wired unless they say otherwise. */
   raiseTimer(): void;
+  /** Does the machine have local timers? */
+  readonly hasLocalTimer: boolean;
+  /** Requests the vector of a CPU's local timer; false: it is masked, or there is none. */
+  localTimer(cpu: number): boolean;
   /** Leaves an entry in the machine's trace. */
   trace(text: string): void;
 }

@@ -353,7 +353,8 @@ export class Paravirt implements Component {
     const there = guest.peek(guest.reg(Reg.esp) >>> 0, this.#word);
     const from = there ? this.#wordView.getUint32(0, true) : 0;
     const refuse = (code: KillCode = "refused"): void => kill(code);
-    return { no: plan.no, name: plan.name, args, eip, from, time: guest.now(), guest, stop, kill: refuse };
+    const cpu = this.#host.current();
+    return { no: plan.no, name: plan.name, args, cpu, eip, from, time: guest.now(), guest, stop, kill: refuse };
   }
 
   /** Linear address of the ROM around `eip`, or -1. */

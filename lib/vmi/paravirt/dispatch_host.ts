@@ -9,6 +9,8 @@ import type { HypercallHooks } from "./observers.ts";
 export interface DispatchHost extends ParavirtHost {
   /** Hypercall hooks of the machine. */
   readonly hooks?: HypercallHooks;
+  /** Number of the CPU that executes, or did last. */
+  current(): number;
   /** Ends the run with the stop reason `hook`. */
   stop(name: string): void;
   /**

@@ -1,12 +1,13 @@
 /**
- * The time half of the interface from virtual time: frequency, three counters, two alarms, the wall clock.
+ * The time half of the interface from virtual time: frequency, three counters, two alarms a CPU, the wall clock.
  *
- * One cycle is one tick of the machine's clock; the machine is never descheduled, so stolen time is always 0 and
- * available equals real. An alarm fires when its counter reaches the expiry; a periodic one goes on at the first multiple
- * after the current time (missed ones are dropped). Sources: Paravirtualization API 2.0, timer section; Linux vmiclock.c.
- * Warm.
+ * One cycle is one tick of the machine's clock. Stolen time is what a script takes with {@linkcode VirtualTime.steal}: a
+ * CPU's available time is the real time without it. An alarm fires when its counter reaches the expiry; a periodic one
+ * goes on at the first multiple after the current time (missed ones are dropped). Wired to LVTT it requests the vector of
+ * the CPU's local timer: while that is masked, ticks of a periodic alarm are lost and a one-shot alarm waits.
+ * Sources: Paravirtualization API 2.0, timer section; Linux vmiclock.c. Warm.
  *
- * Not emulated: LVTT wiring (such an alarm fires on interrupt line 0 and leaves a trace entry); several CPUs.
+ * Not emulated: a wall clock that jumps (WallclockUpdated is always 0).
  */
 import type { Timer } from "../../core/clock.ts";
 import type { Section } from "../../core/component.ts";
@@ -17,17 +18,26 @@ import type { CallAnswer, ParavirtCall, ParavirtHost } from "./backend.ts";
 /** 2000-01-01 00:00 UTC in nanoseconds: what the wall clock shows at power-on unless told otherwise. */
 export const DEFAULT_EPOCH = 946_684_800_000_000_000n;
 
+/** A one-shot alarm whose local timer is masked looks again so often in a second. */
+const RETRIES = 1000;
+/** Alarms a CPU: one of real, one of available time. */
+const ALARMS = 2;
+
 interface Alarm {
   expiry: number;
   period: number;
   armed: boolean;
+  /** Wired to the local timer. */
+  local: boolean;
 }
 
 /** The time calls of one machine. */
 export class VirtualTime {
   readonly #epoch: bigint;
-  readonly #alarms: Alarm[] = [0, 1].map(() => ({ expiry: 0, period: 0, armed: false }));
+  /** Alarms of all CPUs: those of CPU n are at ALARMS * n. */
+  #alarms: Alarm[] = [];
   #timers: Timer[] = [];
+  #stolen: number[] = [];
   #host: ParavirtHost | undefined;
 
   /** @param epoch Nanoseconds since 1970 at power-on. */
@@ -38,7 +48,13 @@ export class VirtualTime {
   /** Called once. */
   attach(host: ParavirtHost): void {
     this.#host = host;
-    this.#timers = this.#alarms.map((_, n) => host.clock.timer(`paravirt-alarm${n}`, () => this.#fire(n)));
+    const count = ALARMS * host.cpus;
+    this.#alarms = Array.from({ length: count }, () => ({ expiry: 0, period: 0, armed: false, local: false }));
+    this.#timers = this.#alarms.map((_, n) => {
+      const cpu = Math.floor(n / ALARMS), name = `paravirt-alarm${n % ALARMS}`;
+      return host.clock.timer(cpu === 0 ? name : `${name}-cpu${cpu}`, () => this.#fire(n));
+    });
+    this.#stolen = Array.from({ length: host.cpus }, () => 0);
   }
 
   /** Answers one of the time calls; `undefined` for a time call without result, `"native"` for any other call. */
@@ -49,38 +65,55 @@ export class VirtualTime {
       case "GetCycleFrequency":
         return BigInt(clock.hz);
       case "GetCycleCounter":
-        return this.#counter(Number(args["counter"]));
+        return this.#counter(call.cpu, Number(args["counter"]));
       case "GetWallclockTime":
         return this.#epoch + BigInt(Math.floor(clock.now)) * 1_000_000_000n / BigInt(clock.hz);
       case "WallclockUpdated":
         return 0;
       case "SetAlarm":
-        this.#setAlarm(Number(args["flags"]), args["expiry"] as bigint, args["period"] as bigint);
+        this.#setAlarm(call.cpu, Number(args["flags"]), args["expiry"] as bigint, args["period"] as bigint);
         return undefined;
-      case "CancelAlarm":
-        return this.#cancel(Number(args["flags"]) & ParavirtAlarm.counterMask);
+      case "CancelAlarm": {
+        const n = Number(args["flags"]) & ParavirtAlarm.counterMask;
+        return n < ALARMS ? this.#cancel(ALARMS * call.cpu + n) : 0;
+      }
       default:
         return "native";
     }
   }
 
-  /** No alarm is armed. */
+  /**
+   * Somebody else had the processor of CPU `cpu` for `ticks` of real time: they count as stolen. Alarms of available time
+   * come so much later.
+   */
+  steal(cpu: number, ticks: number): void {
+    if (!Number.isInteger(ticks) || ticks < 0 || this.#stolen[cpu] === undefined) {
+      throw new ConfigError("paravirt-time", `Cannot steal ${ticks} ticks from CPU ${cpu}`);
+    }
+    this.#stolen[cpu] += ticks;
+    const n = ALARMS * cpu + ParavirtCounter.available, alarm = this.#alarms[n];
+    if (alarm?.armed === true) this.#arm(n, alarm);
+  }
+
+  /** No alarm is armed, nothing was stolen. */
   reset(): void {
-    for (const n of [0, 1]) this.#cancel(n);
+    this.#alarms.forEach((_, n) => this.#cancel(n));
+    this.#stolen.fill(0);
   }
 
   /** Saves the alarms; their timers are in the clock's section. */
   save(): Section {
-    return { version: 1, fields: { alarms: this.#alarms.map((a) => ({ ...a })) } };
+    return { version: 2, fields: { alarms: this.#alarms.map((a) => ({ ...a })), stolen: [...this.#stolen] } };
   }
 
   /** Restores the alarms. */
   load(section: Section): void {
-    if (section.version !== 1) {
-      throw new ConfigError("snapshot-version", `Alarm section has version ${section.version}, this library reads 1`);
+    if (section.version !== 2) {
+      throw new ConfigError("snapshot-version", `Alarm section has version ${section.version}, this library reads 2`);
     }
     const saved = section.fields["alarms"] as unknown as readonly Alarm[];
     saved.forEach((a, n) => Object.assign(this.#alarms[n] ?? {}, a));
+    this.#stolen = [...section.fields["stolen"] as readonly number[]];
   }
 
   #attached(): ParavirtHost {
@@ -88,20 +121,32 @@ export class VirtualTime {
     return this.#host;
   }
 
-  #counter(n: number): bigint {
-    const now = Math.floor(this.#attached().clock.now);
-    return n === ParavirtCounter.real || n === ParavirtCounter.available ? BigInt(now) : 0n;
+  #counter(cpu: number, n: number): bigint {
+    const now = Math.floor(this.#attached().clock.now), stolen = this.#stolen[cpu] ?? 0;
+    if (n === ParavirtCounter.real) return BigInt(now);
+    if (n === ParavirtCounter.available) return BigInt(now - stolen);
+    return n === ParavirtCounter.stolen ? BigInt(stolen) : 0n;
   }
 
-  #setAlarm(flags: number, expiry: bigint, period: bigint): void {
-    const n = flags & ParavirtAlarm.counterMask;
+  #setAlarm(cpu: number, flags: number, expiry: bigint, period: bigint): void {
+    const which = flags & ParavirtAlarm.counterMask, n = ALARMS * cpu + which;
     const alarm = this.#alarms[n];
-    if (alarm === undefined) return; // stolen time and unknown counters have no alarm
-    if (flags & ParavirtAlarm.wiredLvtt) this.#attached().trace("SetAlarm: LVTT wiring is not emulated, using line 0");
+    if (which >= ALARMS || alarm === undefined) return; // stolen time and unknown counters have no alarm
+    alarm.local = (flags & ParavirtAlarm.wiredLvtt) !== 0;
+    if (alarm.local && !this.#attached().hasLocalTimer) {
+      this.#attached().trace("SetAlarm: the machine has no local timer to wire it to, using line 0");
+      alarm.local = false;
+    }
     alarm.expiry = Number(expiry);
     alarm.period = flags & ParavirtAlarm.periodic ? Number(period) : 0;
     alarm.armed = true;
-    this.#timers[n]?.armAt(alarm.expiry);
+    this.#arm(n, alarm);
+  }
+
+  /** The clock counts real time. */
+  #arm(n: number, alarm: Alarm): void {
+    const late = n % ALARMS === ParavirtCounter.available ? this.#stolen[Math.floor(n / ALARMS)] ?? 0 : 0;
+    this.#timers[n]?.armAt(alarm.expiry + late);
   }
 
   #cancel(n: number): number {
@@ -113,16 +158,19 @@ export class VirtualTime {
   }
 
   #fire(n: number): void {
-    const { clock, raiseTimer } = this.#attached();
+    const host = this.#attached(), cpu = Math.floor(n / ALARMS);
     const alarm = this.#alarms[n];
     if (alarm === undefined || !alarm.armed) return;
     if (alarm.period > 0) {
-      const behind = Math.floor((clock.now - alarm.expiry) / alarm.period) + 1;
-      alarm.expiry += behind * alarm.period;
-      this.#timers[n]?.armAt(alarm.expiry);
-    } else {
-      alarm.armed = false;
+      const now = Number(this.#counter(cpu, n % ALARMS));
+      alarm.expiry += (Math.floor((now - alarm.expiry) / alarm.period) + 1) * alarm.period;
+      this.#arm(n, alarm);
     }
-    raiseTimer();
+    if (!alarm.local) host.raiseTimer();
+    else if (!host.localTimer(cpu) && alarm.period === 0) {
+      this.#timers[n]?.armAt(host.clock.now + Math.ceil(host.clock.hz / RETRIES));
+      return;
+    }
+    if (alarm.period === 0) alarm.armed = false;
   }
 }

@@ -77,6 +77,9 @@ export class Bench {
     this.paravirt = new Paravirt(backend, () => ({
       clock: this.clock,
       cpus: 1,
+      current: () => 0,
+      hasLocalTimer: false,
+      localTimer: () => false,
       monitor: (): never => {
         throw new Error("no monitor");
       },

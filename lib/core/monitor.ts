@@ -49,6 +49,13 @@ export interface Interceptor {
    * looks at the guest from outside, as the real page tables may lag behind. Absent: the real ones are the guest's.
    */
   translate?(linear: number): number;
+  /** The CPU was sent INIT: its registers are those of power-on, and it waits for a start-up message. */
+  initialized?(): void;
+  /**
+   * A start-up message for a waiting CPU. `handled`: the interceptor has let it start, or it waits on; `deliver`: it starts
+   * as without an interceptor.
+   */
+  startUp?(page: number): "deliver" | "handled";
 }
 
 /** Physical memory without translation. */
@@ -123,6 +130,8 @@ export interface GuestInstruction {
 export interface MonitorContext extends GuestContext {
   /** Asked about every event; gone after a reset. */
   interceptor: Interceptor | undefined;
+  /** True while the CPU waits for a start-up message. */
+  readonly waiting: boolean;
   /** Physical memory as the page walk sees it. */
   readonly physical: PhysicalWords;
   /** A segment register. */

@@ -110,6 +110,18 @@ export class ParavirtHypervisor implements Hypervisor {
   stats(): ParavirtStats {
     return { calls: this.#dispatch.trapped, backend: this.backend.stats?.() ?? {} };
   }
+  /**
+   * Somebody else has the processor of CPU `cpu` for `ticks`: virtual time goes on, and the guest sees them as stolen.
+   * @throws {ConfigError} paravirt-time
+   */
+  steal(ticks: number, cpu = 0): void {
+    const { charge } = this.#attached();
+    if (this.backend.steal === undefined) {
+      throw new ConfigError("paravirt-time", `Backend ${this.backend.name} keeps no account of stolen time`);
+    }
+    this.backend.steal(cpu, ticks);
+    charge(ticks);
+  }
   /** See {@linkcode Paravirt.record}. */
   record(): Recording {
     return this.#dispatch.record();

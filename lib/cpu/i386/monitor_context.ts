@@ -18,6 +18,7 @@ import { opcodeIndex } from "./opcode_index.ts";
 import { Operation } from "./operation.ts";
 import { setCache, setNull, setV86 } from "./segment.ts";
 import { Layout, ModeBit, Seg } from "./state.ts";
+import { Halt } from "./startup.ts";
 import { readMsr, writeMsr } from "./system/msr.ts";
 
 /** The guest of one CPU, with everything a monitor may touch. */
@@ -37,6 +38,11 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
   }
   set interceptor(value: Interceptor | undefined) {
     this.#cpu.interceptor = value;
+  }
+
+  /** See {@linkcode MonitorContext.waiting}. */
+  get waiting(): boolean {
+    return this.#cpu.state.get(Layout.halted) === Halt.startUp;
   }
 
   /** See {@linkcode MonitorContext.physical}. */

@@ -9,6 +9,7 @@
  * Not emulated: built-in self test, arbitration for the role of the boot CPU (it is CPU 0).
  */
 import type { InterruptController } from "../../core/bus.ts";
+import type { Interceptor } from "../../core/monitor.ts";
 import { Cr0, Flag } from "../../spec/i386_regs.ts";
 import type { Model } from "./model.ts";
 import { resetState } from "./reset.ts";
@@ -52,10 +53,15 @@ export class Messages {
   take(cpu: Target): boolean {
     const { state, model, board } = cpu;
     const init = this.#init;
-    if (init) applyInit(state, model, board.index);
-    if (this.#page >= 0 && state.get(Layout.halted) === Halt.startUp) applyStartUp(state, this.#page);
+    const page = this.#page;
     this.#init = false;
     this.#page = -1;
+    if (init) {
+      applyInit(state, model, board.index);
+      cpu.interceptor?.initialized?.();
+    }
+    if (page < 0 || state.get(Layout.halted) !== Halt.startUp) return init;
+    if (cpu.interceptor?.startUp?.(page) !== "handled") applyStartUp(state, page);
     return init;
   }
 }
@@ -64,6 +70,7 @@ interface Target {
   readonly state: CpuState;
   readonly model: Model;
   readonly board: { readonly index: number };
+  readonly interceptor?: Interceptor | undefined;
 }
 
 /** Registers that INIT leaves: model-specific ones, the time stamp's offset, the slice being executed. */

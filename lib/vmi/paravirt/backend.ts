@@ -109,6 +109,8 @@ export interface ParavirtBackend {
   readonly memory?: { readonly at: number; readonly size: number };
   /** What the backend has counted since power-on, by name. */
   stats?(): Readonly<Record<string, number>>;
+  /** `ticks` of the real time that passes now are stolen from a CPU. @throws {ConfigError} paravirt-time */
+  steal?(cpu: number, ticks: number): void;
   /** Called once, before the first reset. */
   attach(host: ParavirtHost): void;
   /** What the ROM holds for this call (or `Init`); asked once for each when the ROM is built. */

@@ -16,6 +16,8 @@ export const TABLE = 0x41000;
 export const FREE_TABLE = 0x43000;
 /** Words for results. */
 export const RESULTS = 0x8000;
+/** How often vector 0x31 came. */
+export const TICKS = 0x8300;
 const LOG = 0x20000;
 
 /** An exception as the guest saw it. */
@@ -55,13 +57,15 @@ export interface RogueOptions {
   readonly budget?: number;
   /** PAE tables (with 2 MiB pages) in place of two levels. */
   readonly pae?: boolean;
+  /** CPUs; default 1. */
+  readonly cpus?: number;
   /** Runs before the guest starts. */
   readonly prepare?: (m: VmiPcMachine) => void;
 }
 
 /** Runs a body on a backend. */
 export function rogue(candidate: Candidate, body: (kit: Kit) => string, options: RogueOptions = {}): Rogue {
-  const m = vmiPc({ backend: candidate.make(), memory: 16 << 20 });
+  const m = vmiPc({ backend: candidate.make(), memory: 16 << 20, cpus: options.cpus ?? 1 });
   let label = 0;
   const slot = (name: ParavirtName): number => {
     const no = PARAVIRT_CALLS.find((c) => c.name === name)?.no ?? -1;
@@ -137,6 +141,13 @@ next_gate:
   mov dx, 0xee00
   mov [idt+0x80*8], eax
   mov [idt+0x80*8+4], edx
+  mov eax, tick
+  mov edx, eax
+  and eax, 0xffff
+  or eax, 0x600000
+  mov dx, 0x8e00
+  mov [idt+0x31*8], eax
+  mov [idt+0x31*8+4], edx
   lidt [idt_pointer]
   ${pae ? PAE_TABLES : TABLES}
   mov eax, tss
@@ -153,6 +164,11 @@ next_gate:
   ${body}
 stop:
   ${kit.call("Shutdown")}
+
+tick:                               ; vector 0x31; the local APIC is at 0x40000000 then
+  inc dword [ss:${TICKS}]
+  mov dword [ss:0x400000b0], 0
+  ${kit.call("IRET")}
 
 system_call:                        ; from ring 3: back to the kernel for good
   mov esp, 0x9000

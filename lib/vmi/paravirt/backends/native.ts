@@ -38,6 +38,7 @@ export function native(options: NativeOptions = {}): ParavirtBackend {
   const traps = options.hypercalls ?? true;
   return {
     name: "native",
+    steal: (cpu: number, ticks: number): void => time.steal(cpu, ticks),
     attach: (host: ParavirtHost): void => time.attach(host),
     slot: (name: ParavirtName): SlotPlan => nativeSlot(name, traps, traps && name === "Init"),
     call: (call: ParavirtCall): CallAnswer => time.call(call),

@@ -29,6 +29,7 @@ export function scripted(answers: ScriptedAnswers = {}, options: ScriptedOptions
   const time = new VirtualTime(options.epoch);
   return {
     name: "scripted",
+    steal: (cpu: number, ticks: number): void => time.steal(cpu, ticks),
     attach: (host: ParavirtHost): void => time.attach(host),
     slot: (name: ParavirtName): SlotPlan => {
       const plan = nativeSlot(name, true, true);

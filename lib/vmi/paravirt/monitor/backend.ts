@@ -28,7 +28,7 @@ export interface MonitorOptions {
   readonly epoch?: bigint;
   /** Where in physical memory the hypervisor lives, 2 MiB aligned; default 0x7c000000, above any RAM of the presets. */
   readonly at?: number;
-  /** Bytes it has, a multiple of 2 MiB, at least 2 MiB a CPU; default 16 MiB. */
+  /** Bytes it has, a multiple of 2 MiB, at least 2 MiB a CPU; default 32 MiB. */
   readonly size?: number;
   /** True: CPUID shows SYSENTER, and SYSENTER and SYSEXIT work. Default false, as hypervisors of the time had it. */
   readonly sysenter?: boolean;
@@ -44,7 +44,7 @@ export interface MonitorBackend extends ParavirtBackend {
 
 const ALIGNED = 0x200000;
 const DEFAULT_AT = 0x7c000000;
-const DEFAULT_SIZE = 0x1000000;
+const DEFAULT_SIZE = 0x2000000;
 
 const TIME: readonly ParavirtName[] = [
   "GetCycleFrequency",
@@ -96,6 +96,7 @@ class Deprivileging implements MonitorBackend {
   readonly #sysenter: boolean;
   readonly #counters: Counters = new Counters();
   readonly #cpus: Map<GuestContext, Managed> = new Map();
+  readonly #all: VirtualCpu[] = [];
 
   constructor(name: string, makeMmu: (cpu: VirtualCpu) => GuestMmu, options: MonitorOptions) {
     this.name = name;
@@ -119,8 +120,14 @@ class Deprivileging implements MonitorBackend {
     for (let i = 0; i < host.cpus; i++) {
       const guest = host.monitor(i), own = { at: this.memory.at + i * each, size: each };
       const cpu = new VirtualCpu(i, guest, host, this.memory, own, this.#counters, this.#sysenter, this.#makeMmu);
+      this.#all.push(cpu);
+      cpu.peers = this.#all;
       this.#cpus.set(guest, { cpu, monitor: new Monitor(cpu) });
     }
+  }
+
+  steal(cpu: number, ticks: number): void {
+    this.#time.steal(cpu, ticks);
   }
 
   slot(name: ParavirtName): SlotPlan {
@@ -134,7 +141,7 @@ class Deprivileging implements MonitorBackend {
   call(call: ParavirtCall): CallAnswer {
     const managed = this.#cpus.get(call.guest);
     if (managed === undefined) throw new InternalError(`Backend ${this.name} was called by a CPU it does not know`);
-    if (call.name === "Init") return managed.monitor.init();
+    if (call.name === "Init") return this.#init(managed);
     if (TIME.includes(call.name)) return this.#time.call(call);
     if (!managed.monitor.active) return { kill: "not-initialized" };
     const answer = CALLS[call.name];
@@ -145,6 +152,13 @@ class Deprivileging implements MonitorBackend {
       if (!(thrown instanceof Raised)) throw thrown;
       return call.guest.raise(thrown.fault);
     }
+  }
+
+  /** Takes the guest on the CPU that calls, and watches over the others, which have not started. */
+  #init(managed: Managed): number {
+    const failed = managed.monitor.init();
+    if (failed === 0) { for (const { monitor } of this.#cpus.values()) monitor.watch(); }
+    return failed;
   }
 
   stats(): Readonly<Record<string, number>> {

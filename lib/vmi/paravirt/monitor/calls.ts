@@ -3,8 +3,7 @@
  * calls_mmu.ts; port access is plain code that faults and is emulated. A fault found on the way is the guest's, at the call; an argument without meaning ends it.
  * Source: Paravirtualization API 2.0, appendix A, and the calls' use by Linux 2.6.21 to 2.6.36. Warm.
  *
- * Not emulated: SetInitialAPState (the guest is told that there is none), MachineToPhysical, PhysicalToMachine and
- * SetCallbacks, which no document describes.
+ * Not emulated: MachineToPhysical, PhysicalToMachine and SetCallbacks, which no document describes.
  */
 import { Flag, Msr, Reg } from "../../../spec/i386_regs.ts";
 import { PARAVIRT_INTERRUPT_MASK, type ParavirtName } from "../../../spec/paravirt_calls.ts";
@@ -16,6 +15,7 @@ import { deliverFault } from "./delivery.ts";
 import { drain } from "./queue.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { interruptReturn, systemExit } from "./returns.ts";
+import { setStartState } from "./start.ts";
 import { setGlobalTable, setLocalTable, setTask, storeTables } from "./system_tables.ts";
 import { loadTables } from "./system_tables.ts";
 import { tableWritten } from "./tables.ts";
@@ -158,6 +158,7 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
     cpu.v.iopl = (arg("mask") >>> 12) & 3;
     return undefined;
   },
+  SetInitialAPState: (cpu, arg) => setStartState(cpu, arg("state"), arg("apicId")) ? undefined : BAD,
   APICWrite: (cpu, arg) => cpu.physical.write32(apicAt(cpu, arg("register")), arg("value")),
   APICRead: (cpu, arg) => cpu.physical.read32(apicAt(cpu, arg("register"))) >>> 0,
 };

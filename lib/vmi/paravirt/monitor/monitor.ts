@@ -19,7 +19,9 @@ import { drain } from "./queue.ts";
 import { Raised } from "./raised.ts";
 import { readKernelStack } from "./system_tables.ts";
 import { compressCached, guestEntry, loadGdt, loadLdt, realDescriptor, refresh, reloadData } from "./tables.ts";
+import { startApplication } from "./start.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
+import { powerOn } from "./virtual_state.ts";
 
 /** Result of Init if the guest is in no state to be taken. */
 export const INIT_FAILED = 0xffffffff;
@@ -41,13 +43,34 @@ export class Monitor implements Interceptor {
     return this.#cpu.active && this.#cpu.guest.interceptor === this;
   }
 
+  /** The guest was taken on another CPU: this one, which waits for a start-up message, is watched from now on. */
+  watch(): void {
+    if (this.#cpu.v.active !== 0) return;
+    this.#cpu.v.active = 2;
+    this.#cpu.guest.interceptor = this;
+  }
+
+  /** See {@linkcode Interceptor}. */
+  initialized(): void {
+    const { startState } = this.#cpu.v;
+    Object.assign(this.#cpu.v, powerOn(), { active: 2, startState });
+  }
+
+  /** See {@linkcode Interceptor}: without a state to begin in, the CPU waits on. */
+  startUp(): "handled" {
+    this.#cpu.counters.count("start-up messages");
+    if (this.#cpu.v.active === 2) startApplication(this.#cpu);
+    return "handled";
+  }
+
   /** The Init call: takes the guest. @returns 0, or {@linkcode INIT_FAILED}. */
   init(): number {
     const cpu = this.#cpu, { guest, v } = cpu;
     if (this.active) return 0;
     const cr0 = guest.control("cr0");
     const isProtected = (cr0 & Cr0.pe) !== 0 && (cr0 & Cr0.pg) !== 0 && (guest.eflags & Flag.vm) === 0;
-    if (!isProtected || guest.cpl !== 0) return INIT_FAILED;
+    const others = cpu.peers.filter((p) => p !== cpu);
+    if (!isProtected || guest.cpl !== 0 || !others.every((p) => p.guest.waiting)) return INIT_FAILED;
     this.#takeRegisters(cr0);
     if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return INIT_FAILED;
     v.active = 1;
@@ -61,12 +84,13 @@ export class Monitor implements Interceptor {
 
   /** After a snapshot was restored: the interceptor is as the state says. */
   resume(): void {
-    this.#cpu.guest.interceptor = this.#cpu.active ? this : undefined;
+    this.#cpu.guest.interceptor = this.#cpu.v.active !== 0 ? this : undefined;
   }
 
   /** See {@linkcode Interceptor}. */
   intercept(event: InterceptEvent): InterceptAnswer {
     const cpu = this.#cpu;
+    if (!cpu.active) return "deliver";
     if (event.kind === "nmi") {
       cpu.counters.count("exits nmi");
       return "handled";

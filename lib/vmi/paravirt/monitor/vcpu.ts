@@ -38,6 +38,8 @@ export class VirtualCpu {
   readonly counters: Counters;
   /** Page tables. */
   readonly mmu: GuestMmu;
+  /** All virtual CPUs of the machine, by number. */
+  peers: readonly VirtualCpu[] = [];
   /** Does the guest see SYSENTER in CPUID? */
   readonly offersSysenter: boolean;
 
@@ -65,7 +67,7 @@ export class VirtualCpu {
 
   /** Is the guest de-privileged? */
   get active(): boolean {
-    return this.v.active !== 0;
+    return this.v.active === 1;
   }
 
   /** Does the guest's kernel run, as it sees itself? */

@@ -5,8 +5,13 @@
 
 /** Virtual registers of one CPU; u32 unless said otherwise. */
 export interface VirtualState {
-  /** 1 from Init to the next reset: the guest is de-privileged. */
+  /**
+   * 0: the monitor has nothing to do with this CPU, 1: its guest is de-privileged, 2: it waits for a start-up message and
+   * will then begin de-privileged.
+   */
   active: number;
+  /** State in which it begins, as SetInitialAPState has given it; empty: none was given. */
+  startState: number[];
   cr0: number;
   /** Address of the page fault delivered last. */
   cr2: number;
@@ -48,6 +53,7 @@ export interface VirtualState {
 export function powerOn(): VirtualState {
   return {
     active: 0,
+    startState: [],
     cr0: 0,
     cr2: 0,
     cr3: 0,

@@ -105,6 +105,7 @@ export class ShadowMmu implements GuestMmu {
   entryWritten(at: number, bytes: number): void {
     const pfn = Math.floor(at / PAGE), offset = at % PAGE;
     let used = false;
+    this.#last = -1;
     for (const t of this.#tables.of(pfn)) {
       for (let i = 0; i < Math.max(1, bytes / t.bytes); i++) {
         used = this.#tables.drop(t, Math.floor(offset / t.bytes) + i) || used;
@@ -272,12 +273,14 @@ export class ShadowMmu implements GuestMmu {
   }
 
   #unlink(slot: number): boolean {
+    this.#last = -1;
     if (!this.#linked.delete(slot)) return false;
     this.#setSlot(slot, 0, 0);
     return true;
   }
 
   #unlinkAll(): void {
+    this.#last = -1;
     for (const slot of this.#linked.keys()) this.#setSlot(slot, 0, 0);
     this.#linked.clear();
   }

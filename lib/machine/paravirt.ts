@@ -219,7 +219,7 @@ export class ParavirtHypervisor implements Hypervisor {
       current: () => host.current(),
       hasLocalTimer: host.hasLocalTimer,
       localTimer: (cpu: number) => host.localTimer(cpu),
-      monitor: (cpu: number): MonitorContext => monitorOf(host.context(cpu)),
+      monitor: (cpu: number): MonitorContext | undefined => monitorOf(host.context(cpu)),
       delivering: (kind, vector, errorCode, linear): void => {
         if (kind === "exception") host.hooks.fireFault(vector, errorCode, linear);
         else host.hooks.fireInterrupt(vector, kind);
@@ -318,12 +318,8 @@ export function paravirt(options: ParavirtOptions): ParavirtHypervisor {
   return new ParavirtHypervisor(options);
 }
 
-function monitorOf(context: GuestContext): MonitorContext {
-  if ("interceptor" in context) return context as MonitorContext;
-  throw new ConfigError(
-    "guest-context",
-    "The CPU of this machine cannot be put into the hands of a monitor; use i386(), or backend native()",
-  );
+function monitorOf(context: GuestContext): MonitorContext | undefined {
+  return "interceptor" in context ? context as MonitorContext : undefined;
 }
 
 interface SavedRegisters {

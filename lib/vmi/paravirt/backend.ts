@@ -85,8 +85,8 @@ export interface ParavirtHost {
   readonly clock: Clock;
   /** Number of CPUs. */
   readonly cpus: number;
-  /** A CPU in the hands of a monitor. @throws {ConfigError} guest-context: this kind of CPU offers none */
-  monitor(cpu: number): MonitorContext;
+  /** A CPU in the hands of a monitor; `undefined`: this kind of CPU cannot be. */
+  monitor(cpu: number): MonitorContext | undefined;
   /** An event is about to be delivered to the guest by the backend: fires the machine's hooks. */
   delivering(kind: InterceptKind, vector: number, errorCode: number, linear: number): void;
   /** Ends the run as `killed`. */

@@ -71,7 +71,7 @@ export const NATIVE_CODE: Readonly<Partial<Record<ParavirtName, readonly string[
   DisableInterrupts: ["fa | cli", RET],
   GetInterruptMask: ["9c | pushfd", "58 | pop eax", RET],
   SetInterruptMask: ["f6 c4 02 | test ah, 2", "74 02 | jz $+4", "fb | sti", RET, "fa | cli", RET],
-  IRET: ["cf | iretd"],
+  IRET: ["83 c4 04 | add esp, 4", "cf | iretd"], // reached by CALL, so that the site of a faulting one is known
   SYSEXIT: ["fb | sti", "0f 35 | sysexit"],
   Halt: ["fb | sti", "f4 | hlt", RET],
   Reboot: ["b0 fe | mov al, 0xfe", "e6 64 | out 0x64, al", "f4 | hlt", "eb fd | jmp $-1"],
@@ -134,8 +134,8 @@ export const NATIVE_CODE: Readonly<Partial<Record<ParavirtName, readonly string[
   SetLazyMode: [RET],
 };
 
-/** Calls that the guest jumps to: they return elsewhere. */
-export const JUMPED: ReadonlySet<ParavirtName> = new Set<ParavirtName>(["IRET", "SYSEXIT"]);
+/** Calls that the guest jumps to: they return elsewhere and take nothing from the stack. */
+export const JUMPED: ReadonlySet<ParavirtName> = new Set<ParavirtName>(["SYSEXIT"]);
 
 /** Bytes of a line of code. */
 export function codeBytes(line: string): number[] {

@@ -193,6 +193,7 @@ logged:
   add dword [ss:${LOG}], 16
   mov eax, [ss:resume]
   mov [ss:esp+16], eax
+  and dword [ss:esp+24], 0xfffffeff ; no single step goes on
   pop ebx
   pop eax
   add esp, 8
@@ -206,7 +207,7 @@ gdt:
   dd 0x0000ffff, 0x00cf9200
   dd 0x0000ffff, 0x00cffa00
   dd 0x0000ffff, 0x00cff200
-  dd 103, 0x00008900
+  dd 107, 0x00008900
   times 30 dd 0
 gdt_pointer:
   dw 255
@@ -221,6 +222,7 @@ tss:
   dd 0, 0xa000, 0x68
   times 22 dd 0
   dd 0x680000
+  dd 0xffffffff                     ; port bitmap: no port is free
 align 8
 idt:
   times 512 dd 0

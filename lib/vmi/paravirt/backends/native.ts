@@ -11,7 +11,10 @@
  */
 import type { Section } from "../../../core/component.ts";
 import type { ParavirtName } from "../../../spec/paravirt_calls.ts";
+import { ConfigError } from "../../../core/errors.ts";
+import { sectionValue } from "../backend.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
+import { IretSite } from "../iret_site.ts";
 import { JUMPED, NATIVE_CODE } from "../native_code.ts";
 import { VirtualTime } from "../time.ts";
 
@@ -36,16 +39,43 @@ const TIME: ReadonlySet<ParavirtName> = new Set<ParavirtName>([
 export function native(options: NativeOptions = {}): ParavirtBackend {
   const time = new VirtualTime(options.epoch);
   const traps = options.hypercalls ?? true;
+  const site = new IretSite(false);
   return {
     name: "native",
     steal: (cpu: number, ticks: number): void => time.steal(cpu, ticks),
-    attach: (host: ParavirtHost): void => time.attach(host),
+    attach: (host: ParavirtHost): void => {
+      time.attach(host);
+      site.attach(host);
+    },
     slot: (name: ParavirtName): SlotPlan => nativeSlot(name, traps, traps && name === "Init"),
-    call: (call: ParavirtCall): CallAnswer => time.call(call),
-    reset: (): void => time.reset(),
-    save: (): Section => time.save(),
-    load: (section: Section): void => time.load(section),
+    call: (call: ParavirtCall): CallAnswer => {
+      if (call.name === "Init") site.found(call);
+      return time.call(call);
+    },
+    reset: (): void => resetBoth(time, site),
+    save: (): Section => saveBoth(time, site),
+    load: (section: Section): void => loadBoth(section, time, site),
   };
+}
+
+/** Power-on state of the parts of a backend whose guest stays in ring 0. */
+export function resetBoth(time: VirtualTime, site: IretSite): void {
+  time.reset();
+  site.reset();
+}
+
+/** Their section. */
+export function saveBoth(time: VirtualTime, site: IretSite): Section {
+  return { version: 2, fields: { time: sectionValue(time.save()), iret: sectionValue(site.save()) } };
+}
+
+/** Restores them. @throws {ConfigError} snapshot-version */
+export function loadBoth(section: Section, time: VirtualTime, site: IretSite): void {
+  if (section.version !== 2) {
+    throw new ConfigError("snapshot-version", `Backend section has version ${section.version}, this library reads 2`);
+  }
+  time.load(section.fields["time"] as unknown as Section);
+  site.load(section.fields["iret"] as unknown as Section);
 }
 
 /** The native plan of a call: its code if it has one, a trap for a time call if `time`. */

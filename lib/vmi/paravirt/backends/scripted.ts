@@ -7,9 +7,10 @@
 import type { Section } from "../../../core/component.ts";
 import type { ParavirtName } from "../../../spec/paravirt_calls.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
+import { IretSite } from "../iret_site.ts";
 import { JUMPED } from "../native_code.ts";
 import { VirtualTime } from "../time.ts";
-import { nativeSlot } from "./native.ts";
+import { loadBoth, nativeSlot, resetBoth, saveBoth } from "./native.ts";
 
 /** A script's answers by name of the call. */
 export type ScriptedAnswers = {
@@ -24,26 +25,34 @@ export interface ScriptedOptions {
   readonly epoch?: bigint;
 }
 
+/** Calls without which no guest gets far; they are done natively even where nothing else is. */
+const ALWAYS_NATIVE: ReadonlySet<ParavirtName> = new Set<ParavirtName>(["Init", "IRET", ...JUMPED]);
+
 /** Makes a scripted backend. */
 export function scripted(answers: ScriptedAnswers = {}, options: ScriptedOptions = {}): ParavirtBackend {
   const time = new VirtualTime(options.epoch);
+  const site = new IretSite(true);
   return {
     name: "scripted",
     steal: (cpu: number, ticks: number): void => time.steal(cpu, ticks),
-    attach: (host: ParavirtHost): void => time.attach(host),
+    attach: (host: ParavirtHost): void => {
+      time.attach(host);
+      site.attach(host);
+    },
     slot: (name: ParavirtName): SlotPlan => {
       const plan = nativeSlot(name, true, true);
       const answered = plan.reloc === "none" && answers[name] !== undefined;
       return answered ? { reloc: "call", trap: true, code: ["c3 | ret"] } : plan;
     },
     call: (call: ParavirtCall): CallAnswer => {
+      if (call.name === "Init") site.found(call);
       const answer = answers[call.name] as ((call: ParavirtCall) => CallAnswer) | undefined;
       if (answer !== undefined) return answer(call);
-      const may = options.unanswered !== "kill" || call.name === "Init" || JUMPED.has(call.name);
+      const may = options.unanswered !== "kill" || ALWAYS_NATIVE.has(call.name);
       return may ? time.call(call) : { kill: "unanswered" };
     },
-    reset: (): void => time.reset(),
-    save: (): Section => time.save(),
-    load: (section: Section): void => time.load(section),
+    reset: (): void => resetBoth(time, site),
+    save: (): Section => saveBoth(time, site),
+    load: (section: Section): void => loadBoth(section, time, site),
   };
 }

@@ -8,6 +8,7 @@
 import type { FieldValue, Section } from "../../../core/component.ts";
 import { ConfigError, InternalError } from "../../../core/errors.ts";
 import type { GuestContext } from "../../../core/cpu.ts";
+import type { MonitorContext } from "../../../core/monitor.ts";
 import { PARAVIRT_CALLS, type ParavirtName } from "../../../spec/paravirt_calls.ts";
 import { sectionValue } from "../backend.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
@@ -118,12 +119,20 @@ class Deprivileging implements MonitorBackend {
       );
     }
     for (let i = 0; i < host.cpus; i++) {
-      const guest = host.monitor(i), own = { at: this.memory.at + i * each, size: each };
+      const guest = this.#monitored(host.monitor(i)), own = { at: this.memory.at + i * each, size: each };
       const cpu = new VirtualCpu(i, guest, host, this.memory, own, this.#counters, this.#sysenter, this.#makeMmu);
       this.#all.push(cpu);
       cpu.peers = this.#all;
       this.#cpus.set(guest, { cpu, monitor: new Monitor(cpu) });
     }
+  }
+
+  #monitored(guest: MonitorContext | undefined): MonitorContext {
+    if (guest !== undefined) return guest;
+    throw new ConfigError(
+      "guest-context",
+      `Backend ${this.name} needs CPUs that can be put into its hands, as i386() makes them; or use native()`,
+    );
   }
 
   steal(cpu: number, ticks: number): void {

@@ -111,8 +111,10 @@ export class ShadowMmu implements GuestMmu {
         used = this.#tables.drop(t, Math.floor(offset / t.bytes) + i) || used;
       }
     }
-    const slot = this.#slotOfEntry(pfn, offset);
-    if (slot >= 0) used = this.#unlink(slot) || used;
+    for (let i = 0; i < bytes / this.#bytes; i++) {
+      const slot = this.#slotOfEntry(pfn, offset + i * this.#bytes);
+      if (slot >= 0) used = this.#unlink(slot) || used;
+    }
     this.#cpu.counters.count(used ? "shadow entries updated" : "updates without a shadow");
   }
 

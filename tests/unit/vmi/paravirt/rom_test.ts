@@ -119,7 +119,7 @@ Deno.test("every line of ROM code is one instruction of the mnemonic it is said 
 
 function spell(line: string): string {
   return line.replace(/^(j\w+) \$/, "$1 short $").replace(/^rep (\w+)w$/, "rep $1w")
-    .replace(/^(cmp \w+, )(0x4a|\d)$/, "$1byte $2")
+    .replace(/^((?:cmp|add) \w+, )(0x4a|\d)$/, "$1byte $2")
     .replace(/^(movzx|lea)(.*)\[/, "$1$2[dword ").replace(/\[dword ecx\+eax/, "[dword ecx+eax");
 }
 

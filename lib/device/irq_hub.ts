@@ -6,6 +6,8 @@
  * A source that rises while another holds the line high gives a new edge: on a real board the edge would be lost.
  */
 import type { IrqLine } from "../core/bus.ts";
+import type { Section } from "../core/component.ts";
+import { fieldsOf } from "./section.ts";
 
 /** What receives lines. */
 export interface IrqSink {
@@ -17,32 +19,57 @@ export interface IrqSink {
 export interface IrqHub {
   /** A new source on line `n`, 0-23: the line is high while any of its sources is. */
   irq(n: number): IrqLine;
+  /** Levels of all sources. */
+  save(): Section;
+  /**
+   * Goes back to them, driving nothing: to be called after the sources have settled and before the controllers load.
+   * Sources are told apart by line and order of making; one made later has the level that was saved for it.
+   */
+  load(section: Section): void;
 }
+
+const LINES = 24;
 
 /** Makes a hub over a pair of 8259s and, if given, an IO-APIC. */
 export function irqHub(pic: IrqSink, ioApic?: IrqSink): IrqHub {
-  const count = new Array<number>(24).fill(0);
   const none: IrqLine = { set: (): void => {} };
-  const outs = count.map((_, n) => {
+  const outs = Array.from({ length: LINES }, (_, n) => {
     const pins = n === 0 ? [2, 0] : n === 2 ? [] : [n];
     return [n < 16 ? pic.line(n) : none, ...pins.map((pin) => ioApic?.line(pin) ?? none)];
   });
+  /** Level of each source, by line. */
+  let levels: boolean[][] = outs.map(() => []);
+  const made: number[] = outs.map(() => 0);
+
+  function set(n: number, source: number, level: boolean): void {
+    const mine = levels[n];
+    if (mine === undefined || mine[source] === level) return;
+    const others = mine.some((l, i) => l && i !== source);
+    mine[source] = level;
+    const out = outs[n] ?? [];
+    if (!level && others) return;
+    if (level && others) { for (const o of out) o.set(false); }
+    for (const o of out) o.set(level);
+  }
+
   return {
     irq(n): IrqLine {
-      let mine = false;
-      return {
-        set(level): void {
-          const out = outs[n];
-          if (out === undefined || level === mine) return;
-          mine = level;
-          const before = count[n] ?? 0;
-          const after = before + (level ? 1 : -1);
-          count[n] = after;
-          if (!level && after !== 0) return;
-          if (before !== 0 && after !== 0) { for (const o of out) o.set(false); }
-          for (const o of out) o.set(level);
-        },
-      };
+      const source = made[n] ?? 0;
+      const mine = levels[n];
+      if (mine !== undefined) {
+        made[n] = source + 1;
+        mine[source] ??= false;
+      }
+      return { set: (level): void => set(n, source, level) };
+    },
+    // By line the sources that are high: the same whether a source that is low was made or not.
+    save: () => ({ version: 1, fields: { high: levels.map((line) => line.flatMap((l, i) => l ? [i] : [])) } }),
+    load(section): void {
+      const f = fieldsOf(section, "irq-hub") as { high: readonly (readonly number[])[] };
+      levels = levels.map((line, n) => {
+        const high = f.high[n] ?? [];
+        return Array.from({ length: Math.max(line.length, ...high.map((i) => i + 1)) }, (_, i) => high.includes(i));
+      });
     },
   };
 }

@@ -27,7 +27,7 @@ export function connect(p: MachineParts, config: CheckedConfig, attention: () =>
   });
 }
 
-/** Interrupt lines as a script drives them: one source a line, whose level is no part of a snapshot. */
+/** Interrupt lines as a script drives them: one source a line. */
 export function scriptLines(platform: Platform | undefined): (n: number, level: boolean) => void {
   const lines = new Map<number, IrqLine>();
   return (n, level) => {

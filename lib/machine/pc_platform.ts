@@ -53,7 +53,15 @@ export class PcPlatform implements Platform {
     });
     this.ioApic = ioApic({ deliver: (...message) => this.apics.deliver(...message) });
     this.#hub = irqHub(this.pic, this.ioApic);
-    this.devices = [this.#coprocessor, this.pic, this.ioApic, this.apics];
+    const hub = this.#hub;
+    const lines: Device = {
+      name: "irq-hub",
+      attach(): void {},
+      reset(): void {},
+      save: () => hub.save(),
+      load: (section) => hub.load(section),
+    };
+    this.devices = [this.#coprocessor, lines, this.pic, this.ioApic, this.apics];
   }
 
   /** A new source on line `n`. */

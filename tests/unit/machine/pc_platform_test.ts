@@ -145,3 +145,38 @@ Deno.test("pc(): a source that rises on a line held high by another gives a new 
   m.irq(0, true);
   assertEquals(request(), 0x80, "the same line of a script, driven again");
 });
+
+Deno.test("pc(): after a snapshot a line that was high gives an edge when it falls and rises, on another machine too", () => {
+  const make = (): ReturnType<typeof pc> => {
+    const m = pc({ memory: 2 * MiB });
+    for (const [port, value] of [[0x20, 0x11], [0x21, 8], [0x21, 4], [0x21, 1], [0x21, 0xdf]] as const) {
+      m.ports.write(port, value, 8);
+    }
+    return m;
+  };
+  const m = make();
+  m.irq(5, true);
+  const high = m.snapshot();
+  m.irq(5, false);
+  const low = m.snapshot();
+  const pending = (on: typeof m): boolean => {
+    on.ports.write(0x20, 0x0a, 8);
+    return (on.ports.read(0x20, 8) & 0x20) !== 0;
+  };
+  for (const on of [m, make()]) {
+    on.restore(high);
+    assertEquals(pending(on), true);
+    on.ports.write(0x20, 0x0c, 8);
+    on.ports.read(0x20, 8); // poll takes it
+    on.irq(5, true);
+    assertEquals(pending(on), false, "no new edge");
+    on.irq(5, false);
+    on.irq(5, true);
+    assertEquals(pending(on), true);
+    on.restore(low);
+    on.irq(5, true);
+    assertEquals(pending(on), true);
+    on.restore(high);
+    assertEquals(on.hash(), high.hash());
+  }
+});

@@ -80,3 +80,31 @@ Deno.test({
     }
   },
 });
+
+Deno.test("scripts/09_debugger.ts serves its guest to a client of GDB's protocol", async () => {
+  const [first] = Deno.readTextFileSync(FOLDER + "09_debugger.ts").split("\n", 1);
+  assertEquals(first, `${SHEBANG} --allow-net=127.0.0.1`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-net=127.0.0.1", `${FOLDER}09_debugger.ts`, "0"],
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+  }).spawn();
+  let said = "";
+  let answered = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    said += text;
+    const port = /127\.0\.0\.1:(\d+)\n/.exec(said)?.[1];
+    if (port === undefined || answered !== "") continue;
+    const client = await Deno.connect({ hostname: "127.0.0.1", port: Number(port) });
+    await client.write(new TextEncoder().encode("$c#63")); // continue, to the halt
+    const buffer = new Uint8Array(1000);
+    while (!/\$T05[^#]*#../.test(answered)) {
+      answered += new TextDecoder().decode(buffer.subarray(0, await client.read(buffer) ?? 0));
+    }
+    await client.write(new TextEncoder().encode("$bs#d5")); // one instruction back: before HLT
+    await client.write(new TextEncoder().encode("$D#44"));
+    client.close();
+  }
+  assertEquals((await child.status).code, 0);
+  assertStringIncludes(said, "After 33 instructions the sum is 57.");
+});

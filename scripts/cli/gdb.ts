@@ -63,7 +63,7 @@ export function addGdb(program: Command, io: Io, done: (code: number) => void): 
       const m = makePc({ ...booted.parts, memory: memory * MiB, cpus, engine }, o.backend);
       m.boot(booted.image);
       m.serial.listen((byte) => (o.json === true ? io.err : io.out)(String.fromCharCode(byte)));
-      const { code, said } = await serve(io, (say) => serveGdb(m, { ...o.listen, say }), o.json === true);
+      const { code, said } = await serve(io, (say) => serveGdb(m, { ...o.listen, once: true, say }), o.json === true);
       if (o.json === true) io.out(line({ exit: code, said }));
       done(code);
     });
@@ -80,7 +80,6 @@ async function serve(
   const server = start((text) => {
     last = text;
     io.err(`vmikit: ${text}\n`);
-    if (/gone|ended|failed/.test(text)) server.close();
   });
   const { hostname, port } = server.address;
   if (quiet) io.out(line({ listening: `${hostname}:${port}` }));

@@ -14,6 +14,8 @@ export interface GdbOptions {
   readonly hostname?: string;
   /** TCP port; 0: any free one. Default 1234, the one that GDB's users expect. */
   readonly port?: number;
+  /** Close when the first client has gone; default: serve until {@linkcode GdbServer.close}. */
+  readonly once?: boolean;
   /** Told what goes on, one line each. */
   readonly say?: (text: string) => void;
 }
@@ -36,7 +38,7 @@ const MOST_WAITING = 64;
  * @throws {ConfigError} gdb-listen: the address or port cannot be had.
  */
 export function serveGdb(machine: Machine, options: GdbOptions = {}): GdbServer {
-  const { hostname = "127.0.0.1", port = 1234, say = (): void => {} } = options;
+  const { hostname = "127.0.0.1", port = 1234, once = false, say = (): void => {} } = options;
   let listener: Deno.TcpListener;
   try {
     listener = Deno.listen({ hostname, port });
@@ -59,6 +61,7 @@ export function serveGdb(machine: Machine, options: GdbOptions = {}): GdbServer 
       say("a client has connected");
       serve(machine, connection).then(say, (error) => say(`the session failed: ${error}`)).finally(() => {
         current = undefined;
+        if (once) closeQuietly(listener);
       });
     }
   };

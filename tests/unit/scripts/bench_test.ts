@@ -6,7 +6,7 @@ import { timed } from "../../../scripts/bench/cpu_time.ts";
 import { DONE, endless, linuxProgram, multibootImage } from "../../../scripts/bench/images.ts";
 import { DATA, KERNELS } from "../../../scripts/bench/kernels.ts";
 import { geomean, prepare } from "../../../scripts/bench/measure.ts";
-import { table } from "../../../scripts/bench/peers.ts";
+import { findPeers, table } from "../../../scripts/bench/peers.ts";
 import { ENGINES } from "../../../scripts/cli/options.ts";
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "../../../scripts/deps/std.ts";
 import { toolSync } from "../../guests/tool.ts";
@@ -69,4 +69,16 @@ Deno.test("table() shows figures, ratios and who is missing", () => {
   assertStringIncludes(text, "| **x87, geometric mean** | 50.0 | 200 | 0.25 |");
   assertStringIncludes(text, "Not run: QEMU TCG: not installed.");
   assertAlmostEquals(geomean([2, 8]), 4);
+});
+
+Deno.test("findPeers() has every engine but the slow one, and has or names the others", async () => {
+  const { peers, missing } = await findPeers();
+  const names = peers.map((peer) => peer.name);
+  assertEquals(
+    names.filter((n) => n.startsWith("vmikit ")),
+    ENGINES.filter((e) => e !== "reference").map((e) => `vmikit ${e}`),
+  );
+  for (const name of ["v86", "QEMU TCG", "host CPU"]) {
+    assert(names.includes(name) !== missing.some((text) => text.startsWith(`${name}: `)), `${name}: ${missing}`);
+  }
 });

@@ -199,6 +199,23 @@ Deno.test("Session ends a running guest when asked", async () => {
   assertEquals(await ask("c"), "T02thread:1;");
 });
 
+Deno.test("Session shows every CPU as a thread and steps the one it is told to", async () => {
+  const m = pc({ memory: 4 * MiB, cpus: 2 });
+  m.load(0x7c00, PROGRAM);
+  const replies: string[] = [];
+  const session = new Session(m, (text) => replies.push(text));
+  const ask = async (text: string): Promise<string | undefined> => {
+    await session.handle(text);
+    return replies.at(-1);
+  };
+  assertEquals(await ask("qfThreadInfo"), "m1,2");
+  assertEquals([await ask("T2"), await ask("T3"), await ask("Hg3")], ["OK", "E01", "E01"]);
+  assertEquals(await ask("vCont;s:1;c"), "T05thread:1;");
+  assertEquals(m.cpus.map((cpu) => cpu.instructions), [1, 0]); // the second one waits to be started
+  assertEquals(await ask("Hg2"), "OK");
+  assertEquals((await ask("p8"))?.length, 8);
+});
+
 Deno.test("Session begins a new history when GDB changes something", async () => {
   const { m, ask } = client();
   for (let i = 0; i < 3; i++) await ask("s");

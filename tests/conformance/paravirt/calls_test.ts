@@ -46,6 +46,8 @@ function argsOf(m: VmiPcMachine, name: ParavirtName): Record<string, number | bi
     case "WriteLDTEntry":
     case "WriteIDTEntry":
       return { base: FREE };
+    case "SetInitialAPState":
+      return { state: FREE };
     case "SetPxE":
     case "SetPxELong":
       return { ptep: FREE };

@@ -36,7 +36,7 @@ for (const [name, candidate] of Object.entries(CANDIDATES)) {
   Deno.test(`backend ${name}: engines end in the same state, and so does a second run`, () => {
     const hashes = ["interpreter", "interpreter", "reference"].map((engine) => {
       const m = boot(candidate, engine as typeof ENGINES[number]);
-      m.run({ instructions: 400_000 });
+      m.run({ instructions: 150_000 });
       return m.hash();
     });
     assertEquals(new Set(hashes).size, 1, hashes.join());
@@ -49,7 +49,7 @@ for (const [name, candidate] of Object.entries(CANDIDATES)) {
     const random = new Prng(5);
     let done = 0;
     while (done < 2_400_000) {
-      const n = Math.min(2_400_000 - done, 50_000 + random.below(300_000));
+      const n = Math.min(2_400_000 - done, 200_000 + random.below(600_000));
       cut.run({ instructions: n });
       done += n;
       const here = cut.snapshot();

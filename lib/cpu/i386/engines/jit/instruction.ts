@@ -6,6 +6,7 @@ import { effectiveDisplacement } from "../../operation.ts";
 import { treeFor } from "../../trees.ts";
 import { TREES } from "../../semantics/index.ts";
 import type { Slot, Tree } from "../../tree.ts";
+import type { Access } from "./groups.ts";
 import { folded } from "./fold.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
 import { SegReg } from "../../segment.ts";
@@ -71,6 +72,8 @@ export class Instruction {
   readonly imm2: number;
   /** Flags it records are seen by somebody. */
   flagsLive = true;
+  /** Groups of its memory accesses in the order of the tree; see groups.ts. */
+  accesses: readonly (Access | undefined)[] = [];
 
   /** @param d Decoded. @param offset In its page. @param call Gives the number in the list of TypeScript instructions. */
   constructor(d: Decoded, offset: number, call: () => number) {

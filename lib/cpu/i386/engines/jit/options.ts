@@ -14,6 +14,8 @@ export interface JitOptions {
   readonly registersInLocals?: boolean;
   /** Flags nobody can see are not recorded. */
   readonly deadFlags?: boolean;
+  /** Accesses at constant distances share a look at the TLB. */
+  readonly groups?: boolean;
   /** Conditions are derived from the operands of the instruction that set the flags, where it is known. */
   readonly fuse?: boolean;
   /** Loops stay inside a region. */
@@ -33,6 +35,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     cacheBytes: 64 << 20,
     registersInLocals: true,
     deadFlags: true,
+    groups: true,
     fuse: true,
     loops: true,
     links: true,

@@ -9,6 +9,7 @@
 import type { Stmt } from "../../tree.ts";
 import type { Block, Discovery } from "./discover.ts";
 import { type FlagState, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
+import { findGroups } from "./groups.ts";
 import { type Instruction, Way } from "./instruction.ts";
 import type { JitSettings } from "./options.ts";
 import { type Item, layOut } from "./structure.ts";
@@ -47,6 +48,7 @@ export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
     }
   }
   if (settings.deadFlags) markLiveFlags(blocks, checked);
+  if (settings.groups) blocks.forEach(findGroups);
   const states = settings.fuse ? flagStates(blocks) : blocks.map(() => UNKNOWN);
   return { blocks, discovery, items, entries, needs: needsOf(blocks, checked), states, used, written };
 }

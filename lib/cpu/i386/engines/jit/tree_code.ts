@@ -14,6 +14,7 @@ import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
 import { emitProbe } from "../interpreter/memory_code.ts";
 import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
 import type { FlagEmitter } from "./flag_code.ts";
+import type { Group } from "./groups.ts";
 import type { Instruction } from "./instruction.ts";
 import { recordsFlags } from "./plan.ts";
 import type { RegisterEmitter } from "./registers.ts";
@@ -52,6 +53,8 @@ export class TreeCode {
   readonly #la: number;
   readonly #t: number;
   readonly #place: number;
+  #placeOffset = 0;
+  #access = 0;
   #temps: { t: ValueType; local: number }[] = [];
   #i: Instruction | undefined = undefined;
 
@@ -72,6 +75,7 @@ export class TreeCode {
     const { tree } = i;
     if (tree === undefined) throw new InternalError("An instruction without tree is not emitted");
     this.#i = i;
+    this.#access = 0;
     this.#temps = tree.temps.map((t) => ({ t, local: this.#f.temp(t) }));
     this.#body(tree.body);
     for (const { t, local } of this.#temps) this.#f.release(t, local);
@@ -115,29 +119,26 @@ export class TreeCode {
         f.set(this.#temps[s.id].local);
         break;
       case "load":
-        this.#expr(s.addr);
-        this.#translate(s.w, false);
-        f.mem(LOADS[s.w], 0);
+        f.mem(LOADS[s.w], this.#host(s.addr, s.w, false));
         f.set(this.#temps[s.id].local);
         break;
       case "loadForWrite":
-        this.#expr(s.addr);
-        this.#translate(s.w, true);
+        this.#placeOffset = this.#host(s.addr, s.w, true);
         f.tee(this.#place);
-        f.mem(LOADS[s.w], 0);
+        f.mem(LOADS[s.w], this.#placeOffset);
         f.set(this.#temps[s.id].local);
         break;
       case "storeBack":
         f.get(this.#place);
         this.#expr(s.e);
-        f.mem(STORES[s.w], 0);
+        f.mem(STORES[s.w], this.#placeOffset);
         break;
-      case "store":
-        this.#expr(s.addr);
-        this.#translate(s.w, true);
+      case "store": {
+        const offset = this.#host(s.addr, s.w, true);
         this.#expr(s.e);
-        f.mem(STORES[s.w], 0);
+        f.mem(STORES[s.w], offset);
         break;
+      }
       case "flags":
         if (i.flagsLive) this.#flags.record(s, (e) => this.#expr(e));
         break;
@@ -236,6 +237,64 @@ export class TreeCode {
     f.end();
     field(Seg.base);
     f.num("i32.add");
+  }
+
+  /** Host address of an access on the stack. @returns Offset to be added by the access itself. */
+  #host(addr: Expr, w: AccessWidth, write: boolean): number {
+    const f = this.#f;
+    const access = this.#instruction.accesses[this.#access++];
+    if (access === undefined || access.group.count < 2) {
+      this.#expr(addr);
+      this.#translate(w, write);
+      return 0;
+    }
+    const { group, offset } = access, distance = offset - group.start;
+    if (group.local < 0) this.#translateGroup(group, addr, distance);
+    f.get(group.local);
+    f.tee(this.#t);
+    f.i32(0);
+    f.num("i32.lt_s");
+    f.if("unlikely"); // the group has no translation: this access alone
+    this.#expr(addr);
+    this.#translate(w, write);
+    f.i32(distance);
+    f.num("i32.sub");
+    f.set(this.#t);
+    f.end();
+    f.get(this.#t);
+    if (--group.left === 0) f.release("i32", group.local);
+    return distance;
+  }
+
+  /** Looks for a translation that serves a whole group, at its first access. */
+  #translateGroup(group: Group, addr: Expr, distance: number): void {
+    const f = this.#f, { readTable, writeTable } = this.#site;
+    group.left = group.count;
+    group.local = f.temp("i32");
+    this.#expr(addr);
+    if (distance !== 0) {
+      f.i32(distance);
+      f.num("i32.sub");
+    }
+    emitProbe(f, 8, this.#la, this.#t, group.write ? writeTable : readTable);
+    f.drop();
+    // One comparison for all: no fast access (bit 31), not aligned (low bits), over the end of the page.
+    const shift = Math.log2(group.width);
+    f.get(this.#t);
+    f.i32(0x80000fff | 0);
+    f.num("i32.and");
+    if (shift > 0) {
+      f.i32(shift);
+      f.num("i32.rotr");
+    }
+    f.i32((0x1000 - group.span) >>> shift);
+    f.num("i32.gt_u");
+    f.if("unlikely");
+    f.i32(-1);
+    f.set(this.#t);
+    f.end();
+    f.get(this.#t);
+    f.set(group.local);
   }
 
   /** Linear address on the stack -> host address on the stack. */

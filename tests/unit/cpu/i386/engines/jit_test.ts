@@ -16,6 +16,7 @@ import { MODES, Rig, setMode } from "../rig.ts";
 const OFF = {
   registersInLocals: false,
   deadFlags: false,
+  groups: false,
   fuse: false,
   loops: false,
   links: false,

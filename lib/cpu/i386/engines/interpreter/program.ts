@@ -127,7 +127,10 @@ function saveContext(f: FunctionBody, state: number, rec: number, count: number,
   put(Layout.flagsC, () => f.get(flags + 3));
 }
 
-/** Type of a region: entry -> 0 look EIP up, 1 interpret the instruction at EIP first, 2 a fault is recorded. */
+/**
+ * Type of a region: entry -> 0 look EIP up, 1 interpret the instruction at EIP first, 2 a fault is recorded, 4 look EIP
+ * up where no region waits for a return.
+ */
 export const REGION: Signature = { params: [I32], results: [I32] };
 
 interface Others {
@@ -278,7 +281,11 @@ function runBody(state: number, calls: Calls, others: Others): FunctionBody {
     f.get(l.rec);
     f.mem("i32.load", Rec.op);
     f.callIndirect(others.region);
-    f.tee(skip);
+    f.tee(l.t);
+    f.i32(1);
+    f.num("i32.and");
+    f.set(skip);
+    f.get(l.t);
     f.i32(2);
     f.num("i32.eq");
     f.if("unlikely");

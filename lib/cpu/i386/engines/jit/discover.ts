@@ -18,7 +18,7 @@ export interface Block {
   readonly successors: number[];
   /** Other regions and the interpreter may enter here. */
   isEntry: boolean;
-  /** Control comes from a TypeScript instruction: registers and count are read anew. */
+  /** Control comes from a TypeScript instruction or another region: registers and count are read anew. */
   afterCall: boolean;
 }
 
@@ -42,6 +42,8 @@ export interface Limits {
   readonly instructions: number;
   /** Backward jumps stay inside. */
   readonly loops: boolean;
+  /** Calls come back into the region. */
+  readonly calls: boolean;
 }
 
 const decoded: Decoded = new Decoded();
@@ -87,11 +89,15 @@ export class Discovery {
     }
   }
 
+  /** True for near calls that are emitted. */
+  static isCall(i: Instruction): boolean {
+    return (i.sem === "callRel" || i.sem === "callInd") && i.way === Way.tree;
+  }
+
   /** True if control never goes on behind the instruction inside the region. */
-  static stops(i: Instruction): boolean {
-    return i.way === Way.callEnd || i.sem === "jmpRel" || i.sem === "jmpInd" || i.sem === "ret" ||
-      i.sem === "callRel" ||
-      i.sem === "callInd";
+  stops(i: Instruction): boolean {
+    if (Discovery.isCall(i)) return !this.#limits.calls;
+    return i.way === Way.callEnd || i.sem === "jmpRel" || i.sem === "jmpInd" || i.sem === "ret";
   }
 
   #explore(entry: number): void {
@@ -107,16 +113,17 @@ export class Discovery {
         this.#all.set(offset, i);
         const branches = Discovery.branches(i), target = i.next + i.imm;
         if (branches && target >= 0 && target < 0x1000) work.push(target);
-        if (i.sem === "callRel" || i.sem === "callInd") {
-          if (i.way === Way.tree) this.#entries.add(i.next);
+        const isCall = Discovery.isCall(i);
+        if (isCall) {
+          if (!this.#limits.calls) this.#entries.add(i.next);
           work.push(i.next);
         }
-        if (i.way === Way.call) this.#afterCalls.add(i.next);
+        if (i.way === Way.call || isCall && this.#limits.calls) this.#afterCalls.add(i.next);
         if (branches && i.sem !== "jmpRel" || i.way === Way.call) work.push(i.next);
         else if (i.effects?.repeats === true) {
           this.#starts.add(i.offset);
           work.push(i.next);
-        } else if (!Discovery.stops(i)) {
+        } else if (!isCall && !this.stops(i)) {
           offset = i.next;
           continue;
         }
@@ -159,7 +166,8 @@ export class Discovery {
       if (i === undefined) return;
       block.instructions.push(i);
       offset = i.next;
-      const ends = Discovery.stops(i) || Discovery.branches(i) || i.way === Way.call || i.effects?.repeats === true;
+      const ends = this.stops(i) || Discovery.isCall(i) || Discovery.branches(i) || i.way === Way.call ||
+        i.effects?.repeats === true;
       if (ends || this.#at.has(offset)) return;
     }
   }
@@ -174,7 +182,7 @@ export class Discovery {
       block.successors.push(to.id);
     };
     if (Discovery.branches(last)) add(last.next + last.imm);
-    if (!Discovery.stops(last)) add(last.next);
+    if (!this.stops(last)) add(last.next);
     if (last.effects?.repeats === true) add(block.start);
   }
 }

@@ -139,7 +139,7 @@ class JitTranslator implements Translator {
         call: (d: Decoded) => host.lowerer.typescript(d),
         allowed: () => true,
       },
-      { instructions: this.#settings.regionInstructions, loops: this.#settings.loops },
+      { instructions: this.#settings.regionInstructions, loops: this.#settings.loops, calls: this.#settings.calls },
       offset,
     );
     if (discovery.blocks[0].instructions.length === 0) return;

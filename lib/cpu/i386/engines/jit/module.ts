@@ -3,7 +3,7 @@
  * Warm.
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
-import { ModuleBuilder } from "../../../../wasm/module.ts";
+import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import { Layout } from "../../state.ts";
 import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
@@ -74,7 +74,7 @@ export function buildModule(
   m.importTable("env", "regions", target.tableSize);
   const four = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
   const derive = { carry: m.addFunction(four, carryBody()), flags: m.addFunction(four, flagsBody()) };
-  const link = m.addFunction(REGION, settings.links ? linkBody(target, m.typeOf(REGION)) : noLinkBody());
+  const link = m.addFunction(LINK, settings.links ? linkBody(target, m.typeOf(REGION)) : noLinkBody());
   const outside = { ...target, slow: { read, write }, call, link, derive, kernels };
   for (const { plan, slot } of regions) {
     m.addElement(slot, m.addFunction(REGION, emitRegion(plan, outside, settings)));
@@ -82,15 +82,18 @@ export function buildModule(
   return m.bytes();
 }
 
+/** (eip, depth of calls) -> as a region. */
+const LINK: Signature = { params: ["i32", "i32"], results: ["i32"] };
+
 function noLinkBody(): FunctionBody {
-  const f = new FunctionBody(1);
+  const f = new FunctionBody(2);
   f.i32(0);
   return f;
 }
 
-/** (eip) -> as a region: enters the region at EIP if the jump cache knows one, else the interpreter looks it up. */
+/** (eip, depth) -> as a region: enters the region at EIP if the jump cache knows one, else the interpreter looks it up. */
 function linkBody(target: Target, region: number): FunctionBody {
-  const f = new FunctionBody(1), eip = 0, t = f.local("i32");
+  const f = new FunctionBody(2), eip = 0, depth = 1, t = f.local("i32");
   f.get(eip);
   f.get(eip);
   f.i32(12);
@@ -120,6 +123,8 @@ function linkBody(target: Target, region: number): FunctionBody {
   f.mem("i32.store", target.state + Layout.codeBase);
   f.get(t);
   f.mem("i32.load", Rec.imm);
+  f.get(depth);
+  f.num("i32.or");
   f.get(t);
   f.mem("i32.load", Rec.op);
   f.returnCallIndirect(region);

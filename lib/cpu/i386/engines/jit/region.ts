@@ -19,7 +19,7 @@ import { type Control, type Site, TreeCode } from "./tree_code.ts";
 export interface Outside extends Omit<Site, "base"> {
   /** Function (index) -> 0, 1, 2: runs a TypeScript instruction. */
   readonly call: number;
-  /** Function (eip) -> as a region: goes on at EIP with everything in the state block. */
+  /** Function (eip, depth) -> as a region: goes on at EIP with everything in the state block. */
   readonly link: number;
   /** Imported kernels by number. */
   readonly kernels: ReadonlyMap<number, number>;
@@ -34,9 +34,14 @@ interface Place {
 }
 
 /** Results of a region; see `REGION` of the interpreter. */
-const INTERPRET = 1, FAULT = 2;
+const INTERPRET = 1, FAULT = 2, UNWIND = 4;
 
-/** The parameter: number of the block to start with; reused as selector of loops with several entries. */
+/** The parameter: block number in the low bits, depth of calls in units of this. */
+const DEPTH = 1 << 12;
+/** Deepest nesting of calls; the stack of the host bears several times as much. */
+const DEEPEST = 200 * DEPTH;
+
+/** Its local, reused as selector of loops with several entries. */
 const SELECTOR = 0;
 
 /** Emits one region. */
@@ -54,11 +59,14 @@ class RegionEmitter implements Control {
   readonly #kernels: KernelEmitter;
   readonly #base: number;
   readonly #count: number;
+  readonly #depth: number;
   readonly #exitEip: number;
   readonly #exitLeft: number;
+  readonly #calls: boolean;
   readonly #places: (Place | undefined)[] = [];
   #leave = 0;
   #link = 0;
+  #return = 0;
   #block: Block | undefined = undefined;
 
   constructor(plan: Plan, outside: Outside, settings: JitSettings) {
@@ -67,6 +75,8 @@ class RegionEmitter implements Control {
     this.#out = outside;
     this.#base = f.local("i32");
     this.#count = f.local("i32");
+    this.#depth = f.local("i32");
+    this.#calls = settings.calls;
     this.#exitEip = f.local("i32");
     this.#exitLeft = f.local("i32");
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
@@ -79,8 +89,10 @@ class RegionEmitter implements Control {
     const f = this.#f;
     this.#get(Layout.codeBase);
     f.set(this.#base);
+    this.#parameter();
     this.#reload();
     this.#link = f.block();
+    this.#return = f.block();
     this.#leave = f.block();
     this.#sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
     f.end(); // leave: the interpreter executes the instruction at this offset
@@ -95,11 +107,36 @@ class RegionEmitter implements Control {
     this.#store();
     f.i32(INTERPRET);
     f.return();
+    f.end(); // return: whoever called goes on at this EIP
+    f.get(this.#depth);
+    f.num("i32.eqz");
+    f.brIf(this.#link, "unlikely");
+    this.#store();
+    f.i32(0);
+    f.return();
     f.end(); // link: go on at this EIP
     this.#store();
-    f.get(this.#exitEip);
-    f.returnCall(this.#out.link);
+    this.#goOn();
     return f;
+  }
+
+  #goOn(): void {
+    const f = this.#f;
+    f.get(this.#exitEip);
+    f.get(this.#depth);
+    f.returnCall(this.#out.link);
+  }
+
+  #parameter(): void {
+    const f = this.#f;
+    f.get(SELECTOR);
+    f.i32(-DEPTH);
+    f.num("i32.and");
+    f.set(this.#depth);
+    f.get(SELECTOR);
+    f.i32(DEPTH - 1);
+    f.num("i32.and");
+    f.set(SELECTOR);
   }
 
   #get(at: number): void {
@@ -204,7 +241,7 @@ class RegionEmitter implements Control {
         this.#kernels.emit(i, i.kernel, () => this.#call(i));
       }
     }
-    if (!Discovery.stops(last)) this.goto(last, last.next);
+    if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
   }
 
   /** Runs a TypeScript instruction; it is the last of its block, so the count is exact. */
@@ -215,18 +252,20 @@ class RegionEmitter implements Control {
     this.#store();
     f.i32(i.call);
     f.call(this.#out.call);
-    f.tee(t);
-    if (i.way === Way.callEnd) {
-      f.i32(FAULT);
-      f.num("i32.and");
-      f.return();
-      return;
+    f.set(t);
+    if (i.way === Way.call) {
+      f.get(t);
+      f.if("unlikely");
     }
-    f.if("unlikely");
+    // All callers are left: mappings, mode or code may be others now.
+    f.i32(FAULT);
+    f.i32(UNWIND);
     f.get(t);
     f.i32(FAULT);
-    f.num("i32.and");
+    f.num("i32.eq");
+    f.select();
     f.return();
+    if (i.way !== Way.call) return;
     f.end();
     this.#reload();
   }
@@ -257,7 +296,22 @@ class RegionEmitter implements Control {
   }
 
   /** See {@linkcode Control.goto}. */
-  goto(_i: Instruction, offset: number): void {
+  goto(i: Instruction, offset: number): void {
+    const f = this.#f;
+    if (Discovery.isCall(i)) {
+      this.#eip(offset);
+      if (this.#calls) this.#callRegion(i);
+      else {
+        this.#flags.settle(UNKNOWN);
+        f.br(this.#link);
+      }
+      return;
+    }
+    this.#pass(offset);
+  }
+
+  /** Passes control to an offset of the page. */
+  #pass(offset: number): void {
     const f = this.#f;
     const to = this.#plan.discovery.blockAt(offset);
     if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
@@ -276,10 +330,45 @@ class RegionEmitter implements Control {
   }
 
   /** See {@linkcode Control.jump}. */
-  jump(target: () => void): void {
+  jump(i: Instruction, target: () => void): void {
     target();
     this.#f.set(this.#exitEip);
+    if (this.#calls && Discovery.isCall(i)) {
+      this.#callRegion(i);
+      return;
+    }
     this.#flags.settle(UNKNOWN);
-    this.#f.br(this.#link);
+    this.#f.br(this.#calls && i.sem === "ret" ? this.#return : this.#link);
+  }
+
+  /** Calls the region at `exitEip`; if it returns to behind the call, goes on there, else returns in turn. */
+  #callRegion(i: Instruction): void {
+    const f = this.#f, t = this.#exitLeft;
+    this.#flags.forget();
+    this.#store();
+    f.get(this.#depth);
+    f.i32(DEEPEST);
+    f.num("i32.ge_u");
+    f.if("unlikely");
+    this.#goOn();
+    f.end();
+    f.get(this.#exitEip);
+    f.get(this.#depth);
+    f.i32(DEPTH);
+    f.num("i32.add");
+    f.call(this.#out.link);
+    f.tee(t);
+    this.#get(Layout.eip);
+    f.get(this.#base);
+    f.i32(i.next);
+    f.num("i32.add");
+    f.num("i32.xor");
+    f.num("i32.or");
+    f.if("unlikely");
+    f.get(t);
+    f.return();
+    f.end();
+    this.#reload();
+    this.#pass(i.next);
   }
 }

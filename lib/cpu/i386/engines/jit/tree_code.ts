@@ -40,7 +40,7 @@ export interface Control {
   /** Continues at an offset of the page. */
   goto(i: Instruction, offset: number): void;
   /** Continues at the EIP that `target` puts on the stack. */
-  jump(target: () => void): void;
+  jump(i: Instruction, target: () => void): void;
 }
 
 /** Emits trees into one region. */
@@ -149,7 +149,7 @@ export class TreeCode {
         this.#control.goto(i, i.next + i.imm);
         break;
       case "jump":
-        this.#control.jump(() => this.#expr(s.target));
+        this.#control.jump(i, () => this.#expr(s.target));
         break;
       case "checkTarget":
         break; // only flat code is translated

@@ -19,6 +19,7 @@ const OFF = {
   groups: false,
   fuse: false,
   loops: false,
+  calls: false,
   links: false,
 } satisfies JitOptions;
 

@@ -22,7 +22,7 @@ export const Rec = {
   base: 8,
   /** u16: address of the index register, or of the zero field. */
   index: 10,
-  /** i32: displacement. */
+  /** i32: displacement; of a counter, the translator's own. */
   disp: 12,
   /** i32: first immediate; in an address record the mask of the offset; in counters the page; of a region the entry. */
   imm: 16,

@@ -35,6 +35,8 @@ const MAX_OPS = 1 << 18;
 const FLAT = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 /** A page whose translations were dropped this often is not translated any more. */
 const MAX_DROPS = 12;
+/** How much hotter a block must be that lies inside a region already: regions come back to it by themselves. */
+const INSIDE = 8;
 /** Count of a block that is never offered. */
 const NEVER = 0x7fffffff;
 
@@ -49,6 +51,8 @@ export function jit(options: JitOptions = {}): EngineFactory {
 }
 
 interface Region {
+  /** Offsets of its blocks. */
+  readonly starts: ReadonlySet<number>;
   readonly slot: number;
   readonly bytes: number;
 }
@@ -96,13 +100,23 @@ class JitTranslator implements Translator {
   hot(record: number): void {
     const view = this.#cpu.board.space.view;
     const pfn = view.getInt32(record + Rec.imm, true);
+    const offset = view.getInt32(record + Rec.offset, true);
+    if (this.#isInside(pfn, offset) && view.getInt32(record + Rec.disp, true) === 0) {
+      view.setInt32(record + Rec.disp, 1, true);
+      view.setInt32(record + Rec.op, this.threshold(pfn) * INSIDE, true);
+      return;
+    }
     view.setInt32(record + Rec.op, NEVER, true);
     const full = this.#bytes >= this.#settings.cacheBytes || this.#host.lowerer.ops.length > MAX_OPS ||
       (this.#free.length === 0 && this.#nextSlot === TABLE_SIZE);
     if (full) {
       view.setInt32(record + Rec.op, this.threshold(pfn) + 1, true);
       this.#host.forgetSoon();
-    } else this.#translate(pfn, view.getInt32(record + Rec.offset, true));
+    } else this.#translate(pfn, offset);
+  }
+
+  #isInside(pfn: number, offset: number): boolean {
+    return this.#regions.get(pfn)?.some((r) => r.starts.has(offset)) === true;
   }
 
   dropped(pfn: number): void {
@@ -131,13 +145,15 @@ class JitTranslator implements Translator {
   /** Translates the region around a block and lets the records of its entries call it. */
   #translate(pfn: number, offset: number): void {
     const { space } = this.#cpu.board, host = this.#host;
+    const page = host.cache.page(pfn, host.decodeKey());
     const discovery = new Discovery(
       {
         bytes: space.host,
         at: space.pages[pfn] & ~0xfff,
         index: host.index,
         call: (d: Decoded) => host.lowerer.typescript(d),
-        allowed: () => true,
+        // What was never decoded was never executed: cold sides of branches stay outside.
+        allowed: (at) => page.entries.has(at),
       },
       { instructions: this.#settings.regionInstructions, loops: this.#settings.loops, calls: this.#settings.calls },
       offset,
@@ -148,7 +164,7 @@ class JitTranslator implements Translator {
     for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
     const bytes = buildModule(this.#target(), [{ plan, slot }], this.#settings);
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
-    this.#install(pfn, plan, { slot, bytes: bytes.length });
+    this.#install(pfn, plan, { slot, bytes: bytes.length, starts: new Set(plan.blocks.map((b) => b.start)) });
   }
 
   #target(): Target {

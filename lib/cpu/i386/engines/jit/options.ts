@@ -4,7 +4,7 @@
 
 /** Options of the JIT; results never depend on them. */
 export interface JitOptions {
-  /** Executions of a block after which it is translated; default 500. */
+  /** Executions of a block after which it is translated; default 1500. */
   readonly threshold?: number;
   /** Instructions of one region at most; default 400. */
   readonly regionInstructions?: number;
@@ -32,7 +32,7 @@ export type JitSettings = Required<JitOptions>;
 /** Fills in the defaults. */
 export function jitSettings(options: JitOptions = {}): JitSettings {
   return {
-    threshold: 500,
+    threshold: 1500,
     regionInstructions: 400,
     cacheBytes: 64 << 20,
     registersInLocals: true,

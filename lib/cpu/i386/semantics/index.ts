@@ -6,7 +6,7 @@ import { adc, add, cmp, cmpxchg, cmpxchg8b, dec, inc, neg, sbb, sub, xadd } from
 import { aaa, aad, aam, aas, daa, das } from "./bcd.ts";
 import { bsf, bsr, bt, btc, btr, bts } from "./bit.ts";
 import { callInd, callRel, jcc, jcxz, jmpInd, jmpRel, loop, loope, loopne, ret } from "./branch.ts";
-import { clc, cld, cmc, nop, stc, std } from "./flag.ts";
+import { clc, cld, cli, cmc, nop, pushf, stc, std } from "./flag.ts";
 import { and, not, or, test, xor } from "./logic.ts";
 import { bswap, cbw, cmovcc, cwd, lahf, lea, mov, movsx, movzx, sahf, salc, setcc, xchg, xlat } from "./move.ts";
 import { div, idiv, imul1, imul2, imul3, mul } from "./muldiv.ts";
@@ -26,5 +26,5 @@ export const TREES: Readonly<Record<string, Semantic>> = {
   movs, cmps, stos, lods, scas,
   bt, bts, btr, btc, bsf, bsr,
   daa, das, aaa, aas, aam, aad,
-  clc, stc, cmc, cld, std, nop,
+  clc, stc, cmc, cld, std, cli, pushf, nop,
 };

@@ -1,11 +1,11 @@
 /**
- * PUSHF, POPF, CLI, STI under the rules of privilege. Sources: SDM-2A CLI, SDM-2B POPF, PUSHF, STI. Warm.
+ * POPF and STI under the rules of privilege. Sources: SDM-2B POPF, STI. Warm.
  */
 import { Flag, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
 import { readEflags, writeEflags } from "../flags.ts";
 import { Layout } from "../state.ts";
-import { moveStack, popValue, pushValue } from "./stack.ts";
+import { moveStack, popValue } from "./stack.ts";
 
 /** I/O privilege level, 0-3. */
 export function iopl(c: Context): number {
@@ -23,12 +23,6 @@ const ALWAYS_FREE = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | 
 export function freeFlags(c: Context): number {
   const { features } = c.model;
   return ALWAYS_FREE | (features.has("486") ? Flag.ac : 0) | (features.has("cpuid") ? Flag.id : 0);
-}
-
-function pushf(c: Context, op: Op): void {
-  checkV86(c);
-  const flags = readEflags(c.state) & ~(Flag.vm | Flag.rf);
-  pushValue(c, op.opSize, flags);
 }
 
 function popf(c: Context, op: Op): void {
@@ -59,12 +53,6 @@ export function setFlags(c: Context, value: number, mask: number): void {
   if ((value & mask & (Flag.if | Flag.tf)) !== 0) flagsChanged(c);
 }
 
-function cli(c: Context): void {
-  const s = c.state;
-  if (s.isProtected && (s.isV86 ? iopl(c) !== 3 : s.get(Layout.cpl) > iopl(c))) c.raise(Vector.gp, 0);
-  s.set(Layout.eflags, s.get(Layout.eflags) & ~Flag.if);
-}
-
 function sti(c: Context): void {
   const s = c.state, old = s.get(Layout.eflags);
   if (s.isProtected && (s.isV86 ? iopl(c) !== 3 : s.get(Layout.cpl) > iopl(c))) c.raise(Vector.gp, 0);
@@ -78,4 +66,4 @@ function sti(c: Context): void {
 }
 
 /** Functions of this chapter. */
-export const FLAGS_IO: Readonly<Record<string, SystemFn>> = { pushf, popf, cli, sti };
+export const FLAGS_IO: Readonly<Record<string, SystemFn>> = { popf, sti };

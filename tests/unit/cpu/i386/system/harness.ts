@@ -2,12 +2,14 @@
  * One system instruction at a time on a {@linkcode FakeContext} with a GDT, an IDT and two task state segments.
  */
 import { decode, Decoded, DecodeStatus } from "../../../../../lib/cpu/i386/decode.ts";
+import { evaluate } from "../../../../../lib/cpu/i386/evaluate.ts";
 import { readEflags } from "../../../../../lib/cpu/i386/flags.ts";
 import { FNS } from "../../../../../lib/cpu/i386/functions.ts";
 import { opcodeIndex } from "../../../../../lib/cpu/i386/opcode_index.ts";
 import { Operation } from "../../../../../lib/cpu/i386/operation.ts";
 import { setCache, setNull } from "../../../../../lib/cpu/i386/segment.ts";
 import { Layout, ModeBit, Seg } from "../../../../../lib/cpu/i386/state.ts";
+import { treeFor } from "../../../../../lib/cpu/i386/trees.ts";
 import { assertEquals } from "../../../../../scripts/deps/std.ts";
 import { FAKE_MODEL, FakeContext } from "../fake_context.ts";
 
@@ -94,7 +96,10 @@ export function run(c: FakeContext, bytes: readonly number[]): void {
   const is32 = (s.get(Layout.mode) & ModeBit.code32) !== 0;
   assertEquals(decode(padded, 0, 15, is32, opcodeIndex(FAKE_MODEL.features), d), DecodeStatus.ok);
   c.nextEip = (s.get(Layout.eip) + d.length) >>> 0;
-  FNS[d.row.sem](c, Operation.copy(c, d, d.length));
+  const op = Operation.copy(c, d, d.length), fn = FNS[d.row.sem];
+  const stack = (s.get(Layout.mode) & ModeBit.stack32) !== 0 ? 32 : 16;
+  if (fn !== undefined) fn(c, op);
+  else evaluate(c, op, treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, 0, stack));
   s.set(Layout.eip, c.nextEip);
 }
 

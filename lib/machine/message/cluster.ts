@@ -16,6 +16,7 @@ import { type Machine, machine } from "../machine.ts";
 import { PcPlatform } from "../pc_platform.ts";
 import type { Program } from "../program.ts";
 import { GuestNode } from "./guest_node.ts";
+import { MessageHypercalls } from "./hypercalls.ts";
 
 /** What a node runs: a program for a machine, or a host-side one. */
 export type NodeProgram = Program | RankProgram;
@@ -104,6 +105,7 @@ function plain(card: MessageCard, size: number, engine: EngineName | undefined, 
     memory: [ram({ at: 0, size })],
     devices: [bus, card, ...platform.devices],
     platform,
+    paravirt: new MessageHypercalls(card),
     ...(hz === undefined ? {} : { hz }),
   });
 }

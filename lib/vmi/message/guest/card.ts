@@ -138,11 +138,11 @@ export class MessageCard implements Device {
     return this.executor.hasCompletions || this.adapter.hasUnseen;
   }
 
-  /** A hypercall: runs the entry at a guest-physical address. */
-  call(address: number): Status {
+  /** A hypercall: runs the entry at a guest-physical address. @param op Replaces the entry's own command, if given. */
+  call(address: number, op?: number): Status {
     this.#begun = true;
     this.#host.sync();
-    this.#status = this.#run(address);
+    this.#status = this.#run(address, op);
     this.#host.touched();
     return this.#status;
   }
@@ -154,9 +154,10 @@ export class MessageCard implements Device {
     if (s !== undefined) this.#status = this.#poll(s);
   }
 
-  #run(address: number): Status {
+  #run(address: number, op: number | undefined): Status {
     const bytes = new Uint8Array(EntrySize.submission);
     if (!this.executor.ram.read(address, bytes)) return MessageStatus.access;
+    if (op !== undefined) bytes[0] = op;
     const s = readSubmission(bytes);
     if (s.op === MessageOp.poll) return this.#poll(s);
     if (s.op !== MessageOp.wait) return this.executor.submit(s, false);

@@ -4,3 +4,18 @@
  * @module
  */
 export { type GdbOptions, type GdbServer, serveGdb } from "./gdb/server.ts";
+
+// Message: media between processes, and jobs over them
+export { hostClock } from "./message/clock.ts";
+export { joinMpi, MPI_LIBRARIES, MpiTransport } from "./message/mpi_transport.ts";
+export {
+  type DescribeArgs,
+  runOnWorkers,
+  runOverMpi,
+  runOverTcp,
+  runPart,
+  type WorkerRunOptions,
+} from "./message/run.ts";
+export { Sessions } from "./message/session.ts";
+export { joinTcp, type TcpOptions, TcpTransport } from "./message/tcp_transport.ts";
+export { RING_BYTES, ringMemory, WorkerTransport } from "./message/worker_transport.ts";

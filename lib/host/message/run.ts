@@ -130,7 +130,11 @@ export async function workerPart(task: WorkerTask): Promise<WorkerAnswer> {
 }
 
 /** Runs this process's part of a job over tcp. @throws {ConfigError} message-key, message-tcp, and those of the job */
-export async function runOverTcp(module: string | URL, options: TcpOptions, args: DescribeArgs = {}): Promise<JobResult> {
+export async function runOverTcp(
+  module: string | URL,
+  options: TcpOptions,
+  args: DescribeArgs = {},
+): Promise<JobResult> {
   return await runPart(module, args, await joinTcp(options));
 }
 

@@ -73,7 +73,11 @@ export async function welcome(
   await link.write(mine);
   const hello = await link.read(limit, NUMBER + PROOF + LONGEST_PLACE + 100);
   if (hello.length < NUMBER + PROOF) return undefined;
-  const [theirs, mark, who] = [hello.subarray(0, NUMBER), hello.subarray(NUMBER, NUMBER + PROOF), hello.subarray(NUMBER + PROOF)];
+  const [theirs, mark, who] = [
+    hello.subarray(0, NUMBER),
+    hello.subarray(NUMBER, NUMBER + PROOF),
+    hello.subarray(NUMBER + PROOF),
+  ];
   if (!isEqual(mark, proof(secret, "caller", mine, theirs, who))) return undefined;
   const g = JSON.parse(new TextDecoder().decode(who)) as Greeting;
   const known = Number.isInteger(g.process) && g.process > 0 && g.process < processes && g.processes === processes;

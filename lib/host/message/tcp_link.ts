@@ -132,7 +132,9 @@ export class TcpLink {
   #batch(): Uint8Array {
     let size = 0;
     let count = 0;
-    while (count < this.#out.length && (count < 2 || size + this.#out[count].length <= CHUNK)) size += this.#out[count++].length;
+    while (count < this.#out.length && (count < 2 || size + this.#out[count].length <= CHUNK)) {
+      size += this.#out[count++].length;
+    }
     const parts = this.#out.splice(0, count);
     const out = new Uint8Array(size);
     let at = 0;

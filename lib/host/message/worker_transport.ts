@@ -38,8 +38,19 @@ export class WorkerTransport implements Transport {
   readonly #waiting: { readonly to: number; readonly record: Uint8Array; done: number }[] = [];
   #queued = 0;
 
-  /** Makes one end. @param memory Of {@linkcode ringMemory}. @param process Number of this Worker. @param processes All. */
-  constructor(memory: SharedArrayBuffer, process: number, processes: number) {
+  readonly #blocks: boolean;
+
+  /**
+   * Makes one end.
+   *
+   * @param memory Of {@linkcode ringMemory}.
+   * @param process Number of this Worker.
+   * @param processes All.
+   * @param blocks Sleeping stops the whole thread; false where an event loop must run, as on a page's or script's main
+   * thread.
+   */
+  constructor(memory: SharedArrayBuffer, process: number, processes: number, blocks: boolean = true) {
+    this.#blocks = blocks;
     this.process = process;
     this.processes = processes;
     const bells = 4 * BELL_WORDS * processes;
@@ -92,6 +103,7 @@ export class WorkerTransport implements Transport {
 
   /** See {@linkcode Transport.sleep}. */
   sleep(ms: number): Promise<void> {
+    if (!this.#blocks) return this.#hasWork() ? Promise.resolve() : turn(ms);
     for (let i = 0; i < LOOKS; i++) if (this.#hasWork()) return Promise.resolve();
     const [sequence, flag] = [this.process * BELL_WORDS, this.process * BELL_WORDS + 1];
     const seen = Atomics.load(this.#bells, sequence);
@@ -151,4 +163,9 @@ export class WorkerTransport implements Transport {
     }
     this.#waiting.length = kept;
   }
+}
+
+/** One turn of the event loop, or a millisecond when there is time. */
+function turn(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.min(ms, 1)));
 }

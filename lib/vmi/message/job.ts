@@ -167,6 +167,8 @@ export class Job {
       if (this.#scheduler !== undefined) await this.#scheduler.run();
       else await this.#real();
       for (const n of this.nodes) this.#results.set(n.runtime.rank, n.result);
+      // All processes see values as they travel: as plain data.
+      if (transport !== undefined) { for (const r of this.#plain()) this.#results.set(r.rank, r); }
       if (transport !== undefined) await this.#gather(transport);
     } finally {
       for (const n of this.nodes) n.runtime.close();
@@ -288,9 +290,12 @@ export class Job {
   }
 
   #tell(transport: Transport): void {
-    const mine = this.nodes.map((n) => ({ ...n.result, value: n.result.value ?? null }));
-    const record = resultRecord(JSON.stringify(mine));
+    const record = resultRecord(JSON.stringify(this.nodes.map((n) => n.result)));
     for (let p = 0; p < transport.processes; p++) if (p !== transport.process) transport.send(p, record);
+  }
+
+  #plain(): RankResult[] {
+    return this.nodes.map((n) => JSON.parse(JSON.stringify(n.result)) as RankResult);
   }
 
   /** Every process learns the results of all. */

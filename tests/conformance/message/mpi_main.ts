@@ -1,0 +1,28 @@
+/** The suite under `mpirun -n 2 deno test`: every process runs the same tests, each its own ranks. */
+import { joinMpi } from "../../../lib/host/message/mpi_transport.ts";
+import { Sessions } from "../../../lib/host/message/session.ts";
+import { job } from "../../../lib/vmi/message/job.ts";
+import { messageSuite } from "./suite.ts";
+
+const transport = joinMpi();
+const sessions = new Sessions(transport);
+
+messageSuite("mpi", {
+  spec: { chains: [{ name: "c", layers: ["credit", "mpi"] }] },
+  run: (options) => job({ ...options, transport: sessions.next() }).run(),
+});
+
+messageSuite("mpi under reliable and drop", {
+  spec: {
+    devices: { lossy: { module: "builtin:drop", parameters: { probability: 0.05 } } },
+    chains: [{ name: "c", layers: ["reliable", "lossy", "mpi"] }],
+  },
+  run: (options) => job({ ...options, transport: sessions.next() }).run(),
+  largest: 300_000,
+});
+
+Deno.test({
+  name: "all processes leave together",
+  sanitizeResources: false, // the library was opened before the tests
+  fn: () => transport.close(),
+});

@@ -104,8 +104,8 @@ Deno.test("vmikit says that it may not read a file", async () => {
     const denied = await run(Deno.execPath(), ["run", "--no-prompt", PROGRAM, "disasm", path]);
     assertEquals(denied.code, 64);
     assertStringIncludes(denied.err, "Deno was started without this permission; use deno task vmikit");
-    if (Deno.uid() === 0) return; // root may read everything
     await Deno.chmod(path, 0);
+    if (await Deno.readFile(path).then(() => true, () => false)) return; // root may read everything
     const { code, err } = await vmikit("disasm", path);
     assertEquals(code, 64);
     assertStringIncludes(err, "not permitted; check the rights of the file");

@@ -173,6 +173,116 @@ export { PARAVIRT_CALLS, PARAVIRT_ENTRIES, type ParavirtName, type ParavirtRow }
 
 export { formatParavirtRom, listParavirtRom, type RomListingRow } from "./lib/vmi/paravirt/listing.ts";
 
+// Message interface: parallel programs on distributed memory
+export { Cluster, cluster, type ClusterOptions, type NodeProgram } from "./lib/machine/message/cluster.ts";
+export { GuestNode } from "./lib/machine/message/guest_node.ts";
+export { MESSAGE_LIBRARY, messageGuest } from "./lib/guests/message/library.ts";
+export { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "./lib/guests/message/programs.ts";
+export {
+  defaultSpec,
+  Job,
+  job,
+  type JobOptions,
+  type JobResult,
+  type JobRunOptions,
+  type NodeContext,
+  type NodeMaker,
+} from "./lib/vmi/message/job.ts";
+export { HostNode, type JobNode, type RankProgram, type RankResult } from "./lib/vmi/message/node.ts";
+export {
+  type ConnectOptions,
+  type ConnectResult,
+  MessageRank,
+  type RankHost,
+  type Received,
+} from "./lib/vmi/message/rank.ts";
+export { Connection } from "./lib/vmi/message/connection.ts";
+export type {
+  ConnectionCounters,
+  ConnectionHost,
+  ConnectionState,
+  ConnectResponse,
+  Limits,
+} from "./lib/vmi/message/connection_host.ts";
+export type { MessageEvent, RemoteBuffer, Token } from "./lib/vmi/message/events.ts";
+export type { Publication, PublishOptions, RdmaOp } from "./lib/vmi/message/rdma.ts";
+export {
+  type Backing,
+  type CacheStats,
+  type MemoryRegion,
+  type Piece,
+  RegistrationCache,
+} from "./lib/vmi/message/memory.ts";
+export { Slab } from "./lib/vmi/message/slab.ts";
+export { isSuccess, statusName } from "./lib/vmi/message/status.ts";
+export { MessageStatus, type Status } from "./lib/spec/message_abi.ts";
+export type { ChainChange, Reconfiguration } from "./lib/vmi/message/reconfigure.ts";
+export { Chain, type ChainHost, type LayerPlan } from "./lib/vmi/message/chain.ts";
+export {
+  type ChainSpec,
+  type ChainUse,
+  type CheckedChain,
+  type CheckedDevice,
+  type CheckedSpec,
+  type DeviceSpec,
+  type LayerSpec,
+  type MessageSpec,
+} from "./lib/vmi/message/spec.ts";
+export { specFromXml } from "./lib/vmi/message/spec_xml.ts";
+export type {
+  ChildPort,
+  ControlAnswer,
+  ControlRequest,
+  Link,
+  LinkEvent,
+  LinkHost,
+  MessageDevice,
+  MessageModule,
+  ModuleHost,
+  NetAddress,
+  ParameterRule,
+  Parameters,
+  ParameterValue,
+  Reach,
+  TraceRecord,
+} from "./lib/vmi/message/module.ts";
+export type { Extension, Frame } from "./lib/vmi/message/frame.ts";
+export { EventQueue, type LayerTimer } from "./lib/vmi/message/event_queue.ts";
+export { DEFAULT_LIMITS, Runtime, type RuntimeHost } from "./lib/vmi/message/runtime.ts";
+export { CollectiveFailure, Mailbox, type Steps, type Want } from "./lib/vmi/message/mailbox.ts";
+export { Collectives, CollectiveSteps, type Vector } from "./lib/vmi/message/collectives/calls.ts";
+export { REDUCE_OPS, REDUCE_TYPES, type ReduceOp, type ReduceType } from "./lib/vmi/message/collectives/reduction.ts";
+export type { HostClock } from "./lib/vmi/message/real_time.ts";
+export type { Transport } from "./lib/vmi/message/transport.ts";
+export { LOGGP_PRESETS } from "./lib/vmi/message/filters/timing.ts";
+export {
+  placeByProfile,
+  type PlacementCost,
+  placementCost,
+  type Profile,
+  type ProfileEntry,
+  profileLine,
+  profileOf,
+  readProfile,
+} from "./lib/vmi/message/profile.ts";
+export { timeline, type TimelineMessage, timelineSvg, traceLines } from "./lib/vmi/message/timeline.ts";
+export { ep, type EpResult } from "./lib/vmi/message/programs/ep.ts";
+export { is, type IsResult } from "./lib/vmi/message/programs/is.ts";
+export {
+  heat,
+  type HeatResult,
+  matrixMultiply,
+  pingPong,
+  ring,
+  sampleSort,
+  type SortResult,
+} from "./lib/vmi/message/programs/classic.ts";
+export type { CardFunction, CardHost, MessageCard } from "./lib/vmi/message/guest/card.ts";
+export type { Executor, ExecutorHost } from "./lib/vmi/message/guest/executor.ts";
+export type { Adapter, AdapterHost } from "./lib/vmi/message/guest/adapter.ts";
+export type { GuestRam } from "./lib/vmi/message/guest/registrations.ts";
+export type { Completion, Submission } from "./lib/vmi/message/guest/entry.ts";
+
 // Guests that ship
 export { guests } from "./lib/guests/guests.ts";
 

@@ -16,6 +16,7 @@ export {
   runPart,
   type WorkerRunOptions,
 } from "./message/run.ts";
+export { loadModules, type LoadOptions } from "./message/modules.ts";
 export { Sessions } from "./message/session.ts";
 export { joinTcp, type TcpOptions, TcpTransport } from "./message/tcp_transport.ts";
 export { RING_BYTES, ringMemory, WorkerTransport } from "./message/worker_transport.ts";

@@ -31,7 +31,7 @@ export class WorkerTransport implements Transport {
   /** Workers. */
   readonly processes: number;
   /** Nothing breaks it. */
-  readonly broken = undefined;
+  readonly broken: string | undefined = undefined;
   readonly #bells: Int32Array;
   readonly #in: (Ring | undefined)[] = [];
   readonly #out: (Ring | undefined)[] = [];

@@ -130,7 +130,7 @@ export class Executor {
   }
 
   /** A request's mark for the runtime. */
-  request(s: Submission, type: number = CompletionType.done, fenced = false): Request {
+  #request(s: Submission, type: number = CompletionType.done, fenced = false): Request {
     if (fenced) this.#inFlight.set(s.connection, this.#flying(s.connection) + 1);
     const signal = (s.flags & SubmitFlag.signal) !== 0;
     return { cookie: s.cookie, connection: s.connection, signal, type, fenced };
@@ -208,7 +208,7 @@ export class Executor {
     switch (s.op) {
       case MessageOp.connect: {
         const data = this.bytes(s.payloadAddress, s.payloadLength);
-        return data === undefined ? MessageStatus.access : c.connect(data, this.request(s, CompletionType.connected));
+        return data === undefined ? MessageStatus.access : c.connect(data, this.#request(s, CompletionType.connected));
       }
       case MessageOp.respond: {
         const data = this.bytes(s.payloadAddress, s.payloadLength);
@@ -217,7 +217,7 @@ export class Executor {
         return data === undefined ? MessageStatus.access : c.respond(answer, data);
       }
       case MessageOp.disconnect:
-        return c.disconnectWith(this.request(s));
+        return c.disconnectWith(this.#request(s));
       case MessageOp.query:
         return this.#give(s, queryBlock(c));
       case MessageOp.sendInline:
@@ -282,7 +282,7 @@ export class Executor {
       return data === undefined ? MessageStatus.access : this.#after(s, c.sendBytes(data, 0, 0));
     }
     const pieces = this.#memory.pieces(s);
-    return typeof pieces === "number" ? pieces : c.send(pieces, this.request(s));
+    return typeof pieces === "number" ? pieces : c.send(pieces, this.#request(s));
   }
 
   #multicast(s: Submission): Status {
@@ -329,7 +329,7 @@ export class Executor {
     const remote = this.#remotes.get(Number(s.remote));
     if (remote === undefined) return MessageStatus.invalidHandle;
     const op = { local, remote, remoteOffset: s.remoteOffset, notify: (s.flags & SubmitFlag.notify) !== 0 };
-    const token = this.request(s, CompletionType.done, true);
+    const token = this.#request(s, CompletionType.done, true);
     const status = s.op === MessageOp.put ? c.put(op, token) : c.get(op, token);
     if (status !== ok) this.#inFlight.set(s.connection, this.#flying(s.connection) - 1);
     return status;

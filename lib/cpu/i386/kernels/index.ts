@@ -11,12 +11,14 @@ import { SIMD_MOVE_KERNELS } from "./simd_moves.ts";
 import { ARITH_KERNELS } from "./x87_arith.ts";
 import { COMPARE_KERNELS } from "./x87_compare.ts";
 import { MOVE_KERNELS } from "./x87_move.ts";
+import { TRANSCENDENTAL_KERNELS } from "./x87_transcendental.ts";
 
 /** All kernels; the index is the kernel's number in the table of functions. */
 export const KERNELS: readonly Kernel[] = [
   ...ARITH_KERNELS,
   ...MOVE_KERNELS,
   ...COMPARE_KERNELS,
+  ...TRANSCENDENTAL_KERNELS,
   ...SIMD_MOVE_KERNELS,
   ...INTEGER_KERNELS,
   ...FLOAT_KERNELS,

@@ -1,0 +1,243 @@
+/**
+ * FSIN, FCOS, FSINCOS and F2XM1 as kernels, for arguments of ordinary size.
+ *
+ * The result is computed with 128 bits and an error that is known to be below {@linkcode ERROR} units; it is kept only
+ * if every value within that error rounds alike. So it is the correctly rounded one, as that of the TypeScript
+ * functions. Arguments are reduced exactly, by the 66 bits of pi that Intel documents. Cold code that makes hot code.
+ * Sources: SDM-1 8.3.8, 8.3.10; SDM-2A FSIN, FCOS, F2XM1; Ziv 1991 for the rounding test.
+ */
+import { Layout } from "../state.ts";
+import { BIAS, Fsw } from "../x87/float80/format.ts";
+import { FB, ln2Fixed } from "../x87/float80/series.ts";
+import type { Code, Local, Value } from "./code.ts";
+import type { Kernel } from "./kernel.ts";
+import { combine, constantDigits, digitsOf, Multiplier, type Wide } from "./wide.ts";
+import {
+  exponent,
+  full,
+  inexactFlags,
+  inexactMasked,
+  isNormal,
+  type Num,
+  push,
+  pushSlot,
+  read,
+  ready,
+  roundsUp,
+  setStatus,
+  stack,
+  TOP_BIT,
+  write,
+} from "./x87_parts.ts";
+
+/** Bound of the error in units of 2^-128; a power of two. */
+const ERROR = 1n << 7n;
+
+/** Half of pi as the hardware has it, times 2^126. */
+const HALF_PI = 0xc90fdaa22168c234cn << 59n;
+
+/** 2^128 / n!, cut. */
+function inverseFactorial(n: number): bigint {
+  let f = 1n;
+  for (let i = 2; i <= n; i++) f *= BigInt(i);
+  return (1n << 128n) / f;
+}
+
+/** 1/first!, 1/(first + step)!, ... */
+const factorials = (first: number, step: number, count: number): bigint[] =>
+  Array.from({ length: count }, (_, n) => inverseFactorial(first + n * step));
+
+/** A result: what is written, and PE with C1. */
+interface Rounded {
+  readonly m: Local;
+  readonly se: Local;
+  readonly flags: Local;
+}
+
+/** Rounds a fraction that is not exact; slow if its error might decide. `sign` is 0 or 0x8000. */
+function roundWide(k: Code, v: Wide, sign: Local, fcw: Local): Rounded {
+  k.slowIf(k.l("eqz", k.l("shr_u", v.hi, 16))); // too few bits are left
+  const n = k.let("i64", k.l("clz", v.hi));
+  const low = k.l("shr_u", k.l("shr_u", v.lo, 1), k.l("sub", k.cl(63n), n));
+  const m = k.let("i64", k.l("or", k.l("shl", v.hi, n), low));
+  const ext = k.let("i64", k.l("shl", v.lo, n));
+  const error = k.let("i64", k.l("shl", k.cl(ERROR), n));
+  const place = k.let("i64", k.l("and", ext, ~TOP_BIT));
+  k.slowIf(k.l("le_u", place, error));
+  k.slowIf(k.l("ge_u", k.l("add", place, error), TOP_BIT));
+  const exp = k.let("i32", k.i("sub", k.c(BIAS - 1), k.i("wrap_i64", n)));
+  const up = roundsUp(k, fcw, sign, ext, k.l("and", m, 1));
+  k.set(m, k.l("add", m, k.l("extend_i32_u", up)));
+  k.if(
+    k.l("eqz", m),
+    () => {
+      k.set(m, k.cl(TOP_BIT));
+      k.set(exp, k.i("add", exp, 1));
+    },
+    undefined,
+    "unlikely",
+  );
+  return { m, se: k.let("i32", k.i("or", exp, sign)), flags: k.let("i32", inexactFlags(k, ext, up)) };
+}
+
+/** Argument reduced to |r| <= pi/4: magnitude times 2^128, its sign (0 or 1) and the quadrant. */
+interface Reduced {
+  readonly r: Wide;
+  readonly negative: Local;
+  readonly quadrant: Local;
+}
+
+function reduce(k: Code, a: Num): Reduced {
+  // Between 2^-40 and 2^30; then all bits of the argument are above 2^-126.
+  const e = k.let("i32", k.i("sub", exponent(k, a), BIAS));
+  k.slowIf(k.i("gt_u", k.i("add", e, 40), 70));
+  const e64 = k.let("i64", k.l("extend_i32_s", e));
+  const r: Wide = { hi: k.let("i64", k.cl(0n)), lo: k.let("i64", k.cl(0n)) };
+  k.if(k.i("gt_s", e, 0), () => k.set(r.hi, k.l("shl", a.m, k.l("sub", e64, 1))), () => {
+    k.set(r.hi, k.l("shr_u", a.m, k.l("sub", k.cl(1n), e64)));
+    k.set(r.lo, k.l("shl", a.m, k.l("add", e64, 63)));
+  });
+  const power = k.d("reinterpret_i64", k.l("shl", k.l("add", e64, 1023 - 63), 52));
+  const x = k.d("mul", k.d("convert_i64_u", a.m), power);
+  const q = k.let("i64", k.l("trunc_f64_s", k.d("nearest", k.d("mul", x, 2 / Math.PI))));
+  // r - q * pi/2 modulo 4, in units of 2^-126.
+  const high = HALF_PI >> 64n, low = HALF_PI & ((1n << 64n) - 1n);
+  const p0 = k.let("i64", k.l("mul", q, low & 0xffffffffn));
+  const p1 = k.let("i64", k.l("add", k.l("mul", q, low >> 32n), k.l("shr_u", p0, 32)));
+  const subtrahend: Wide = {
+    lo: k.let("i64", k.l("or", k.l("shl", p1, 32), k.l("and", p0, 0xffffffffn))),
+    hi: k.let("i64", k.l("add", k.l("mul", q, high), k.l("shr_u", p1, 32))),
+  };
+  combine(k, subtrahend, r, "sub");
+  const negative = k.let("i32", k.l("lt_s", subtrahend.hi, 0));
+  k.if(negative, () => combine(k, subtrahend, { hi: k.cl(0n), lo: k.cl(0n) }, "sub"));
+  k.set(r.hi, k.l("or", k.l("shl", subtrahend.hi, 2), k.l("shr_u", subtrahend.lo, 62)));
+  k.set(r.lo, k.l("shl", subtrahend.lo, 2));
+  // The argument's sign turns both the remainder and the quadrant.
+  const minus = k.let("i32", k.i("shr_u", a.se, 15));
+  const turned = k.i("sub", k.i("xor", k.i("wrap_i64", q), k.i("sub", k.c(0), minus)), k.i("sub", k.c(0), minus));
+  return {
+    r,
+    negative: k.let("i32", k.i("xor", negative, minus)),
+    quadrant: k.let("i32", k.i("and", turned, 3)),
+  };
+}
+
+/** v := sine (`which` odd: cosine) of r; both are positive. */
+function sineOrCosine(
+  k: Code,
+  by: Multiplier,
+  v: Wide,
+  r: Wide,
+  square: ReturnType<typeof digitsOf>,
+  which: Value,
+): void {
+  k.if(k.i("and", which, 1), () => {
+    by.series(v, square, factorials(2, 2, 17), "sub");
+    by.scale(v, square);
+    combine(k, v, { hi: k.cl(0n), lo: k.cl(0n) }, "sub"); // one minus that
+  }, () => {
+    by.series(v, square, factorials(3, 2, 16), "sub");
+    by.scale(v, square);
+    by.scale(v, digitsOf(k, r));
+    combine(k, v, r, "sub");
+  });
+}
+
+/** Sine (`turn` 0) or cosine (1): the function of the remainder and its sign follow from the quadrant. */
+function angleFunction(
+  k: Code,
+  by: Multiplier,
+  x: Reduced,
+  square: ReturnType<typeof digitsOf>,
+  turn: 0 | 1,
+  fcw: Local,
+): Rounded {
+  const v: Wide = { hi: k.let("i64", k.cl(0n)), lo: k.let("i64", k.cl(0n)) };
+  const which = k.let("i32", turn === 0 ? x.quadrant : k.i("add", x.quadrant, 1));
+  sineOrCosine(k, by, v, x.r, square, which);
+  const odd = k.i("and", x.negative, k.i("eqz", k.i("and", which, 1)));
+  const sign = k.let("i32", k.i("shl", k.i("xor", k.i("and", k.i("shr_u", which, 1), 1), odd), 15));
+  return roundWide(k, v, sign, fcw);
+}
+
+function prepare(k: Code): { top: ReturnType<typeof stack>; a: Num; fcw: Local } {
+  ready(k);
+  const fcw = inexactMasked(k), top = stack(k, 0);
+  full(k, top);
+  const a = read(k, top);
+  k.slowIf(k.i("eqz", isNormal(k, a)));
+  return { top, a, fcw };
+}
+
+function clearC2(k: Code): void {
+  k.setField(Layout.fsw, k.i("and", k.field(Layout.fsw), ~Fsw.c2));
+}
+
+function angle(sem: string, turn: 0 | 1 | "both"): Kernel {
+  return {
+    sem,
+    memory: undefined,
+    reg: "none",
+    src: "none",
+    notes: true,
+    body: (k) => {
+      const { top, a, fcw } = prepare(k);
+      const slot = turn === "both" ? pushSlot(k) : undefined;
+      const x = reduce(k, a), by = new Multiplier(k);
+      const y: Wide = { hi: k.let("i64", k.cl(0n)), lo: k.let("i64", k.cl(0n)) };
+      const digits = digitsOf(k, x.r);
+      by.multiply(y, digits, digits);
+      const square = digitsOf(k, y);
+      const first = angleFunction(k, by, x, square, turn === 1 ? 1 : 0, fcw);
+      const second = slot === undefined ? undefined : angleFunction(k, by, x, square, 1, fcw);
+      write(k, top, first.m, first.se);
+      if (slot !== undefined && second !== undefined) push(k, slot, second.m, second.se);
+      clearC2(k);
+      setStatus(k, first.flags);
+    },
+  };
+}
+
+const F2XM1: Kernel = {
+  sem: "f2xm1",
+  memory: undefined,
+  reg: "none",
+  src: "none",
+  notes: true,
+  body: (k) => {
+    const { top, a, fcw } = prepare(k);
+    // Below one and not tiny.
+    const by = new Multiplier(k), shift = k.let("i32", k.i("sub", k.c(BIAS - 1), exponent(k, a)));
+    k.slowIf(k.i("gt_u", shift, 39));
+    const s64 = k.let("i64", k.l("extend_i32_u", shift));
+    const t: Wide = {
+      hi: k.let("i64", k.l("shr_u", a.m, s64)),
+      lo: k.let("i64", k.l("shl", k.l("shl", a.m, 1), k.l("sub", k.cl(63n), s64))),
+    };
+    by.scale(t, constantDigits(k, ln2Fixed() >> (FB - 128n)));
+    const digits = digitsOf(k, t);
+    const v: Wide = { hi: k.let("i64", k.cl(0n)), lo: k.let("i64", k.cl(0n)) };
+    const sign = k.let("i32", k.i("and", a.se, 0x8000));
+    // e^t - 1 = t + t^2 (1/2 + t/6 + ...), 1 - e^-t = t - t^2 (1/2 - t/6 + ...)
+    for (const way of ["add", "sub"] as const) {
+      k.if(way === "add" ? k.i("eqz", sign) : sign, () => {
+        by.series(v, digits, factorials(2, 1, 32), way);
+        by.scale(v, digits);
+        by.scale(v, digits);
+        combine(k, v, t, way);
+      });
+    }
+    const result = roundWide(k, v, sign, fcw);
+    write(k, top, result.m, result.se);
+    setStatus(k, result.flags);
+  },
+};
+
+/** Transcendental kernels. */
+export const TRANSCENDENTAL_KERNELS: readonly Kernel[] = [
+  angle("fsin", 0),
+  angle("fcos", 1),
+  angle("fsincos", "both"),
+  F2XM1,
+];

@@ -140,6 +140,11 @@ export class Code {
     return () => this.#f.i32(value);
   }
 
+  /** f64 constant. */
+  c64(value: number): Value {
+    return () => this.#f.f64(value);
+  }
+
   /** i64 constant. */
   cl(value: bigint): Value {
     return () => this.#f.i64(value);

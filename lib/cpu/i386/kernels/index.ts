@@ -10,6 +10,7 @@ import { INTEGER_KERNELS } from "./simd_integer.ts";
 import { SIMD_MOVE_KERNELS } from "./simd_moves.ts";
 import { ARITH_KERNELS } from "./x87_arith.ts";
 import { COMPARE_KERNELS } from "./x87_compare.ts";
+import { LOGARITHM } from "./x87_logarithm.ts";
 import { MOVE_KERNELS } from "./x87_move.ts";
 import { TRANSCENDENTAL_KERNELS } from "./x87_transcendental.ts";
 
@@ -19,6 +20,7 @@ export const KERNELS: readonly Kernel[] = [
   ...MOVE_KERNELS,
   ...COMPARE_KERNELS,
   ...TRANSCENDENTAL_KERNELS,
+  LOGARITHM,
   ...SIMD_MOVE_KERNELS,
   ...INTEGER_KERNELS,
   ...FLOAT_KERNELS,

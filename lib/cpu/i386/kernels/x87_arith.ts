@@ -18,6 +18,7 @@ import {
   type Num,
   plain,
   pop,
+  product,
   read,
   ready,
   round,
@@ -180,18 +181,6 @@ function multiply(k: Code, a: Num, b: Num, u: Work): void {
     k.set(ext, k.l("shl", ext, 1));
     k.set(exp, k.i("sub", exp, 1));
   });
-}
-
-/** high:low := a * b. */
-function product(k: Code, a: Local, b: Local, high: Local, low: Local): void {
-  const al = k.let("i64", k.l("and", a, LOW32)), ah = k.let("i64", k.l("shr_u", a, 32));
-  const bl = k.let("i64", k.l("and", b, LOW32)), bh = k.let("i64", k.l("shr_u", b, 32));
-  const p0 = k.let("i64", k.l("mul", al, bl));
-  const p1 = k.let("i64", k.l("add", k.l("mul", ah, bl), k.l("shr_u", p0, 32)));
-  const p2 = k.let("i64", k.l("add", k.l("mul", al, bh), k.l("and", p1, LOW32)));
-  const top = k.l("add", k.l("shr_u", p1, 32), k.l("shr_u", p2, 32));
-  k.set(high, k.l("add", k.l("mul", ah, bh), top));
-  k.set(low, k.l("or", k.l("shl", p2, 32), k.l("and", p0, LOW32)));
 }
 
 function divide(k: Code, a: Num, b: Num, u: Work): void {

@@ -48,24 +48,28 @@ const factorials = (first: number, step: number, count: number): bigint[] =>
   Array.from({ length: count }, (_, n) => inverseFactorial(first + n * step));
 
 /** A result: what is written, and PE with C1. */
-interface Rounded {
+export interface Rounded {
+  /** Mantissa. */
   readonly m: Local;
+  /** Sign and biased exponent. */
   readonly se: Local;
+  /** Status flags. */
   readonly flags: Local;
 }
 
-/** Rounds a fraction that is not exact; slow if its error might decide. `sign` is 0 or 0x8000. */
-function roundWide(k: Code, v: Wide, sign: Local, fcw: Local): Rounded {
-  k.slowIf(k.l("eqz", k.l("shr_u", v.hi, 16))); // too few bits are left
-  const n = k.let("i64", k.l("clz", v.hi));
-  const low = k.l("shr_u", k.l("shr_u", v.lo, 1), k.l("sub", k.cl(63n), n));
-  const m = k.let("i64", k.l("or", k.l("shl", v.hi, n), low));
-  const ext = k.let("i64", k.l("shl", v.lo, n));
-  const error = k.let("i64", k.l("shl", k.cl(ERROR), n));
+/** Rounds m:ext * 2^(exp - BIAS - 63), which is not exact; slow if an error of up to `error` in ext might decide. */
+export function roundUncertain(
+  k: Code,
+  m: Local,
+  ext: Local,
+  error: Value,
+  exp: Local,
+  sign: Local,
+  fcw: Local,
+): Rounded {
   const place = k.let("i64", k.l("and", ext, ~TOP_BIT));
   k.slowIf(k.l("le_u", place, error));
   k.slowIf(k.l("ge_u", k.l("add", place, error), TOP_BIT));
-  const exp = k.let("i32", k.i("sub", k.c(BIAS - 1), k.i("wrap_i64", n)));
   const up = roundsUp(k, fcw, sign, ext, k.l("and", m, 1));
   k.set(m, k.l("add", m, k.l("extend_i32_u", up)));
   k.if(
@@ -78,6 +82,18 @@ function roundWide(k: Code, v: Wide, sign: Local, fcw: Local): Rounded {
     "unlikely",
   );
   return { m, se: k.let("i32", k.i("or", exp, sign)), flags: k.let("i32", inexactFlags(k, ext, up)) };
+}
+
+/** Rounds a fraction that is not exact; slow if its error might decide. `sign` is 0 or 0x8000. */
+function roundWide(k: Code, v: Wide, sign: Local, fcw: Local): Rounded {
+  k.slowIf(k.l("eqz", k.l("shr_u", v.hi, 16))); // too few bits are left
+  const n = k.let("i64", k.l("clz", v.hi));
+  const low = k.l("shr_u", k.l("shr_u", v.lo, 1), k.l("sub", k.cl(63n), n));
+  const m = k.let("i64", k.l("or", k.l("shl", v.hi, n), low));
+  const ext = k.let("i64", k.l("shl", v.lo, n));
+  const error = k.let("i64", k.l("shl", k.cl(ERROR), n));
+  const exp = k.let("i32", k.i("sub", k.c(BIAS - 1), k.i("wrap_i64", n)));
+  return roundUncertain(k, m, ext, error, exp, sign, fcw);
 }
 
 /** Argument reduced to |r| <= pi/4: magnitude times 2^128, its sign (0 or 1) and the quadrant. */
@@ -234,7 +250,7 @@ const F2XM1: Kernel = {
   },
 };
 
-/** Transcendental kernels. */
+/** Transcendental kernels of one operand. */
 export const TRANSCENDENTAL_KERNELS: readonly Kernel[] = [
   angle("fsin", 0),
   angle("fcos", 1),

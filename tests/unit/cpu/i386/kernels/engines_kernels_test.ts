@@ -100,7 +100,7 @@ function outcome(rig: Rig, limit: number): unknown {
   return { ...(rig.outcome(exit) as object), block };
 }
 
-const SEEDS = Number(Deno.env.get("VMIKIT_KERNEL_SEEDS") ?? 300);
+const SEEDS = Number(Deno.env.get("VMIKIT_KERNEL_SEEDS") ?? 150);
 
 for (const [kind, rows] of Object.entries(ROWS).filter(([, list]) => list.length > 0)) {
   for (const mode of MODES) {

@@ -74,7 +74,7 @@ function prepare(c: FakeContext, r: Prng): void {
   s.set(Layout.cr0, r.below(16) === 0 ? r.below(16) : 0x11);
 }
 
-const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 600);
+const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 300);
 
 function judge(kernel: Kernel): void {
   const c = sseContext(), r = new Prng(KERNELS.indexOf(kernel) + 1);

@@ -62,7 +62,7 @@ function rowOf(kernel: Kernel): OpRow | undefined {
   return X87_ROWS.find((row) => row.sem === kernel.sem && (row.mod === "mem") === (kernel.memory !== undefined));
 }
 
-const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 1500);
+const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 800);
 
 for (const kernel of KERNELS.filter((one) => rowOf(one) !== undefined)) {
   Deno.test(`kernel ${kernel.sem}${kernel.memory === undefined ? "" : " memory"} does what the function does`, () => {

@@ -219,6 +219,10 @@ export class InterpreterEngine implements Engine {
   #place(linear: number, size: number): number {
     const cpu = this.#cpu, user = cpu.state.get(Layout.cpl) === 3;
     try {
+      if ((linear & (size - 1)) !== 0) {
+        const t = cpu.mem.unaligned(linear, size, true, user);
+        if (t >= 0) return t;
+      }
       cpu.mem.probeWrite(linear, size, user);
       cpu.state.set(Layout.scratch, cpu.mem.readSlow(linear, size, user));
     } catch (thrown) {

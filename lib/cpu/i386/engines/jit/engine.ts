@@ -176,6 +176,7 @@ class JitTranslator implements Translator {
       state: board.stateAt,
       readTable: tlb.table(false, user),
       writeTable: tlb.table(true, user),
+      user,
       jumpCache: this.#host.jumpCache(user),
     };
   }
@@ -204,9 +205,9 @@ class JitTranslator implements Translator {
   #fill(linear: number, size: number, write: boolean): number {
     const cpu = this.#cpu, user = cpu.state.get(Layout.cpl) === 3;
     if ((linear & 0xfff) + size > 0x1000) return -1;
-    if ((linear & (size - 1)) !== 0) return -1;
     const generation = this.#generation;
     try {
+      if ((linear & (size - 1)) !== 0) cpu.mem.unaligned(linear, size, write, user); // may be forbidden
       const physical = cpu.mem.translate(linear, write, user);
       if (write) this.#markDirty(physical, linear, user);
     } catch (thrown) {

@@ -4,6 +4,7 @@
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
+import { Flag } from "../../../../spec/i386_regs.ts";
 import { Layout } from "../../state.ts";
 import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
@@ -26,6 +27,8 @@ export interface Target {
   readonly readTable: number;
   /** Byte address of the TLB table for writes. */
   readonly writeTable: number;
+  /** Code at CPL 3. */
+  readonly user: boolean;
   /** Byte address of the jump cache. */
   readonly jumpCache: number;
 }
@@ -75,11 +78,57 @@ export function buildModule(
   const four = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
   const derive = { carry: m.addFunction(four, carryBody()), flags: m.addFunction(four, flagsBody()) };
   const link = m.addFunction(LINK, settings.links ? linkBody(target, m.typeOf(REGION)) : noLinkBody());
-  const outside = { ...target, slow: { read, write }, call, link, derive, kernels };
+  const slow = {
+    read: m.addFunction(SLOW, slowBody(target, target.readTable, read)),
+    write: m.addFunction(SLOW, slowBody(target, target.writeTable, write)),
+  };
+  const outside = { ...target, slow, call, link, derive, kernels };
   for (const { plan, slot } of regions) {
     m.addElement(slot, m.addFunction(REGION, emitRegion(plan, outside, settings)));
   }
   return m.bytes();
+}
+
+/** (linear, bytes) -> host address, or -1: the interpreter has to do it. */
+const SLOW: Signature = { params: ["i32", "i32"], results: ["i32"] };
+
+/** What is not aligned but lies in one page is found here, the rest by TypeScript. */
+function slowBody(target: Target, table: number, other: number): FunctionBody {
+  const f = new FunctionBody(2), linear = 0, bytes = 1, t = f.local("i32");
+  f.get(linear);
+  f.i32(12);
+  f.num("i32.shr_u");
+  f.i32(2);
+  f.num("i32.shl");
+  f.mem("i32.load", table);
+  f.get(linear);
+  f.num("i32.xor");
+  f.tee(t);
+  f.i32(0x80000fff | 0);
+  f.num("i32.and");
+  f.i32(0x1000);
+  f.get(bytes);
+  f.num("i32.sub");
+  f.num("i32.le_u");
+  if (target.user) { // unless alignment is checked: CR0.AM and EFLAGS.AC are the same bit
+    for (const at of [Layout.eflags, Layout.cr0]) {
+      f.i32(0);
+      f.mem("i32.load", target.state + at);
+    }
+    f.num("i32.and");
+    f.i32(Flag.ac);
+    f.num("i32.and");
+    f.num("i32.eqz");
+    f.num("i32.and");
+  }
+  f.if();
+  f.get(t);
+  f.return();
+  f.end();
+  f.get(linear);
+  f.get(bytes);
+  f.call(other);
+  return f;
 }
 
 /** (eip, depth of calls) -> as a region. */

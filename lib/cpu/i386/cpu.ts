@@ -249,6 +249,11 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.#slice.hold(0);
   }
 
+  /** Lets the engine run on for at most `ticks` before it comes back; the slice goes on afterwards. */
+  pauseAfter(ticks: number): void {
+    this.#slice.hold(ticks);
+  }
+
   /** See {@linkcode Context.interruptDue}. */
   get interruptDue(): boolean {
     return this.state.get(Layout.nmiPending) !== 0 || this.#interrupts?.pending === true;

@@ -23,6 +23,8 @@ import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.t
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
 /** Entries of the jump caches that are emptied one by one; more are cheaper emptied all together. */
 const MOST_USED = 1024;
+/** Instructions after which the run loop is seen again when code is translated. */
+const LONGEST_STAY = 1 << 20;
 /** Bytes of the record pool. */
 const POOL_BYTES = 16 << 20;
 /** Bytes of working memory. */
@@ -104,6 +106,8 @@ export class InterpreterEngine implements Engine {
   run(): boolean {
     this.#relook = false;
     if (this.#full || this.#cache.isFull(RUN_RECORDS)) this.forget();
+    // A region that loops for long must be left now and then: V8 changes to better code at the next call only.
+    if (this.#translator !== undefined) this.#cpu.pauseAfter(LONGEST_STAY);
     return this.#run() !== 0;
   }
 

@@ -8,7 +8,10 @@ import { FlagsKind } from "../../flags.ts";
 import type { Expr } from "../../tree.ts";
 import { Layout } from "../../state.ts";
 import { ConditionCode } from "./condition_code.ts";
-import { type FlagsStmt, type FlagState, overlayOf, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
+import { type FlagsStmt, type FlagState, IN_MEMORY, overlayOf, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
+
+/** Fields of the lazy flags. */
+const WORDS = [Layout.flagsKind, Layout.flagsA, Layout.flagsB, Layout.flagsC] as const;
 
 /** Flags of one region. */
 export class FlagEmitter {
@@ -41,19 +44,22 @@ export class FlagEmitter {
     this.#conditions = new ConditionCode(f, this.#words, this.#over, this);
   }
 
-  /** Reads the four words from the state block. */
-  load(): void {
-    [Layout.flagsKind, Layout.flagsA, Layout.flagsB, Layout.flagsC].forEach((at, i) => {
+  /** The words are in the state block now, and read from there when they are needed. */
+  reload(): void {
+    this.state = IN_MEMORY;
+  }
+
+  #load(): void {
+    WORDS.forEach((at, i) => {
       this.#f.i32(0);
       this.#f.mem("i32.load", this.#stateAt + at);
       this.#f.set(this.#words[i]);
     });
-    this.state = UNKNOWN;
   }
 
   /** Writes the four words to the state block; they must be settled. */
   store(): void {
-    [Layout.flagsKind, Layout.flagsA, Layout.flagsB, Layout.flagsC].forEach((at, i) => {
+    WORDS.forEach((at, i) => {
       this.#f.i32(0);
       this.#f.get(this.#words[i]);
       this.#f.mem("i32.store", this.#stateAt + at);
@@ -77,6 +83,10 @@ export class FlagEmitter {
         f.i32(0);
         f.set(local);
       }
+      return;
+    }
+    if (state.kind < 0) {
+      this.#load();
       return;
     }
     f.i32(this.#kindWord());
@@ -206,6 +216,13 @@ export class FlagEmitter {
 
   #arguments(): void {
     const f = this.#f, [kind, a] = this.#words;
+    if (this.state.kind === IN_MEMORY.kind) {
+      for (const at of WORDS) {
+        f.i32(0);
+        f.mem("i32.load", this.#stateAt + at);
+      }
+      return;
+    }
     if (this.state.kind < 0) f.get(kind);
     else f.i32(this.#kindWord());
     f.get(a);

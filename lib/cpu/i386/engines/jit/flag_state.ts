@@ -9,7 +9,7 @@ import type { Expr, Stmt } from "../../tree.ts";
 
 /** Knowledge about the flags. */
 export interface FlagState {
-  /** {@linkcode FlagsKind}, or -1: only known at run time. */
+  /** {@linkcode FlagsKind}, or -1: only known at run time, -2: so, and in the state block. */
   readonly kind: number;
   /** 32 minus the width of the operation. */
   readonly shift: number;
@@ -23,6 +23,9 @@ export interface FlagState {
 
 /** Nothing is known: all four words are in their locals. */
 export const UNKNOWN: FlagState = { kind: -1, shift: 0, zeroB: false, zeroC: false, over: 0 };
+
+/** The four words are in the state block, not in their locals. */
+export const IN_MEMORY: FlagState = { ...UNKNOWN, kind: -2 };
 
 /** True if two states say the same. */
 export function sameState(a: FlagState, b: FlagState): boolean {

@@ -142,7 +142,8 @@ export class KernelEmitter {
     });
     put(Layout.flagsB, () => f.i32(0));
     put(Layout.flagsC, () => f.i32(0));
-    this.#flags.load();
+    this.#flags.reload();
+    this.#flags.forget();
   }
 
   #note(i: Instruction, use: KernelUse): void {

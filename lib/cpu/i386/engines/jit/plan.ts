@@ -7,8 +7,8 @@
  * Warm.
  */
 import type { Stmt } from "../../tree.ts";
-import type { Block, Discovery } from "./discover.ts";
-import { type FlagState, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
+import { type Block, Discovery } from "./discover.ts";
+import { type FlagState, IN_MEMORY, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
 import { findGroups } from "./groups.ts";
 import { type Instruction, Way } from "./instruction.ts";
 import type { JitSettings } from "./options.ts";
@@ -28,6 +28,8 @@ export interface Plan {
   readonly needs: readonly number[];
   /** Knowledge about the flags at the start of a block. */
   readonly states: readonly FlagState[];
+  /** Registers that may differ from the state block at the start of a block, as a mask. */
+  readonly dirty: readonly number[];
   /** Registers used, as a mask. */
   readonly used: number;
   /** Registers written. */
@@ -49,8 +51,9 @@ export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
   }
   if (settings.deadFlags) markLiveFlags(blocks, checked);
   if (settings.groups) blocks.forEach(findGroups);
-  const states = settings.fuse ? flagStates(blocks) : blocks.map(() => UNKNOWN);
-  return { blocks, discovery, items, entries, needs: needsOf(blocks, checked), states, used, written };
+  const states = settings.fuse ? flagStates(blocks, settings.calls) : blocks.map(() => UNKNOWN);
+  const dirty = dirtyRegisters(blocks, settings.calls);
+  return { blocks, discovery, items, entries, needs: needsOf(blocks, checked), states, dirty, used, written };
 }
 
 function checks(blocks: readonly Block[], items: readonly Item[], entries: readonly number[]): Set<number> {
@@ -116,16 +119,45 @@ function leavesAtEnd(b: Block): boolean {
   return b.successors.length < ways + 1;
 }
 
-/** Forward: what is known at the start of each block. */
-function flagStates(blocks: readonly Block[]): FlagState[] {
-  const states: (FlagState | undefined)[] = blocks.map((b) => b.isEntry || b.afterCall ? UNKNOWN : undefined);
+/** True if registers and flags are read anew behind an instruction. */
+function reloads(i: Instruction, calls: boolean): boolean {
+  return i.tree === undefined ? i.kernel === undefined : calls && Discovery.isCall(i);
+}
+
+/** Forward: which registers may differ from the state block at the start of each block. */
+function dirtyRegisters(blocks: readonly Block[], calls: boolean): number[] {
+  const dirty: number[] = blocks.map(() => 0);
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const b of blocks) {
+      let mask = dirty[b.id];
+      for (const i of b.instructions) mask = reloads(i, calls) ? 0 : mask | i.written();
+      for (const s of b.successors) {
+        if ((mask & ~dirty[s]) === 0) continue;
+        dirty[s] |= mask;
+        changed = true;
+      }
+    }
+  }
+  return dirty;
+}
+
+/** Forward: what is known at the start of each block. All entries agree. */
+function flagStates(blocks: readonly Block[], calls: boolean): FlagState[] {
+  const lazy = statesFrom(blocks, calls, IN_MEMORY);
+  const agree = blocks.every((b) => !b.isEntry || sameState(lazy[b.id], IN_MEMORY));
+  return agree ? lazy : statesFrom(blocks, calls, UNKNOWN);
+}
+
+function statesFrom(blocks: readonly Block[], calls: boolean, atEntry: FlagState): FlagState[] {
+  const states: (FlagState | undefined)[] = blocks.map((b) => b.isEntry ? atEntry : undefined);
   for (let changed = true; changed;) {
     changed = false;
     for (const b of blocks) {
       const before = states[b.id];
       if (before === undefined) continue;
       let state = before;
-      for (const i of b.instructions) state = flagsAfter(i, state);
+      for (const i of b.instructions) state = flagsAfter(i, state, calls);
       for (const s of b.successors) {
         const old = states[s];
         const merged = old === undefined || sameState(old, state) ? state : UNKNOWN;
@@ -139,7 +171,8 @@ function flagStates(blocks: readonly Block[]): FlagState[] {
 }
 
 /** The state behind an instruction, as its emission leaves it. */
-function flagsAfter(i: Instruction, before: FlagState): FlagState {
+function flagsAfter(i: Instruction, before: FlagState, calls: boolean): FlagState {
+  if (reloads(i, calls)) return IN_MEMORY;
   if (i.tree === undefined) return UNKNOWN;
   if (!i.flagsLive) return before;
   return bodyAfter(i.tree.body, before);

@@ -7,7 +7,7 @@ import { Layout } from "../../state.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { FlagEmitter } from "./flag_code.ts";
-import { type Instruction, Way } from "./instruction.ts";
+import { type Instruction, type KernelUse, Way } from "./instruction.ts";
 import { KernelEmitter } from "./kernel_code.ts";
 import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
@@ -65,8 +65,7 @@ class RegionEmitter implements Control {
   readonly #calls: boolean;
   readonly #places: (Place | undefined)[] = [];
   #leave = 0;
-  #link = 0;
-  #return = 0;
+  #dirty = 0;
   #block: Block | undefined = undefined;
 
   constructor(plan: Plan, outside: Outside, settings: JitSettings) {
@@ -91,8 +90,7 @@ class RegionEmitter implements Control {
     f.set(this.#base);
     this.#parameter();
     this.#reload();
-    this.#link = f.block();
-    this.#return = f.block();
+    this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
     this.#leave = f.block();
     this.#sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
     f.end(); // leave: the interpreter executes the instruction at this offset
@@ -104,20 +102,30 @@ class RegionEmitter implements Control {
     f.get(this.#exitEip);
     f.num("i32.add");
     f.set(this.#exitEip);
-    this.#store();
+    this.#store(-1);
     f.i32(INTERPRET);
-    f.return();
-    f.end(); // return: whoever called goes on at this EIP
+    return f;
+  }
+
+  /** Leaves for the region or interpreter at `exitEip`. */
+  #exit(): void {
+    this.#flags.settle(UNKNOWN);
+    this.#store(this.#dirty);
+    this.#goOn();
+  }
+
+  /** Returns to the region that called, which goes on at `exitEip` if it waits there. */
+  #return(): void {
+    const f = this.#f;
+    this.#flags.settle(UNKNOWN);
+    this.#store(this.#dirty);
     f.get(this.#depth);
     f.num("i32.eqz");
-    f.brIf(this.#link, "unlikely");
-    this.#store();
+    f.if("unlikely");
+    this.#goOn();
+    f.end();
     f.i32(0);
     f.return();
-    f.end(); // link: go on at this EIP
-    this.#store();
-    this.#goOn();
-    return f;
   }
 
   #goOn(): void {
@@ -155,12 +163,12 @@ class RegionEmitter implements Control {
     this.#get(Layout.count);
     this.#f.set(this.#count);
     this.#registers.load();
-    this.#flags.load();
+    this.#flags.reload();
   }
 
   /** Registers, flags, count and EIP to the state block. */
-  #store(): void {
-    this.#registers.store();
+  #store(mask: number): void {
+    this.#registers.store(mask);
     this.#flags.store();
     this.#put(Layout.count, this.#count);
     this.#put(Layout.eip, this.#exitEip);
@@ -215,6 +223,7 @@ class RegionEmitter implements Control {
     const f = this.#f;
     this.#block = block;
     this.#flags.state = this.#plan.states[block.id];
+    this.#dirty = this.#plan.dirty[block.id];
     const need = this.#plan.needs[block.id];
     if (need > 0) {
       f.get(this.#count);
@@ -234,14 +243,24 @@ class RegionEmitter implements Control {
     f.num("i32.sub");
     f.set(this.#count);
     for (const i of block.instructions) {
-      if (i.way === Way.tree) this.#trees.emit(i);
-      else if (i.kernel === undefined) this.#call(i);
-      else {
-        this.#flags.forget();
-        this.#kernels.emit(i, i.kernel, () => this.#call(i));
-      }
+      if (i.way === Way.tree) {
+        this.#dirty |= i.written();
+        this.#trees.emit(i);
+      } else if (i.kernel === undefined) this.#call(i);
+      else this.#kernel(i, i.kernel);
     }
     if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
+  }
+
+  #kernel(i: Instruction, use: KernelUse): void {
+    const before = this.#dirty;
+    this.#flags.forget();
+    this.#kernels.emit(i, use, () => {
+      this.#call(i);
+      this.#flags.forget();
+    });
+    this.#flags.state = UNKNOWN;
+    this.#dirty = before;
   }
 
   /** Runs a TypeScript instruction; it is the last of its block, so the count is exact. */
@@ -249,7 +268,7 @@ class RegionEmitter implements Control {
     const f = this.#f, t = this.#exitLeft;
     this.#flags.forget();
     this.#eip(i.offset);
-    this.#store();
+    this.#store(this.#dirty);
     f.i32(i.call);
     f.call(this.#out.call);
     f.set(t);
@@ -268,6 +287,7 @@ class RegionEmitter implements Control {
     if (i.way !== Way.call) return;
     f.end();
     this.#reload();
+    this.#dirty = 0;
   }
 
   #eip(offset: number): void {
@@ -297,14 +317,10 @@ class RegionEmitter implements Control {
 
   /** See {@linkcode Control.goto}. */
   goto(i: Instruction, offset: number): void {
-    const f = this.#f;
     if (Discovery.isCall(i)) {
       this.#eip(offset);
       if (this.#calls) this.#callRegion(i);
-      else {
-        this.#flags.settle(UNKNOWN);
-        f.br(this.#link);
-      }
+      else this.#exit();
       return;
     }
     this.#pass(offset);
@@ -315,9 +331,8 @@ class RegionEmitter implements Control {
     const f = this.#f;
     const to = this.#plan.discovery.blockAt(offset);
     if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
-      this.#flags.settle(UNKNOWN);
       this.#eip(offset);
-      f.br(this.#link);
+      this.#exit();
       return;
     }
     this.#flags.settle(this.#plan.states[to.id]);
@@ -337,15 +352,15 @@ class RegionEmitter implements Control {
       this.#callRegion(i);
       return;
     }
-    this.#flags.settle(UNKNOWN);
-    this.#f.br(this.#calls && i.sem === "ret" ? this.#return : this.#link);
+    if (this.#calls && i.sem === "ret") this.#return();
+    else this.#exit();
   }
 
   /** Calls the region at `exitEip`; if it returns to behind the call, goes on there, else returns in turn. */
   #callRegion(i: Instruction): void {
     const f = this.#f, t = this.#exitLeft;
     this.#flags.forget();
-    this.#store();
+    this.#store(this.#dirty);
     f.get(this.#depth);
     f.i32(DEEPEST);
     f.num("i32.ge_u");
@@ -369,6 +384,7 @@ class RegionEmitter implements Control {
     f.return();
     f.end();
     this.#reload();
+    this.#dirty = 0;
     this.#pass(i.next);
   }
 }

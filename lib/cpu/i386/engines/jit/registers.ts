@@ -39,9 +39,9 @@ export class RegisterEmitter {
     });
   }
 
-  /** Writes the registers the region changes to the state block. */
-  store(): void {
-    this.#each(this.#written, (n) => {
+  /** Writes registers to the state block; those the region changes at most. */
+  store(mask: number): void {
+    this.#each(mask & this.#written, (n) => {
       this.#f.i32(0);
       this.#f.get(this.#locals[n]);
       this.#f.mem("i32.store", this.#state + n * 4);

@@ -1,7 +1,7 @@
 /**
  * Shadow paging: the processor walks tables of the monitor's, which are made from the guest's on demand.
  *
- * The shadow behaves as a large TLB. At the top is one directory (with PAE four), empty after every flush; below are
+ * The shadow behaves as a large TLB. At the top is the {@linkcode Directory}, empty after every flush; below are
  * {@linkcode ShadowTables}, kept by the guest's table they come from and compared with it when they are first used after a
  * flush. So notified changes take effect at once, and unannounced ones when the processor would have noticed them. A
  * missing shadow entry faults, is made from the guest's entry, and the guest never knows; if the guest's own tables do not
@@ -13,51 +13,42 @@
  */
 import type { FieldValue } from "../../../core/component.ts";
 import { InternalError } from "../../../core/errors.ts";
-import { Cr0, Cr4 } from "../../../spec/i386_regs.ts";
+import { Cr0 } from "../../../spec/i386_regs.ts";
+import { Directory, FREE_AT } from "../monitor/directory.ts";
 import { Entry, GuestWalk, PageError } from "../monitor/guest_walk.ts";
 import type { FaultVerdict, GuestMmu } from "../monitor/mmu.ts";
-import { TABLES_BYTES } from "../monitor/tables.ts";
+import { PagePool } from "../monitor/pool.ts";
+import { Progress } from "../monitor/progress.ts";
+import { storeEntry } from "../monitor/store_entry.ts";
 import type { VirtualCpu } from "../monitor/vcpu.ts";
-import { PagePool } from "./pool.ts";
 import { type ShadowTable, ShadowTables } from "./tables.ts";
 
 const PAGE = 4096;
-/** Pages behind the descriptor tables: PAE pointers, then four directories, of which the first serves without PAE. */
-const POINTERS_AT = TABLES_BYTES;
-const DIRECTORY_AT: number = TABLES_BYTES + PAGE;
-const POOL_AT: number = DIRECTORY_AT + 4 * PAGE;
-
-/** The same fault so often without progress is our own mistake. */
-const MOST_REPEATS = 64;
 
 /** Shadow page tables of one CPU. */
 export class ShadowMmu implements GuestMmu {
   readonly #cpu: VirtualCpu;
   readonly #pool: PagePool;
   readonly #tables: ShadowTables;
+  /** Slots lead to a table, or `null`: to a large page. */
+  readonly #directory: Directory<ShadowTable | null>;
   readonly #walk: GuestWalk = new GuestWalk();
-  /** Directory entries in use; the table they lead to, `null` for a large page. */
-  #linked: Map<number, ShadowTable | null> = new Map();
+  readonly #progress: Progress = new Progress("shadow");
   #epoch = 0;
-  #last = -1;
-  #repeats = 0;
 
   /** @param cpu The CPU. */
   constructor(cpu: VirtualCpu) {
     this.#cpu = cpu;
     const { physical } = cpu.guest;
-    this.#pool = new PagePool(physical, cpu.own, POOL_AT);
+    this.#pool = new PagePool(physical, cpu.own, FREE_AT);
     this.#tables = new ShadowTables(physical, cpu.physical, this.#pool);
+    this.#directory = new Directory(cpu);
   }
 
   /** See {@linkcode GuestMmu}. */
   start(): void {
-    const { physical } = this.#cpu.guest, { at } = this.#cpu.own;
-    for (let i = POINTERS_AT; i < POOL_AT; i += 4) physical.write32(at + i, 0);
-    for (let i = 0; i < 4; i++) physical.write32(at + POINTERS_AT + 8 * i, (at + DIRECTORY_AT + i * PAGE) | 1);
-    this.#linked.clear();
+    this.#directory.start();
     this.#forgetAll();
-    this.#useMode();
   }
 
   /** See {@linkcode GuestMmu}. */
@@ -65,9 +56,8 @@ export class ShadowMmu implements GuestMmu {
     const write = (errorCode & PageError.write) !== 0, user = (errorCode & PageError.user) !== 0;
     const w = this.#walk, { v, physical } = this.#cpu;
     if (!w.walk(v, physical, linear, write, user, (errorCode & PageError.fetch) !== 0)) return w.error;
-    this.#watchProgress(linear, errorCode);
-    const size = w.large ? this.#largeSize : PAGE;
-    if (physical.owns(w.pageFrame, size)) {
+    this.#progress.check(linear, errorCode);
+    if (physical.owns(w.pageFrame, w.large ? this.#directory.largeSize : PAGE)) {
       this.#cpu.kill(`page at 0x${linear.toString(16).padStart(8, "0")}`, "hypervisor-memory");
       return "hidden";
     }
@@ -83,37 +73,30 @@ export class ShadowMmu implements GuestMmu {
 
   /** See {@linkcode GuestMmu}. */
   modeChanged(): void {
-    this.#unlinkAll();
+    this.#progress.made();
+    this.#directory.unlinkAll();
     this.#forgetAll();
-    this.#useMode();
+    this.#directory.useMode();
   }
 
   /** See {@linkcode GuestMmu}. */
   writeEntry(at: number, low: number, high: number | undefined): void {
-    const { physical } = this.#cpu;
-    if (high === undefined) physical.write32(at, low | 0);
-    else if ((low & 1) !== 0) {
-      physical.write32(at + 4, high | 0);
-      physical.write32(at, low | 0);
-    } else {
-      physical.write32(at, low | 0);
-      physical.write32(at + 4, high | 0);
-    }
+    storeEntry(this.#cpu.physical, at, low, high);
   }
 
   /** See {@linkcode GuestMmu}. */
   entryWritten(at: number, bytes: number): void {
-    const pfn = Math.floor(at / PAGE), offset = at % PAGE;
+    const pfn = Math.floor(at / PAGE), offset = at % PAGE, each = this.#directory.bytes;
     let used = false;
-    this.#last = -1;
+    this.#progress.made();
     for (const t of this.#tables.of(pfn)) {
       for (let i = 0; i < Math.max(1, bytes / t.bytes); i++) {
         used = this.#tables.drop(t, Math.floor(offset / t.bytes) + i) || used;
       }
     }
-    for (let i = 0; i < bytes / this.#bytes; i++) {
-      const slot = this.#slotOfEntry(pfn, offset + i * this.#bytes);
-      if (slot >= 0) used = this.#unlink(slot) || used;
+    for (let i = 0; i < bytes / each; i++) {
+      const slot = this.#directory.slotOfEntry(pfn, offset + i * each);
+      if (slot >= 0) used = this.#directory.unlink(slot) || used;
     }
     this.#cpu.counters.count(used ? "shadow entries updated" : "updates without a shadow");
   }
@@ -130,16 +113,18 @@ export class ShadowMmu implements GuestMmu {
 
   /** See {@linkcode GuestMmu}. */
   invalidate(linear: number): void {
-    const slot = this.#slotOf(linear), table = this.#linked.get(slot);
-    if (table !== undefined && table !== null) this.#tables.drop(table, this.#indexOf(linear));
-    this.#unlink(slot);
+    const d = this.#directory, slot = d.slotOf(linear), table = d.linked.get(slot);
+    this.#progress.made();
+    if (table !== undefined && table !== null) this.#tables.drop(table, d.indexOf(linear));
+    d.unlink(slot);
     this.#cpu.guest.flush(linear >>> 0);
   }
 
   /** See {@linkcode GuestMmu}. */
   flush(all: boolean): void {
     this.#cpu.counters.count("shadow flushes");
-    this.#unlinkAll();
+    this.#progress.made();
+    this.#directory.unlinkAll();
     this.#epoch++;
     this.#cpu.guest.flush(all ? "all-global" : "all");
   }
@@ -147,7 +132,7 @@ export class ShadowMmu implements GuestMmu {
   /** See {@linkcode GuestMmu}. */
   save(): FieldValue {
     const tables = this.#tables.save();
-    const linked = [...this.#linked].map(([slot, t]) => ({
+    const linked = [...this.#directory.linked].map(([slot, t]) => ({
       slot,
       table: t === null ? -1 : tables.findIndex((s) => s.at === t.at),
     }));
@@ -156,8 +141,7 @@ export class ShadowMmu implements GuestMmu {
       linked,
       free: this.#pool.save(),
       epoch: this.#epoch,
-      last: this.#last,
-      repeats: this.#repeats,
+      progress: this.#progress.save(),
     };
   }
 
@@ -168,78 +152,44 @@ export class ShadowMmu implements GuestMmu {
       linked: readonly { slot: number; table: number }[];
       free: readonly number[];
       epoch: number;
-      last: number;
-      repeats: number;
+      progress: FieldValue;
     };
     this.#tables.load(s.tables);
     this.#pool.load(s.free);
     this.#epoch = s.epoch;
-    this.#last = s.last;
-    this.#repeats = s.repeats;
-    this.#linked = new Map(s.linked.map(({ slot, table }) => {
+    this.#progress.load(s.progress);
+    this.#directory.restore(s.linked.map(({ slot, table }) => {
       const from = s.tables[table];
-      const found = from === undefined ? null : this.#tables.find(from.pfn, from.bytes, from.rights) ?? null;
-      return [slot, found];
+      return [slot, from === undefined ? null : this.#tables.find(from.pfn, from.bytes, from.rights) ?? null] as const;
     }));
   }
 
-  get #pae(): boolean {
-    return (this.#cpu.v.cr4 & Cr4.pae) !== 0;
-  }
-
-  get #bytes(): number {
-    return this.#pae ? 8 : 4;
-  }
-
-  get #largeSize(): number {
-    return this.#pae ? 0x200000 : 0x400000;
-  }
-
-  #slotOf(linear: number): number {
-    return linear >>> (this.#pae ? 21 : 22);
-  }
-
-  #indexOf(linear: number): number {
-    return this.#pae ? (linear >>> 12) & 511 : (linear >>> 12) & 1023;
-  }
-
-  /** The directory entry of ours for a guest's entry, if that is in a directory of its current tables; else -1. */
-  #slotOfEntry(pfn: number, offset: number): number {
-    const { v } = this.#cpu;
-    if (!this.#pae) return v.cr3 >>> 12 === pfn ? offset >>> 2 : -1;
-    for (let i = 0; i < 4; i++) {
-      const low = v.pointers[2 * i] ?? 0, high = v.pointers[2 * i + 1] ?? 0;
-      if ((low & 1) !== 0 && (low >>> 12) + (high & 15) * 0x100000 === pfn) return i * 512 + (offset >>> 3);
-    }
-    return -1;
-  }
-
   #fillTable(linear: number, write: boolean, user: boolean): void {
-    const w = this.#walk, slot = this.#slotOf(linear);
+    const w = this.#walk, d = this.#directory, slot = d.slotOf(linear);
     const rights = (w.upperUser ? 1 : 0) | (w.upperWrite ? 2 : 0) | (w.upperNx ? 4 : 0);
     const pfn = w.table / PAGE;
-    let table = this.#tables.find(pfn, this.#bytes, rights);
+    let table = this.#tables.find(pfn, d.bytes, rights);
     if (table === undefined) table = this.#makeTable(pfn, rights);
     else if (table.epoch !== this.#epoch) {
       this.#cpu.counters.count("shadow tables compared");
       this.#cpu.counters.count("shadow entries dropped", this.#tables.verify(table, this.#epoch));
     }
-    if (this.#linked.get(slot) !== table) {
-      this.#linked.set(slot, table);
-      this.#setSlot(slot, table.at | Entry.present | Entry.write | Entry.user | Entry.accessed, 0);
+    if (d.linked.get(slot) !== table) {
+      d.link(slot, table, table.at | Entry.present | Entry.write | Entry.user | Entry.accessed, 0);
     }
     const [low, high] = this.#leaf(write, user);
-    this.#tables.fill(table, this.#indexOf(linear), low, high, w.leaf, w.leafHigh);
+    this.#tables.fill(table, d.indexOf(linear), low, high, w.leaf, w.leafHigh);
     this.#cpu.counters.count("shadow entries filled");
   }
 
   #makeTable(pfn: number, rights: number): ShadowTable {
-    let table = this.#tables.make(pfn, this.#bytes, rights, this.#epoch);
+    const { bytes } = this.#directory;
+    let table = this.#tables.make(pfn, bytes, rights, this.#epoch);
     if (table === undefined) {
       this.#cpu.counters.count("shadow emptied for want of pages");
-      this.#unlinkAll();
+      this.#directory.unlinkAll();
       this.#forgetAll();
-      table = this.#tables.make(pfn, this.#bytes, rights, this.#epoch);
+      table = this.#tables.make(pfn, bytes, rights, this.#epoch);
       if (table === undefined) throw new InternalError("The shadow has no page for a table although it is empty");
     }
     this.#cpu.counters.count("shadow tables made");
@@ -247,10 +197,8 @@ export class ShadowMmu implements GuestMmu {
   }
 
   #fillLarge(linear: number, write: boolean, user: boolean): void {
-    const slot = this.#slotOf(linear);
     const [low, high] = this.#leaf(write, user);
-    this.#linked.set(slot, null);
-    this.#setSlot(slot, low | Entry.large, high);
+    this.#directory.link(this.#directory.slotOf(linear), null, low | Entry.large, high);
     this.#cpu.counters.count("shadow large pages filled");
   }
 
@@ -268,29 +216,11 @@ export class ShadowMmu implements GuestMmu {
     return [low | 0, high | 0];
   }
 
-  #setSlot(slot: number, low: number, high: number): void {
-    const { physical } = this.#cpu.guest, at = this.#cpu.own.at + DIRECTORY_AT + slot * this.#bytes;
-    if (this.#pae) physical.write32(at + 4, high);
-    physical.write32(at, low | 0);
-  }
-
-  #unlink(slot: number): boolean {
-    this.#last = -1;
-    if (!this.#linked.delete(slot)) return false;
-    this.#setSlot(slot, 0, 0);
-    return true;
-  }
-
-  #unlinkAll(): void {
-    this.#last = -1;
-    for (const slot of this.#linked.keys()) this.#setSlot(slot, 0, 0);
-    this.#linked.clear();
-  }
-
   #forget(pfn: number): void {
     const gone = this.#tables.forget(pfn);
     if (gone.length === 0) return;
-    for (const [slot, t] of [...this.#linked]) if (t !== null && gone.includes(t)) this.#unlink(slot);
+    this.#progress.made();
+    this.#directory.unlinkTo((t) => t !== null && gone.includes(t));
     this.#cpu.guest.flush("all-global");
   }
 
@@ -298,26 +228,5 @@ export class ShadowMmu implements GuestMmu {
     this.#tables.clear();
     this.#pool.reset();
     this.#cpu.guest.flush("all-global");
-  }
-
-  /** The real CR3 and CR4 for the guest's paging mode. */
-  #useMode(): void {
-    const { guest, own, v } = this.#cpu;
-    const base = own.at + (this.#pae ? POINTERS_AT : DIRECTORY_AT);
-    if (((guest.control("cr4") ^ v.cr4) & Cr4.pae) !== 0 && this.#pae) {
-      guest.setControl("cr3", own.at + POINTERS_AT); // its directory is never walked before CR4 changes
-      guest.setControl("cr4", v.cr4);
-    } else {
-      guest.setControl("cr4", v.cr4);
-      guest.setControl("cr3", base);
-    }
-  }
-
-  #watchProgress(linear: number, errorCode: number): void {
-    const key = linear * 32 + errorCode;
-    this.#repeats = key === this.#last ? this.#repeats + 1 : 0;
-    this.#last = key;
-    if (this.#repeats < MOST_REPEATS) return;
-    throw new InternalError(`The shadow of 0x${linear.toString(16)} does not allow what the guest's tables do`);
   }
 }

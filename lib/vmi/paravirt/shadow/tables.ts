@@ -4,7 +4,7 @@
  * flush, and what the guest has changed without a word is dropped. Warm.
  */
 import type { PhysicalWords } from "../../../core/monitor.ts";
-import type { PagePool } from "./pool.ts";
+import type { PagePool } from "../monitor/pool.ts";
 
 /** One shadow table. */
 export interface ShadowTable {

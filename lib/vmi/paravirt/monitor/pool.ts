@@ -3,7 +3,7 @@
  * can switch that line off, and then two of them were one. Warm.
  */
 import type { PhysicalWords } from "../../../core/monitor.ts";
-import type { PhysicalRange } from "../monitor/guest_physical.ts";
+import type { PhysicalRange } from "./guest_physical.ts";
 
 const PAGE = 4096;
 const LINE_20 = 0x100000;

@@ -8,7 +8,7 @@ import type { Cpu, GuestContext } from "../core/cpu.ts";
 import type { DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { HookTable } from "../core/hooks.ts";
-import type { AddressSpace } from "../memory/address_space.ts";
+import { type AddressSpace, PageBit } from "../memory/address_space.ts";
 import type { PortSpace } from "../memory/port_space.ts";
 import type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./platform.ts";
 import type { StopDraft } from "./run_loop.ts";
@@ -80,7 +80,9 @@ export function deviceHost(p: MachineParts): DeviceHost {
   return {
     ports: p.ports,
     mmio: p.space,
-    memory: owned === undefined ? p.space : new PrivateMemory(p.space, owned),
+    memory: owned === undefined
+      ? p.space
+      : new PrivateMemory(p.space, owned, (at, size) => p.hypervisor?.deviceWrites?.(at, size)),
     clock: p.clock,
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
     request: (what) => p.request({ kind: what }),
@@ -100,6 +102,8 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
     charge: p.charge,
     current: p.current,
+    isRam: (at) => (p.space.pages[Math.floor(at / 4096)] & PageBit.ram) !== 0,
+    a20: () => p.space.a20,
     hasLocalTimer: p.platform?.localTimer !== undefined,
     localTimer: (index) => p.platform?.localTimer?.(index) ?? false,
     kill: (call, code, eip = -1) => p.request({ kind: "killed", call, code, eip }),

@@ -186,6 +186,10 @@ export class ParavirtHypervisor implements Hypervisor {
   hypercall(cpu: number): boolean {
     return this.#dispatch.hypercall(this.#attached().context(cpu));
   }
+  /** See {@linkcode Hypervisor.deviceWrites}. */
+  deviceWrites(at: number, size: number): void {
+    this.backend.deviceWrites?.(at, size);
+  }
   /** Power-on state. */
   reset(): void {
     this.#dispatch.reset();
@@ -217,6 +221,8 @@ export class ParavirtHypervisor implements Hypervisor {
       hooks: host.hooks,
       cpus: host.cpus.length,
       current: () => host.current(),
+      isRam: (at: number) => host.isRam(at),
+      a20: () => host.a20(),
       hasLocalTimer: host.hasLocalTimer,
       localTimer: (cpu: number) => host.localTimer(cpu),
       monitor: (cpu: number): MonitorContext | undefined => monitorOf(host.context(cpu)),

@@ -51,6 +51,10 @@ export interface HypervisorHost {
   irq(n: number): IrqLine;
   /** Index of the CPU that executes, or did last. */
   current(): number;
+  /** Is there RAM at this physical address? */
+  isRam(at: number): boolean;
+  /** Does address line 20 go through? */
+  a20(): boolean;
   /** Does the board have local timers? */
   readonly hasLocalTimer: boolean;
   /** Requests the vector of a CPU's local timer; false: it is masked, or there is none. */
@@ -76,6 +80,8 @@ export interface Hypervisor extends Component {
   readonly regions: readonly Region[];
   /** Physical memory that it keeps for itself: no device reaches it. */
   readonly privateMemory?: { readonly at: number; readonly size: number } | undefined;
+  /** A device is about to write memory. */
+  deviceWrites?(at: number, size: number): void;
   /** Called once, before the first reset. */
   attach(host: HypervisorHost): void;
   /** See `CpuBus.hypercall`. */

@@ -10,9 +10,16 @@ export class PrivateMemory implements GuestMemory {
   readonly #from: number;
   readonly #to: number;
 
-  /** @param memory All of it. @param owned What no device reaches. */
-  constructor(memory: GuestMemory, owned: { readonly at: number; readonly size: number }) {
+  readonly #writes: (at: number, size: number) => void;
+
+  /** @param memory All of it. @param owned What no device reaches. @param writes Told before a device writes. */
+  constructor(
+    memory: GuestMemory,
+    owned: { readonly at: number; readonly size: number },
+    writes: (at: number, size: number) => void,
+  ) {
     this.#memory = memory;
+    this.#writes = writes;
     this.#from = owned.at;
     this.#to = owned.at + owned.size;
   }
@@ -24,6 +31,7 @@ export class PrivateMemory implements GuestMemory {
 
   /** See {@linkcode GuestMemory.writePhysical}. */
   writePhysical(at: number, from: Uint8Array): number {
+    this.#writes(at, from.length);
     return this.#around(at, from, (to, part) => this.#memory.writePhysical(to, part), () => {});
   }
 

@@ -2,21 +2,32 @@
  * Values that several commands share. Cold.
  */
 import { integer, ValidationError } from "../deps/cli.ts";
-import { type Bootable, type CpuStart, native, type ParavirtBackend, PORTS, scripted, shadow } from "../../mod.ts";
+import {
+  type Bootable,
+  type CpuStart,
+  direct,
+  native,
+  type ParavirtBackend,
+  PORTS,
+  scripted,
+  shadow,
+} from "../../mod.ts";
 import { type Io, readInput } from "./io.ts";
 
 /** Engines by name. */
 export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
-/** Backends of the paravirtual interface by name. */
-export const BACKENDS = ["native", "scripted", "shadow"] as const;
+const MAKE = { native: () => native(), scripted: () => scripted(), shadow: () => shadow(), direct: () => direct() };
 
 /** A backend's name. */
-export type BackendName = typeof BACKENDS[number];
+export type BackendName = keyof typeof MAKE;
+
+/** Backends of the paravirtual interface by name. */
+export const BACKENDS = ["native", "scripted", "shadow", "direct"] as const satisfies readonly BackendName[];
 
 /** Makes a backend by name. */
 export function makeBackend(name: BackendName): ParavirtBackend {
-  return name === "native" ? native() : name === "scripted" ? scripted() : shadow();
+  return MAKE[name]();
 }
 
 /** Parser of an address. */

@@ -26,7 +26,9 @@ export type KillCode =
   /** The call needs Init, which was not called. */
   | "not-initialized"
   /** The guest reached for memory that belongs to the hypervisor. */
-  | "hypervisor-memory";
+  | "hypervisor-memory"
+  /** The guest uses as page table what cannot be one. */
+  | "page-table";
 
 /** Ends the guest. */
 export interface Kill {
@@ -87,6 +89,10 @@ export interface ParavirtHost {
   readonly cpus: number;
   /** A CPU in the hands of a monitor; `undefined`: this kind of CPU cannot be. */
   monitor(cpu: number): MonitorContext | undefined;
+  /** Is there RAM at this physical address? */
+  isRam(at: number): boolean;
+  /** Does address line 20 go through? */
+  a20(): boolean;
   /** An event is about to be delivered to the guest by the backend: fires the machine's hooks. */
   delivering(kind: InterceptKind, vector: number, errorCode: number, linear: number): void;
   /** Ends the run as `killed`. */
@@ -109,6 +115,8 @@ export interface ParavirtBackend {
   readonly memory?: { readonly at: number; readonly size: number };
   /** What the backend has counted since power-on, by name. */
   stats?(): Readonly<Record<string, number>>;
+  /** A device is about to write guest memory. */
+  deviceWrites?(at: number, size: number): void;
   /** `ticks` of the real time that passes now are stolen from a CPU. @throws {ConfigError} paravirt-time */
   steal?(cpu: number, ticks: number): void;
   /** Called once, before the first reset. */

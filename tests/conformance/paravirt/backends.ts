@@ -1,5 +1,5 @@
 /** The backends that must pass the conformance suite. */
-import { native, type ParavirtBackend, scripted, shadow } from "../../../mod.ts";
+import { direct, native, type ParavirtBackend, scripted, shadow } from "../../../mod.ts";
 
 /** What the suite knows of a backend. */
 export interface Candidate {
@@ -13,5 +13,6 @@ export interface Candidate {
 export const CANDIDATES: Readonly<Record<string, Candidate>> = {
   native: { make: () => native(), deprivileges: false },
   scripted: { make: () => scripted(), deprivileges: false },
+  direct: { make: () => direct(), deprivileges: true },
   shadow: { make: () => shadow(), deprivileges: true },
 };

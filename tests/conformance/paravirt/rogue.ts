@@ -2,7 +2,7 @@
  * A small guest for hostile tests: tables and paging as a kernel has them, Init of the ROM, then a body of the test's own.
  * All exceptions are logged; after each the guest goes on where the body has said.
  */
-import { assemble, type ParavirtName, type StopReason, vmiPc, type VmiPcMachine } from "../../../mod.ts";
+import { assemble, type Device, type ParavirtName, type StopReason, vmiPc, type VmiPcMachine } from "../../../mod.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import type { Candidate } from "./backends.ts";
 
@@ -59,13 +59,16 @@ export interface RogueOptions {
   readonly pae?: boolean;
   /** CPUs; default 1. */
   readonly cpus?: number;
+  /** Devices beside those of a PC. */
+  readonly devices?: readonly Device[];
   /** Runs before the guest starts. */
   readonly prepare?: (m: VmiPcMachine) => void;
 }
 
 /** Runs a body on a backend. */
 export function rogue(candidate: Candidate, body: (kit: Kit) => string, options: RogueOptions = {}): Rogue {
-  const m = vmiPc({ backend: candidate.make(), memory: 16 << 20, cpus: options.cpus ?? 1 });
+  const { cpus = 1, devices = [] } = options;
+  const m = vmiPc({ backend: candidate.make(), memory: 16 << 20, cpus, devices });
   let label = 0;
   const slot = (name: ParavirtName): number => {
     const no = PARAVIRT_CALLS.find((c) => c.name === name)?.no ?? -1;

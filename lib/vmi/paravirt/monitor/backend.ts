@@ -135,6 +135,10 @@ class Deprivileging implements MonitorBackend {
     );
   }
 
+  deviceWrites(at: number, size: number): void {
+    for (const cpu of this.#all) if (cpu.active) cpu.mmu.deviceWrote?.(at, size);
+  }
+
   steal(cpu: number, ticks: number): void {
     this.#time.steal(cpu, ticks);
   }
@@ -179,6 +183,7 @@ class Deprivileging implements MonitorBackend {
     this.#counters.set({});
     for (const { cpu, monitor } of this.#cpus.values()) {
       Object.assign(cpu.v, powerOn());
+      cpu.mmu.reset?.();
       monitor.resume();
     }
   }

@@ -14,6 +14,8 @@ export interface PhysicalRange {
 
 /** Physical memory as a guest may see it. */
 export class GuestPhysical implements PhysicalWords {
+  /** What the guest means by a word of memory that the monitor has changed; absent: nothing is changed. */
+  meant: ((phys: number, value: number) => number) | undefined;
   readonly #words: PhysicalWords;
   readonly #from: number;
   readonly #to: number;
@@ -32,7 +34,9 @@ export class GuestPhysical implements PhysicalWords {
 
   /** See {@linkcode PhysicalWords}. */
   read32(phys: number): number {
-    return this.owns(phys, 4) ? -1 : this.#words.read32(phys);
+    if (this.owns(phys, 4)) return -1;
+    const value = this.#words.read32(phys);
+    return this.meant === undefined ? value : this.meant(phys, value);
   }
 
   /** See {@linkcode PhysicalWords}. */

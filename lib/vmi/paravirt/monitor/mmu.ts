@@ -3,6 +3,7 @@
  * only. Cold.
  */
 import type { FieldValue } from "../../../core/component.ts";
+import type { InterceptEvent } from "../../../core/monitor.ts";
 
 /** What a page fault comes to. */
 export type FaultVerdict =
@@ -33,6 +34,14 @@ export interface GuestMmu {
   invalidate(linear: number): void;
   /** Drops all, global ones too if `all`. */
   flush(all: boolean): void;
+  /** Power-on state. */
+  reset?(): void;
+  /** An event has come: ends what the monitor has begun for one instruction. True: the event was for the monitor alone. */
+  stepped?(event: InterceptEvent): boolean;
+  /** A device has written guest-physical memory. */
+  deviceWrote?(at: number, size: number): void;
+  /** Address line 20 was switched; {@linkcode GuestMmu.modeChanged} was called for all CPUs before. */
+  busChanged?(): void;
   /** Complete state. */
   save(): FieldValue;
   /** Restores it. */

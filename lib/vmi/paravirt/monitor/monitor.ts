@@ -75,6 +75,7 @@ export class Monitor implements Interceptor {
     if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return INIT_FAILED;
     v.active = 1;
     this.#takeSegments();
+    for (const p of cpu.peers) p.mmu.reset?.();
     cpu.mmu.start();
     guest.setControl("cr0", (cr0 & ~(Cr0.cd | Cr0.nw) | Cr0.wp) >>> 0);
     guest.eflags = guest.eflags & ~Flag.iopl;
@@ -91,6 +92,10 @@ export class Monitor implements Interceptor {
   intercept(event: InterceptEvent): InterceptAnswer {
     const cpu = this.#cpu;
     if (!cpu.active) return "deliver";
+    if (cpu.mmu.stepped?.(event) === true) {
+      cpu.counters.count("exits step");
+      return "handled";
+    }
     if (event.kind === "nmi") {
       cpu.counters.count("exits nmi");
       return "handled";
@@ -150,6 +155,7 @@ export class Monitor implements Interceptor {
   #takeRegisters(cr0: number): void {
     const { guest, v } = this.#cpu, tables = guest.systemTables();
     v.cr0 = cr0;
+    v.a20 = this.#cpu.host.a20() ? 1 : 0;
     v.cr2 = guest.control("cr2");
     v.cr3 = guest.control("cr3");
     v.cr4 = guest.control("cr4");

@@ -25,7 +25,10 @@ export function emulatePort(cpu: VirtualCpu, i: GuestInstruction, next: number):
   if (i.name === "in") {
     const value = guest.readPort(port, width);
     guest.setReg(Reg.eax, ((old & ~mask) | (value & mask)) >>> 0);
-  } else guest.writePort(port, (old & mask) >>> 0, width);
+  } else {
+    guest.writePort(port, (old & mask) >>> 0, width);
+    cpu.noteBus();
+  }
   guest.eip = next;
 }
 
@@ -54,7 +57,10 @@ function stringStep(cpu: VirtualCpu, i: GuestInstruction, port: number, width: P
   if (i.name === "ins") {
     memory.probeWrite(at, bytes, user);
     memory.write(at, guest.readPort(port, width), bytes, user);
-  } else guest.writePort(port, memory.read(at, bytes, user), width);
+  } else {
+    guest.writePort(port, memory.read(at, bytes, user), width);
+    cpu.noteBus();
+  }
   const step = (guest.eflags & Flag.df) !== 0 ? -bytes : bytes;
   add(cpu, index, step, mask);
   if (i.repeated) add(cpu, Reg.ecx, -1, mask);

@@ -76,6 +76,7 @@ export function startApplication(cpu: VirtualCpu): void {
     idtBase: word(At.idtBase),
     idtLimit: half(At.idtLimit),
     ldt: 0,
+    a20: cpu.host.a20() ? 1 : 0,
   });
   if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) {
     return cpu.host.trace(`CPU ${cpu.index} is to start on malformed page tables: it waits on`);

@@ -80,6 +80,16 @@ export class VirtualCpu {
     return ((this.guest.eflags & ~Flag.iopl) | (this.v.iopl << 12)) >>> 0;
   }
 
+  /** The guest has written to a port: it may have switched address line 20. */
+  noteBus(): void {
+    const now = this.host.a20() ? 1 : 0;
+    if (now === this.v.a20) return;
+    const running = this.peers.filter((p) => p.active);
+    for (const p of running) p.mmu.modeChanged();
+    for (const p of running) p.mmu.busChanged?.();
+    for (const p of running) p.v.a20 = now;
+  }
+
   /** Ends the guest. */
   kill(what: string, code: Parameters<ParavirtHost["kill"]>[1]): void {
     this.counters.count("killed");

@@ -41,6 +41,8 @@ export interface VirtualState {
   sysenterCs: number;
   sysenterEsp: number;
   sysenterEip: number;
+  /** 1 while address line 20 goes through. */
+  a20: number;
   /** Mode of SetLazyMode. */
   lazy: number;
   /** Linear mappings the guest has named: address, pages, first frame for each of the four slots. */
@@ -76,6 +78,7 @@ export function powerOn(): VirtualState {
     sysenterCs: 0,
     sysenterEsp: 0,
     sysenterEip: 0,
+    a20: 1,
     lazy: 0,
     slots: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     queue: [],

@@ -78,6 +78,8 @@ export class Bench {
       clock: this.clock,
       cpus: 1,
       current: () => 0,
+      isRam: () => true,
+      a20: () => true,
       hasLocalTimer: false,
       localTimer: () => false,
       monitor: () => undefined,

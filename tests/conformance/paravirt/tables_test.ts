@@ -1,0 +1,146 @@
+/** Page tables that map themselves, are written by devices or behind the hypervisor's back. */
+import type { Device, DeviceHost } from "../../../mod.ts";
+import { assert, assertEquals } from "../../../scripts/deps/std.ts";
+import { CANDIDATES } from "./backends.ts";
+import { FREE_TABLE, type Kit, type Rogue, rogue, type RogueOptions, TABLE } from "./rogue.ts";
+
+const HYPERVISOR = 0x7c000000;
+/** Entry of linear 0x300000 in the table that maps itself and all of the guest's code. */
+const OWN = TABLE + 0x300 * 4;
+
+/** A device that copies four bytes to where port 0x6f0 says when port 0x6f4 is written. */
+class Copier implements Device {
+  readonly name: string = "copier";
+  #at = 0;
+  attach(host: DeviceHost): void {
+    host.ports.map(0x6f0, 8, this.name, {
+      widths: [32],
+      read: () => 0,
+      write: (port, value) => {
+        if (port === 0x6f0) this.#at = value;
+        else {
+          const bytes = new Uint8Array(4);
+          new DataView(bytes.buffer).setUint32(0, value, true);
+          host.memory.writePhysical(this.#at, bytes);
+        }
+      },
+    });
+  }
+  reset(): void {}
+  save(): { version: number; fields: Record<string, number> } {
+    return { version: 1, fields: { at: this.#at } };
+  }
+  load(): void {}
+}
+
+const copy = (to: number, value: number): string =>
+  `mov edx, 0x6f0\nmov eax, ${to}\nout dx, eax\nmov edx, 0x6f4\nmov eax, ${value}\nout dx, eax`;
+
+for (const [name, candidate] of Object.entries(CANDIDATES)) {
+  const run = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue => rogue(candidate, body, options);
+
+  Deno.test(`backend ${name}: a table that maps itself is written by plain stores of many kinds`, () => {
+    const stores: readonly string[] = [
+      `mov dword [${OWN}], 0x400007`,
+      `mov eax, 0x400007\nxchg eax, [${OWN}]`,
+      `lock and dword [${OWN}], 0\nlock or dword [${OWN}], 0x400007`,
+      `mov edi, ${OWN}\nmov ecx, 1\nmov eax, 0x400007\nrep stosd`,
+      `mov esi, wanted\nmov edi, ${OWN}\nmov ecx, 2\nrep movsd\njmp over\nwanted: dd 0x400007, 0x301007\nover:`,
+      `mov esp, ${OWN + 4}\npush dword 0x400007\nmov esp, 0x8f00`,
+      `mov eax, [${OWN}]\nmov ecx, 0x400007\nlock cmpxchg [${OWN}], ecx`,
+      `add dword [${OWN}], 0x100000`,
+    ];
+    for (const store of stores) {
+      const r = run((k) => `
+        mov dword [0x400000], 0x77
+        mov eax, [0x300000]
+        ${store}
+        mov eax, 0x300000
+        ${k.call("InvalPage")}
+        mov eax, [0x300000]
+        ${k.store(0)}
+      `);
+      assertEquals([store, r.stop.kind, r.result(0)], [store, "halt", 0x77]);
+    }
+  });
+
+  Deno.test(`backend ${name}: a table of the guest that a device has written is looked at again`, () => {
+    const r = run((k) => `
+      mov dword [0x400000], 0x77
+      mov dword [${FREE_TABLE}], 0x300007
+      mov eax, [0x40000000]
+      ${copy(FREE_TABLE, 0x400007)}
+      mov eax, 0x40000000
+      ${k.call("InvalPage")}
+      mov eax, [0x40000000]
+      ${k.store(0)}
+    `, { devices: [new Copier()] });
+    assertEquals([r.stop.kind, r.result(0)], ["halt", 0x77]);
+  });
+
+  if (!candidate.deprivileges) continue;
+
+  const reached = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue => {
+    const r = run(body, options);
+    assert(r.stop.kind === "killed", JSON.stringify(r.stop));
+    assert(r.stop.code === "hypervisor-memory" || r.stop.code === "page-table", r.stop.code);
+    return r;
+  };
+  const touch = `mov dword [0x300000], 0x41414141\nmov dword [0x40000000], 0x41414141`;
+  const evil = HYPERVISOR + 7;
+
+  Deno.test(`backend ${name}: no way of writing a table leads to the hypervisor`, () => {
+    const ways: readonly string[] = [
+      `mov dword [${OWN}], ${evil}`,
+      `mov eax, ${evil}\nxchg eax, [${OWN}]`,
+      `mov edi, ${OWN}\nmov ecx, 1\nmov eax, ${evil}\nrep stosd`,
+      `mov eax, ${evil}\nmov edx, ${OWN}\nmov ecx, 1\ncall SETPXE`,
+      `mov esp, ${OWN + 4}\npush dword ${evil}\nmov esp, 0x8f00`,
+      `mov eax, ${evil}\nmov ecx, ${evil}\nmov esp, ${OWN + 4}\npushad\nmov esp, 0x8f00`,
+    ];
+    for (const way of ways) {
+      const r = reached((k) =>
+        `mov eax, [0x300000]\n${way.replace("call SETPXE", k.call("SetPxE"))}\nmov eax, 0x300000\n${
+          k.call("InvalPage")
+        }\n${touch}`
+      );
+      const bytes = r.m.peek(HYPERVISOR, 4);
+      assert(new DataView(bytes.buffer).getUint32(0, true) !== 0x41414141, way);
+    }
+  });
+
+  Deno.test(`backend ${name}: neither does a device, nor the alias of a table while address line 20 is off`, () => {
+    reached(
+      (k) =>
+        `mov eax, [0x40000000 - 0x3fd00000]\n${copy(OWN, evil)}\nmov eax, 0x300000\n${k.call("InvalPage")}\n${touch}`,
+      {
+        devices: [new Copier()],
+      },
+    );
+    const direct = run(() => copy(HYPERVISOR, 0x41414141), { devices: [new Copier()] });
+    assertEquals(direct.stop.kind, "halt");
+    assert(new DataView(direct.m.peek(HYPERVISOR, 4).buffer).getUint32(0, true) !== 0x41414141);
+    reached((k) => `
+      mov dword [${FREE_TABLE}], 0x300007
+      mov eax, [0x40000000]
+      xor eax, eax
+      out 0x92, al
+      mov dword [${FREE_TABLE + 0x100000}], ${evil}
+      mov eax, 0x40000000
+      ${k.call("InvalPage")}
+      ${touch}
+    `);
+  });
+
+  Deno.test(`backend ${name}: page tables where no RAM is end the guest or map nothing of the hypervisor's`, () => {
+    for (const at of [0xc8000, 0xfee00000, 0xd0000000]) {
+      const r = run((k) => `
+        mov dword [0x40400], ${at + 7}
+        mov eax, 3
+        ${k.call("FlushTLB")}
+        ${k.attempt("mov eax, [0x40000000]")}
+      `);
+      assert(["halt", "killed"].includes(r.stop.kind), JSON.stringify(r.stop));
+    }
+  });
+}

@@ -17,13 +17,13 @@ import { type Io, readInput } from "./io.ts";
 /** Engines by name. */
 export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
-const MAKE = { native: () => native(), scripted: () => scripted(), shadow: () => shadow(), direct: () => direct() };
+/** Backends of the paravirtual interface by name. */
+export const BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
 
 /** A backend's name. */
-export type BackendName = keyof typeof MAKE;
+export type BackendName = typeof BACKENDS[number];
 
-/** Backends of the paravirtual interface by name. */
-export const BACKENDS = ["native", "scripted", "shadow", "direct"] as const satisfies readonly BackendName[];
+const MAKE: Readonly<Record<BackendName, () => ParavirtBackend>> = { native, scripted, shadow, direct };
 
 /** Makes a backend by name. */
 export function makeBackend(name: BackendName): ParavirtBackend {

@@ -2,13 +2,14 @@
  * The command line: `deno task vmikit --help`. The program is built by a function over an {@linkcode Io}, so that tests
  * drive it without a process; each command has its file in cli/. Cold.
  *
- * Not there yet: cluster, lab.
+ * Not there yet: lab.
  */
 import { ConfigError } from "../mod.ts";
 import { Command, CommanderError, ValidationError } from "./deps/cli.ts";
 import { addBench } from "./cli/bench.ts";
 import { addBoot } from "./cli/boot.ts";
 import { addAsm, addDisasm } from "./cli/code.ts";
+import { addCluster } from "./cli/cluster.ts";
 import { addCompletions } from "./cli/completions.ts";
 import { addFlat } from "./cli/flat.ts";
 import { addGdb } from "./cli/gdb.ts";
@@ -28,13 +29,12 @@ Examples:
 
 /** Commands of the design that do not work yet, and what to use. */
 const LATER: readonly (readonly [name: string, instead: string])[] = [
-  ["cluster", "write a script with several machines and use run"],
   ["lab", "use boot, flat or trace"],
 ];
 
 const COMMANDS = [
   ...[addRun, addBoot, addFlat, addTrace, addAsm, addDisasm, addRom, addCalls],
-  ...[addGdb, addBench, addCompletions],
+  ...[addCluster, addGdb, addBench, addCompletions],
 ] as const;
 
 /** Builds the program; `done` receives the exit code of the command that ran. */

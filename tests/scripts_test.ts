@@ -30,6 +30,11 @@ const LESSONS: readonly (readonly [string, string])[] = [
   ["05_snapshots.ts", "Back, and the same way again: "],
   ["06_hypercalls.ts", "Injected GetCycleFrequency: 100000000 cycles a second.\n"],
   ["08_several_cpus.ts", "Twice the same, to the last bit.\n"],
+  ["20_cluster.ts", "The token came back as 106.\n"],
+  ["21_remote_memory.ts", "All boards are alike after "],
+  ["22_faults.ts", "Each of them was seen, and none went unseen.\n"],
+  ["23_own_filter.ts", "and it shouts.\n"],
+  ["24_two_sites.ts", "The result was the same each time: sum "],
 ];
 
 for (const [name, line] of LESSONS) {
@@ -40,6 +45,12 @@ for (const [name, line] of LESSONS) {
     assertEquals(Deno.readTextFileSync(FOLDER + name).split("\n", 1)[0], SHEBANG);
   });
 }
+
+Deno.test("scripts/25_workers.ts runs with its permissions", async () => {
+  const { code, stdout, stderr } = await lesson("25_workers.ts");
+  assertEquals([code, stderr], [0, ""]);
+  assertStringIncludes(stdout, "EP on four ranks: 674.16");
+});
 
 Deno.test("scripts/07_debian.ts prints its usage when the files are missing", async () => {
   const { code, stderr } = await lesson("07_debian.ts");

@@ -175,10 +175,8 @@ export class Connection {
       const type = (flags & FrameFlag.multicast) !== 0 ? FrameType.multicast : FrameType.stream;
       this.post(type, flags | more | internal, [packFields(at, data.length, tag)], data.subarray(at, end));
     }
-    if (tag === 0) {
-      this.counters.sent++;
-      this.counters.sentBytes += data.length;
-    }
+    this.counters.sent++;
+    this.counters.sentBytes += data.length;
     return MessageStatus.success;
   }
 
@@ -308,12 +306,12 @@ export class Connection {
     const data = this.#join(frame, f);
     if (data === "bad") return false;
     if (data === undefined) return true;
+    this.counters.received++;
+    this.counters.receivedBytes += data.length;
     if ((frame.flags & FrameFlag.internal) !== 0) {
       this.#host.internal(this.peer, f.number(2), data);
       return true;
     }
-    this.counters.received++;
-    this.counters.receivedBytes += data.length;
     const multicast = frame.type === FrameType.multicast;
     this.#host.emit({
       kind: "message",

@@ -64,7 +64,7 @@ export interface Limits {
 
 /** Counters of a connection. */
 export interface ConnectionCounters {
-  /** Stream messages sent. */
+  /** Stream messages sent, those of collectives included. */
   sent: number;
   /** Their bytes. */
   sentBytes: number;

@@ -26,11 +26,12 @@ import { ConfigError } from "../../core/errors.ts";
 import { Collectives } from "./collectives/calls.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectResponse } from "./connection_host.ts";
-import type { MessageEvent, Token } from "./events.ts";
+import type { MessageEvent } from "./events.ts";
 import { FrameFlag } from "./frame.ts";
 import { BufferKeys, hostBacking, type MemoryRegion } from "./memory.ts";
 import type { LinkEvent, NetAddress } from "./module.ts";
 import type { Steps } from "./mailbox.ts";
+import { complete, hasHandler, MAX_PARKED, type Notification, notify } from "./rank_events.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slab } from "./slab.ts";
 import { statusName } from "./status.ts";
@@ -78,6 +79,7 @@ export class MessageRank {
   readonly #host: RankHost;
   readonly #events: MessageEvent[] = [];
   readonly #inbox: { event: MessageEvent & { kind: "message" } }[] = [];
+  #parked: Notification[] = [];
   readonly #keys: BufferKeys = new BufferKeys();
   #accept: ((c: Connection, data: Slab) => ConnectResponse) | undefined;
   #message: ((c: Connection, slab: Slab) => "done" | "keep") | undefined;
@@ -161,6 +163,7 @@ export class MessageRank {
   /** Handles what has happened, at most `budget` events. Returns their number, or `badState` inside a handler. */
   poll(budget: number = Infinity): number {
     if (this.#inHandler) return MessageStatus.badState;
+    if (this.#parked.length > 0) this.#unpark();
     let done = 0;
     this.#inHandler = true;
     try {
@@ -178,6 +181,7 @@ export class MessageRank {
 
   /** Waits for something to happen and handles it; false: nothing happened within `timeoutNs`. */
   async wait(timeoutNs: number = Infinity): Promise<boolean> {
+    if (this.#parked.length > 0) this.#unpark();
     await this.#block(() => this.#events.length > 0, this.now + timeoutNs);
     return this.poll() > 0;
   }
@@ -197,6 +201,11 @@ export class MessageRank {
   advance(ns: number): Promise<void> {
     if (!(ns >= 0)) throw new ConfigError("message-time", `Time cannot advance by ${ns} ns`);
     return this.#block(() => false, this.now + Math.round(ns));
+  }
+
+  /** Computes what takes `ns` in virtual time; in real time the work itself takes its time, and this none. */
+  async compute(ns: number): Promise<void> {
+    if (this.runtime.isVirtual) await this.advance(ns);
   }
 
   // --- connections
@@ -349,13 +358,9 @@ export class MessageRank {
         this.#take(event);
         break;
       case "published":
-        event.connection.handlers.publish?.(event.buffer, new Slab(event.data));
-        break;
       case "put":
-        event.connection.handlers.put?.(event.size, event.context, event.status);
-        break;
       case "got":
-        event.connection.handlers.get?.(event.context, event.status);
+        if (!notify(event)) this.#park(event);
         break;
       case "done":
         complete(event.token, event.status, event.data);
@@ -364,6 +369,20 @@ export class MessageRank {
         this.#link?.(event.connection, event.event);
         break;
     }
+  }
+
+  /** Peers may be faster than we set handlers: the notification waits for one. */
+  #park(event: Notification): void {
+    this.#parked.push(event);
+    if (this.#parked.length > MAX_PARKED) this.#parked.shift();
+  }
+
+  /** Takes up notifications that have got a handler. */
+  #unpark(): void {
+    const ready = this.#parked.filter(hasHandler);
+    if (ready.length === 0) return;
+    this.#parked = this.#parked.filter((e) => !hasHandler(e));
+    this.#events.unshift(...ready);
   }
 
   #take(event: MessageEvent & { kind: "message" }): void {
@@ -375,8 +394,4 @@ export class MessageRank {
     if (this.#message(event.connection, slab) === "done") slab.discard();
     event.connection.consumed(event.frames, event.data.length);
   }
-}
-
-function complete(token: Token, status: Status, data: Uint8Array | undefined): void {
-  if (typeof token === "function") token(status, data);
 }

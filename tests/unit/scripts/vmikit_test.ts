@@ -184,7 +184,7 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["gdb", "--kernel", "elf", "--listen", "127.0.0.1:99999"], "HOST:PORT"],
     [["gdb", "--kernel", "no"], "check the path"],
     [["lab"], "not there yet"],
-    [["cluster", "x"], "not there yet"],
+    [["cluster", "x"], "too many arguments"],
   ];
   for (const [args, says] of wrong) {
     const { code, err, out } = await vmikit(args, FILES);

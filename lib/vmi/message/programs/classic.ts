@@ -73,7 +73,7 @@ export function heat(n: number, steps: number): (rank: MessageRank) => Promise<H
           next[at] = (old[at - n] + old[at + n] + old[at - 1] + old[at + 1]) >> 2;
         }
       }
-      await rank.advance(rows * n * CELL_NS);
+      await rank.compute(rows * n * CELL_NS);
       [old, next] = [next, old];
     }
     const parts = await rank.all.gather(0, bytes(old.subarray(n, (rows + 1) * n)));
@@ -118,7 +118,7 @@ export function matrixMultiply(n: number): (rank: MessageRank) => Promise<{ sum:
           for (let j = 0; j < n; j++) c[i * n + j] += x * b[k * n + j];
         }
       }
-      await rank.advance(rows * count * n);
+      await rank.compute(rows * count * n);
       if (turn === size - 1) break;
       const region = rank.register(bytes(b));
       rank.to((me - 1 + size) % size).send([{ region, offset: 0, length: region.length }]);

@@ -53,7 +53,7 @@ export function ep(m: number): (rank: MessageRank) => Promise<EpResult> {
       Math.floor((blocks * (rank.rank + 1)) / rank.size),
     ];
     block(from * BLOCK, (to - from) * BLOCK, sums, counts);
-    await rank.advance((to - from) * BLOCK * PAIR_NS);
+    await rank.compute((to - from) * BLOCK * PAIR_NS);
     const [sx, sy] = await rank.all.allreduce(sums);
     const annuli = [...await rank.all.allreduce(counts)];
     const want = EP_SUMS.get(m);

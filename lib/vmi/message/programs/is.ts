@@ -101,7 +101,7 @@ class Sorter {
     });
     const wanted = await this.#rank.all.allreduce(checked);
     await this.#distribute();
-    await this.#rank.advance(this.#keys.length * KEY_NS);
+    await this.#rank.compute(this.#keys.length * KEY_NS);
     // Number of keys smaller than each key of this rank's range.
     const counts = new Int32Array(range + 1);
     for (const k of this.#mine) counts[k - this.#low + 1]++;

@@ -1,0 +1,201 @@
+/**
+ * `vmikit cluster`: a parallel program on emulated machines or host-side ranks. Cold.
+ */
+import {
+  type Cluster,
+  cluster,
+  type JobResult,
+  type MessageSpec,
+  placeByProfile,
+  profileLine,
+  profileOf,
+  readProfile,
+  specFromXml,
+  timeline,
+  timelineSvg,
+  traceLines,
+} from "../../mod.ts";
+import { hostClock, loadModules, runOnWorkers } from "../../lib/host/mod.ts";
+import { type Command, integer, Option, ValidationError } from "../deps/cli.ts";
+import { describe, type JobArgs, ordinarySpec, PROGRAMS } from "./cluster_jobs.ts";
+import { Exit, type Io, json, readInput, UsageError, writeOutput } from "./io.ts";
+
+const NAMES = Object.keys(PROGRAMS);
+
+const EXAMPLES = `
+Programs:
+${NAMES.map((name) => `  ${name.padEnd(16)} ${PROGRAMS[name].text}`).join("\n")}
+
+A file is the assembler source of a guest program; the message library is put behind it.
+A spec is JSON or XML: devices, and the chains they are layered into; its device modules may be files beside it.
+
+Exit codes: 0 every rank is done, 2 the time limit came or ranks wait for ever, 3 a rank failed, 64 wrong usage
+
+Examples:
+  deno task vmikit cluster --nodes 4 --program guest-ring
+  deno task vmikit cluster --nodes 8 --program ep --size 24 --workers 2 --time real
+  deno task vmikit cluster --nodes 6 --program heat --clusters 3,3 --timeline heat.svg
+  deno task vmikit cluster --nodes 2 --program hello.asm --spec networks.json --json
+`;
+
+function sizes(text: string): readonly number[] {
+  const all = text.split(",").map(Number);
+  if (all.every((n) => Number.isInteger(n) && n > 0)) return all;
+  throw new ValidationError("Expected sizes such as 4,4.");
+}
+
+interface Options {
+  readonly nodes: number;
+  readonly program: string;
+  readonly size?: number | undefined;
+  readonly spec?: string | undefined;
+  readonly workers: number;
+  readonly clusters?: readonly number[] | undefined;
+  readonly time: "virtual" | "real";
+  readonly seed: number;
+  readonly limit?: number | undefined;
+  readonly trace?: string | undefined;
+  readonly timeline?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly json?: true | undefined;
+}
+
+/** Adds the command. */
+export function addCluster(program: Command, io: Io, done: (code: number) => void): void {
+  program.command("cluster")
+    .description("Run a parallel program on a cluster of emulated machines or ranks")
+    .option("--nodes <n>", "nodes", integer("a number of nodes", { min: 1, max: 4096 }), 4)
+    .option("--program <name|file>", "a program of the list below, or assembler source", "guest-ring")
+    .option("--size <n>", "size of the program's work", integer("a size", { min: 1 }))
+    .option("--spec <file>", "devices and chains; default: flow control over a plain network")
+    .option(
+      "--workers <n>",
+      "Workers the nodes are spread over; 0: none",
+      integer("a number of Workers", { max: 64 }),
+      0,
+    )
+    .option("--clusters <sizes>", "sizes of the clusters the nodes lie in, e.g. 4,4", sizes)
+    .addOption(new Option("--time <mode>", "clock").choices(["virtual", "real"] as const).default("virtual" as const))
+    .option("--seed <n>", "seed of all chance", integer("a seed", { max: 0xffffffff }), 1)
+    .option("--limit <us>", "end the job at this time, in microseconds", integer("microseconds", { min: 1 }))
+    .option("--trace <file>", "write every frame as a line of JSON")
+    .option("--timeline <file>", "draw the messages into an SVG file")
+    .option("--profile <file>", "add the job's traffic to this database; if it is there, place nodes by it")
+    .option("--json", "print the results as JSON")
+    .addHelpText("after", EXAMPLES)
+    .action(async (o) => done(await runCluster(io, o as Options)));
+}
+
+async function runCluster(io: Io, o: Options): Promise<number> {
+  const args = await jobArgs(io, o);
+  const known = o.profile === undefined ? undefined : await knownProfile(io, o.profile, o.program, o.nodes);
+  const placed = known === undefined || o.workers < 2 ? args : { ...args, placement: placeByProfile(known, even(o)) };
+  const { result, job } = await execute(o, placed);
+  await write(io, o, result, job);
+  if (o.json === true) io.out(json({ ...result, trace: undefined, placement: placed.placement }));
+  else report(io, result, job);
+  if (result.ranks.some((r) => r.state === "failed" || r.state === "killed")) return Exit.crash;
+  return result.ranks.every((r) => r.state === "done") ? Exit.ok : Exit.limit;
+}
+
+/** Nodes of each Worker. */
+function even(o: Options): number[] {
+  return Array.from(
+    { length: o.workers },
+    (_, i) => Math.floor((o.nodes * (i + 1)) / o.workers) - Math.floor((o.nodes * i) / o.workers),
+  ).filter((n) => n > 0);
+}
+
+async function jobArgs(io: Io, o: Options): Promise<JobArgs> {
+  const text = async (path: string, what: string): Promise<string> =>
+    new TextDecoder().decode(await readInput(io, path, what));
+  const { nodes, time, seed, clusters, size } = o;
+  if (clusters !== undefined && clusters.reduce((a, b) => a + b) !== nodes) {
+    throw new UsageError(`The clusters ${clusters.join(",")} do not add up to ${nodes} nodes`);
+  }
+  const traced = o.trace !== undefined || o.timeline !== undefined;
+  const medium = o.workers > 0 ? "worker" : "loopback";
+  const spec = o.spec === undefined ? ordinarySpec(medium, traced) : parseSpec(await text(o.spec, "spec"));
+  const named = PROGRAMS[o.program] !== undefined;
+  return {
+    nodes,
+    time,
+    seed,
+    spec,
+    ...(named ? { program: o.program } : { source: await text(o.program, "program") }),
+    ...(size === undefined ? {} : { size }),
+    ...(clusters === undefined ? {} : { clusters: clusters.flatMap((n, c) => new Array<number>(n).fill(c)) }),
+  };
+}
+
+function parseSpec(text: string): MessageSpec {
+  if (text.trimStart().startsWith("<")) return specFromXml(text);
+  try {
+    return JSON.parse(text) as MessageSpec;
+  } catch (e) {
+    throw new UsageError(`The spec is neither XML nor JSON: ${e instanceof Error ? e.message : String(e)}`);
+  }
+}
+
+async function execute(o: Options, args: JobArgs): Promise<{ result: JobResult; job: Cluster | undefined }> {
+  if (o.workers > 0) {
+    const module = new URL("./cluster_jobs.ts", import.meta.url);
+    return { result: await runOnWorkers(module, { workers: o.workers, args: { ...args } }), job: undefined };
+  }
+  const modules = await loadModules(args.spec);
+  const job = cluster({ ...describe(args), modules, ...(o.time === "real" ? { clock: hostClock() } : {}) });
+  const result = await job.run(o.limit === undefined ? {} : { untilNs: o.limit * 1000 });
+  return { result, job };
+}
+
+async function knownProfile(
+  io: Io,
+  path: string,
+  key: string,
+  ranks: number,
+): Promise<ReturnType<typeof readProfile>> {
+  const text = await database(io, path);
+  const found = readProfile(text, key);
+  return found?.ranks === ranks ? found : undefined;
+}
+
+/** The database's text; empty if there is none yet. */
+async function database(io: Io, path: string): Promise<string> {
+  try {
+    return new TextDecoder().decode(await io.read(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  }
+}
+
+async function write(io: Io, o: Options, result: JobResult, job: Cluster | undefined): Promise<void> {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  if (o.trace !== undefined) await writeOutput(io, o.trace, bytes(traceLines(result.trace)), "trace");
+  if (o.timeline !== undefined) {
+    await writeOutput(io, o.timeline, bytes(timelineSvg(timeline(result.trace), o.nodes)), "timeline");
+  }
+  if (o.profile !== undefined && job !== undefined) {
+    const before = await database(io, o.profile);
+    await writeOutput(io, o.profile, bytes(before + profileLine(profileOf(job, o.program))), "profile");
+  }
+}
+
+function report(io: Io, result: JobResult, job: Cluster | undefined): void {
+  for (const r of result.ranks) {
+    const value = r.value === undefined ? "" : ` ${JSON.stringify(r.value)}`;
+    io.out(`rank ${r.rank}: ${r.state} after ${(r.time / 1000).toFixed(3)} us${r.error ?? ""}${value}\n`);
+  }
+  for (const line of result.log) io.out(`${line}\n`);
+  if (job === undefined) return;
+  io.out("\nlink       messages      bytes  latency us  chain\n");
+  for (const e of profileOf(job).entries) {
+    const chain = job.node(e.from).runtime.connections.find((c) => c.peer === e.to)?.chain?.names.join(" > ") ?? "";
+    const pair = `${e.from} -> ${e.to}`.padEnd(10);
+    io.out(
+      `${pair}${String(e.messages).padStart(9)}${String(e.bytes).padStart(11)}${
+        e.latencyUs.toFixed(1).padStart(12)
+      }  ${chain}\n`,
+    );
+  }
+}

@@ -1,0 +1,112 @@
+/** `vmikit cluster`, driven without a process. */
+import { Exit, type Io } from "../../../scripts/cli/io.ts";
+import { PROGRAMS } from "../../../scripts/cli/cluster_jobs.ts";
+import { main } from "../../../scripts/vmikit.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../scripts/deps/std.ts";
+
+type Files = Record<string, Uint8Array>;
+
+async function run(args: string, files: Files = {}): Promise<{ code: number; out: string; err: string }> {
+  const said = { out: "", err: "" };
+  const io: Io = {
+    out: (text) => said.out += text,
+    err: (text) => said.err += text,
+    read: (path) =>
+      files[path] === undefined
+        ? Promise.reject(new Deno.errors.NotFound(path))
+        : Promise.resolve(Uint8Array.from(files[path])),
+    write: (path, bytes) => {
+      files[path] = bytes;
+      return Promise.resolve();
+    },
+    load: () => Promise.resolve({}),
+    now: () => 0,
+  };
+  const code = await main(["cluster", ...args.split(" ").filter((a) => a !== "")], io);
+  return { code, ...said };
+}
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (b: Uint8Array): string => new TextDecoder().decode(b);
+
+Deno.test("vmikit cluster runs every program it names", async () => {
+  const size: { readonly [name: string]: string } = {
+    ep: "16",
+    heat: "5",
+    "guest-heat": "2",
+    sort: "100",
+    matrix: "8",
+  };
+  for (const name of Object.keys(PROGRAMS)) {
+    const { code, out, err } = await run(`--nodes 2 --program ${name} --size ${size[name] ?? "3"}`);
+    assertEquals([name, code, err], [name, Exit.ok, ""]);
+    assertStringIncludes(out, "rank 1: done after");
+    assertStringIncludes(out, "0 -> 1");
+  }
+});
+
+Deno.test("vmikit cluster gives JSON, a trace, a timeline and a profile", async () => {
+  const files: Files = {};
+  const { code, out } = await run(
+    "--nodes 3 --program ring --json --trace t.jsonl --timeline t.svg --profile p.jsonl",
+    files,
+  );
+  assertEquals(code, Exit.ok);
+  const result = JSON.parse(out) as { ranks: { value: number }[] };
+  assertEquals(result.ranks[0].value, 30);
+  assert(text(files["t.jsonl"]).split("\n").length > 60);
+  assertStringIncludes(text(files["t.svg"]), "marker-end");
+  await run("--nodes 3 --program ring --profile p.jsonl", files);
+  assertEquals(text(files["p.jsonl"]).trim().split("\n").length, 2);
+});
+
+Deno.test("vmikit cluster takes assembler source and a spec in JSON or XML", async () => {
+  const files = {
+    "hello.asm": bytes(
+      "call msg_mesh\nmov esi, text\nmov ecx, 5\ncall msg_log\nmov eax, [msg_rank]\njmp msg_exit\ntext: db 'hello'\n",
+    ),
+    "s.json": bytes('{"chains":[{"name":"c","layers":["reliable","drop","loopback"]}]}'),
+    "s.xml": bytes('<vmi><chain name="c"><layer device="loopback"/></chain></vmi>'),
+    "bad.json": bytes('{"chains":[]}'),
+    "bad.asm": bytes("mov eax, nothing"),
+  };
+  for (const spec of ["s.json", "s.xml"]) {
+    const { code, out } = await run(`--nodes 2 --program hello.asm --spec ${spec}`, files);
+    assertEquals(code, Exit.ok);
+    assertStringIncludes(out, "rank 1: hello");
+  }
+  for (
+    const [args, message] of [
+      ["--spec bad.json", "not empty"],
+      ["--spec none.json", "no such file"],
+      ["--program bad.asm", '"nothing" is not defined'],
+      ["--clusters 1,1", "do not add up to 4"],
+      ["--nodes 0", "from 1 to 4096"],
+      ["--workers many", "a number of Workers"],
+    ]
+  ) {
+    const { code, err } = await run(args, files);
+    assertEquals([args, code], [args, Exit.usage]);
+    assertStringIncludes(err, message);
+  }
+});
+
+Deno.test("vmikit cluster tells by its exit code how the job ended", async () => {
+  const files = {
+    "wait.asm": bytes("call msg_mesh\nmov edi, b\nmov ecx, 4\ncall msg_receive\nb: dd 0"),
+    "crash.asm": bytes("ud2"),
+  };
+  assertEquals((await run("--nodes 2 --program wait.asm", files)).code, Exit.limit);
+  assertEquals((await run("--nodes 2 --program crash.asm", files)).code, Exit.crash);
+  assertEquals((await run("--nodes 2 --program ring --size 1000 --limit 5", files)).code, Exit.limit);
+});
+
+Deno.test("vmikit cluster spreads nodes over Workers, in real time too, and places them by a profile", async () => {
+  const files: Files = {};
+  const alone = await run("--nodes 4 --program ring --json --profile p.jsonl", files);
+  const spread = await run("--nodes 4 --program ring --json --workers 2 --profile p.jsonl", files);
+  const [a, b] = [alone, spread].map(({ out }) => JSON.parse(out) as { ranks: unknown; placement?: number[] });
+  assertEquals(JSON.stringify(b.ranks), JSON.stringify(a.ranks));
+  assertEquals(b.placement?.length, 4);
+  assertEquals((await run("--nodes 2 --program ep --size 16 --workers 2 --time real")).code, Exit.ok);
+});

@@ -1,0 +1,126 @@
+/** Probe, activation, patching and the first calls of each kernel release, on each backend. */
+import { ParavirtReloc } from "../../../lib/spec/paravirt_rom.ts";
+import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
+import { assert, assertEquals } from "../../../scripts/deps/std.ts";
+import { Bug } from "./activation.ts";
+import { CLIENT_CANDIDATES, type ClientCandidate } from "./candidates.ts";
+import { type Client, no, runClient, type RunOptions } from "./client.ts";
+import { lin, PAGE_OFFSET } from "./head.ts";
+import { queries } from "./queries.ts";
+import { type Config, RELEASES } from "./releases.ts";
+
+const ROM = 0xc8000;
+
+function run(candidate: ClientCandidate, config: Config, options: RunOptions = {}): Client {
+  const rom = candidate.bare === true ? { licence: "none" } : {};
+  return runClient(candidate.make(), config, { ...options, rom });
+}
+
+/** Relocation type of a call in the machine's ROM. */
+function reloc(c: Client, call: number): number {
+  return c.m.paravirt.rom.slots[call]?.reloc ?? -1;
+}
+
+for (const [name, candidate] of Object.entries(CLIENT_CANDIDATES)) {
+  for (const release of RELEASES) {
+    for (const pae of [false, true]) {
+      const config: Config = { release, pae, localApic: true, largePages: true };
+      const title = `client ${release.name}${pae ? " PAE" : ""} on ${name}`;
+
+      Deno.test(`${title}: comes to its end, every register and value as promised`, () => {
+        const c = run(candidate, config, { record: true });
+        // The site that saves and disables takes nothing but two calls: the kernel stops.
+        if (
+          release.saveAndDisable && reloc(c, no("GetInterruptMask")) === ParavirtReloc.none && candidate.bare !== true
+        ) {
+          return assertEquals([c.stop.kind, c.variable("bug"), c.failures], ["halt", Bug.combined, []]);
+        }
+        assertEquals([c.stop.kind, c.variable("bug"), c.failures, c.variable("stage")], ["halt", 0, [], 100]);
+        assert(c.variable("ck_count") > 400, "checks were made");
+        assertEquals([c.variable("active"), c.variable("kernel_rpl")], [
+          candidate.bare === true ? 0 : 1,
+          candidate.ring,
+        ]);
+        assertEquals([c.variable("unknown_types"), c.variable("changed_answers")], [0, 0]);
+        if (candidate.bare === true) return;
+        answersAreUsable(c, config);
+        sitesArePatched(c);
+        callsAreSeen(c);
+      });
+    }
+  }
+}
+
+/** The queries came in order; each answer is one that a kernel can do something with. */
+function answersAreUsable(c: Client, config: Config): void {
+  const timer = reloc(c, no("GetCycleFrequency")) !== ParavirtReloc.none;
+  const expected = queries(config).filter((q) => timer || q.use !== "timerFunction").map((q) => no(q.name));
+  assertEquals(c.answers.map((a) => a.no), expected);
+  for (const { no: call, address, edx } of c.answers) {
+    const slot = c.m.paravirt.rom.slots[call];
+    assertEquals(edx, slot?.reloc, `type of call ${call}, reserved bits 0`);
+    if (edx === ParavirtReloc.none || edx === ParavirtReloc.nop) continue;
+    assertEquals(address, lin(ROM) + (slot?.at ?? -1), `address of call ${call}: linear, as the guest sees the ROM`);
+  }
+}
+
+/** Every site holds what a kernel's patcher makes of the answer. */
+function sitesArePatched(c: Client): void {
+  for (const { label, calls, bytes } of c.program.kit.sites) {
+    const at = c.program.labels.get(label) ?? -1, there = [...c.m.peek(at - PAGE_OFFSET, bytes)];
+    const types = calls.map((call) => reloc(c, no(call)));
+    if (types[0] === ParavirtReloc.none) {
+      const offset = at - (c.program.labels.get("start") ?? 0);
+      assertEquals(there, [...c.program.bytes.subarray(offset, offset + bytes)], `${label} is left as it was`);
+      continue;
+    }
+    const made = types.flatMap((type, i) => {
+      const target = lin(ROM) + (c.m.paravirt.rom.slots[no(calls[i] ?? "IRET")]?.at ?? 0);
+      const relative = new Uint8Array(new Int32Array([target - (at + 5 * i + 5)]).buffer);
+      return type === ParavirtReloc.nop ? [] : [type === ParavirtReloc.callRel ? 0xe8 : 0xe9, ...relative];
+    });
+    while (made.length < bytes) made.push(0x90);
+    assertEquals(there, made, `${label}, ${calls.join(" and ")}`);
+  }
+  const forms = new Set(c.program.kit.sites.map((s) => s.bytes));
+  assert(forms.has(7) && forms.has(c.program.kit.config.release.siteInC), [...forms].join());
+}
+
+/** What the host has recorded is what the client has made: calls, order, arguments, results. */
+function callsAreSeen(c: Client): void {
+  const handlers = [c.program.labels.get("handlers_start") ?? 0, c.program.labels.get("handlers_end") ?? 0] as const;
+  const both = c.program.kit.sites.filter((s) => s.calls.length > 1).map((s) => c.program.labels.get(s.label) ?? 0);
+  const inHandler = (from: number): boolean => from >= handlers[0] && from < handlers[1];
+  // The second call of a site that makes two is the site's own, the client has asked for the first.
+  const second = (from: number): boolean => both.includes(from - 10);
+  const seen = c.recorded.filter((e) => !inHandler(e.from) && !second(e.from) && e.no !== no("IRET"));
+  const began = seen.findIndex((e) => e.no === no("Init"));
+  // A ROM that never traps is not found by the host: there is nothing to compare.
+  if (began < 0) return assertEquals(Object.keys(c.m.paravirt.stats().calls), []);
+  const asked = new Set(c.answers.map((a) => a.no));
+  const made = c.calls.filter((call) =>
+    call.no >= PARAVIRT_CALLS.length || (asked.has(call.no) && hasCode(c, call.no))
+  );
+  assertEquals(seen.slice(began).map((e) => e.no), made.map((call) => call.no));
+  seen.slice(began).forEach((e, i) => {
+    const call = made[i];
+    if (call === undefined) return;
+    const row = PARAVIRT_CALLS[e.no];
+    const words: Record<string, number> = { ...call, stack0: call.stack[0], stack1: call.stack[1] } as never;
+    for (const text of row?.args ?? []) {
+      const [arg = "", places = ""] = text.split("@");
+      const [low = 0, high = 0] = places.split(",").map((p) => words[p] ?? 0);
+      const value = places.includes(",") ? BigInt(low) | BigInt(high) << 32n : low;
+      assertEquals(e.args[arg], value, `${e.name} ${arg}`);
+    }
+    if (row?.result === "eax") assertEquals(e.result, call.resultEax, e.name);
+    if (row?.result === "edx:eax") {
+      assertEquals(e.result, BigInt(call.resultEax) | BigInt(call.resultEdx) << 32n, e.name);
+    }
+  });
+}
+
+function hasCode(c: Client, call: number): boolean {
+  const type = reloc(c, call);
+  return type === ParavirtReloc.callRel || type === ParavirtReloc.jumpRel;
+}

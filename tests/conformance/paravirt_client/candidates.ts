@@ -1,0 +1,51 @@
+/**
+ * The backends that the client runs on: those of the conformance suite, ROMs that answer as little as a kernel can live
+ * with, or as oddly, and none at all. A column says what a backend does not have; tests that need it say so.
+ */
+import { native, type ParavirtBackend, type ParavirtName, shadow, type SlotPlan } from "../../../mod.ts";
+import { CANDIDATES } from "../paravirt/backends.ts";
+
+/** What the suite knows of a backend. */
+export interface ClientCandidate {
+  /** Makes one. */
+  make(): ParavirtBackend;
+  /** Ring of the kernel after Init. */
+  readonly ring: 0 | 1;
+  /** No ROM is found: the kernel stays on bare hardware. */
+  readonly bare?: boolean;
+}
+
+/** A native backend with some slots of another plan. */
+function replaced(
+  name: string,
+  slots: Readonly<Partial<Record<ParavirtName, SlotPlan>>>,
+  others?: SlotPlan,
+): ClientCandidate {
+  const make = (): ParavirtBackend => {
+    const base = native();
+    const slot = (call: ParavirtName): SlotPlan =>
+      slots[call] ?? (call === "Init" ? base.slot(call) : others ?? base.slot(call));
+    return { ...base, name, slot };
+  };
+  return { make, ring: 0 };
+}
+
+const JUMPED_IRET: SlotPlan = { reloc: "jump", trap: false, code: ["cf | iretd"] };
+const CALLED_SYSEXIT: SlotPlan = { reloc: "call", trap: false, code: ["fb | sti", "0f 35 | sysexit"] };
+const JUMPED_SYSEXIT: SlotPlan = { ...CALLED_SYSEXIT, reloc: "jump" };
+const NOP: SlotPlan = { reloc: "nop" };
+
+/** All of them by name. */
+export const CLIENT_CANDIDATES: Readonly<Record<string, ClientCandidate>> = {
+  ...Object.fromEntries(
+    Object.entries(CANDIDATES).map(([name, c]): [string, ClientCandidate] => [
+      name,
+      { make: () => c.make(), ring: c.deprivileges ? 1 : 0 },
+    ]),
+  ),
+  "shadow with SYSENTER": { make: () => shadow({ sysenter: true }), ring: 1 },
+  "native without hypercalls": { make: () => native({ hypercalls: false }), ring: 0 },
+  "IRET and SYSEXIT alone": replaced("least", { IRET: JUMPED_IRET, SYSEXIT: JUMPED_SYSEXIT }, { reloc: "none" }),
+  "NOP answers": replaced("nops", { IODelay: NOP, WBINVD: NOP, SYSEXIT: CALLED_SYSEXIT }),
+  "bare hardware": { make: () => native(), ring: 0, bare: true },
+};

@@ -13,6 +13,7 @@ BOOT_PT       equ 0x181000          ; physical: page table of the first 4 MiB
 IDT           equ 0xC0182000        ; linear: interrupt descriptor table
 STACK_TOP     equ 0xC0190000        ; linear: top of the kernel stack
 FIRST_FREE    equ 0x200             ; page frames from here on are free
+END_OF_FRAMES equ 0x400             ; up to here: what the boot page table maps
 
 ; --- multiboot header, with addresses (flag bit 16), so that any format of file will do
 header:
@@ -30,6 +31,10 @@ start:
   cli
   cld
   mov esp, STACK_TOP - PAGE_OFFSET
+  cmp eax, 0x2BADB002               ; the loader's word that EBX leads to its information
+  jne start_uninformed
+  mov [boot_info - PAGE_OFFSET], ebx
+start_uninformed:
   lgdt [boot_gdt_pointer - PAGE_OFFSET]
   push dword 0x60                   ; load CS from our table: a far return
   push dword start_flat - PAGE_OFFSET
@@ -69,4 +74,6 @@ start_high:
   mov esp, STACK_TOP
   lgdt [gdt_pointer]                ; the same table by its linear address
   jmp main
+boot_info:
+  dd 0
 `;

@@ -1,5 +1,5 @@
 /**
- * Minikernel: the account it gives of itself, and what it does when there is nothing to do.
+ * Minikernel: the account it gives of itself, the program it starts, and what it does when there is nothing to do.
  *
  * Commands on the serial port: h halts for good, p prints the ticks, r reboots. Cold data.
  */
@@ -19,17 +19,17 @@ main_native:
 main_go:
   call print_cpu
   call setup_tables
-  call setup_interrupts             ; before ring 3, where interrupts are on
+  call setup_interrupts             ; before anything switches interrupts on
   call setup_memory
+  call setup_info
   call exercise_memory
-  call run_user
-  mov dword [tss+4], STACK_TOP
-  mov eax, 0x68
-  mov edx, STACK_TOP
-  paravirt UpdateKernelStack
+  call setup_sysenter
   call setup_clock
   mov eax, 3
   call wait_ticks
+  say "clock: 3 ticks\n"
+  call start_cpus
+  call run_program
   say "ready\n"
 
 idle:
@@ -57,6 +57,34 @@ command_reboot:
   say "rebooting\n"
   mov eax, 1                        ; hard
   paravirt Reboot
+
+run_program:                        ; the first process, and all that come of it
+  call alloc_frame                  ; the program's page, from which processes get their copies
+  mov [program], eax
+  shl eax, 12
+  lea edi, [eax+PAGE_OFFSET]
+  push edi
+  call find_workload
+  pop edi
+  mov esi, program_init
+  mov ecx, program_init_end - program_init
+  cmp eax, -1
+  je run_program_load
+  mov esi, program_workload
+  mov ecx, program_workload_end - program_workload
+run_program_load:
+  rep movsb
+  push dword [frames_in_use]
+  call start_program
+  call run_processes
+  pop eax
+  cmp eax, [frames_in_use]
+  jne run_program_leak
+  say "memory: all that the processes had is free again\n"
+  ret
+run_program_leak:
+  say "memory: frames were lost\n"
+  ret
 
 print_cpu:
   say "cpu: "

@@ -1,58 +1,55 @@
 /**
- * Minikernel: page frames, an address space of its own, and mapping on demand.
+ * Minikernel: address spaces. Page directories whose upper quarter is the kernel's, and the way to an entry.
  *
  * Flags of SetPxE: the level (1 page table, 2 directory), 0x10 with the address if the entry belongs to the current address
- * space, 0x20 if the hypervisor may queue it. Flags of AllocatePage: 0x41 page table, 0x62 directory cloned from another. Cold data.
+ * space, 0x20 if the hypervisor may queue it. Flags of AllocatePage: 0x41 page table, 0x62 directory cloned from another,
+ * of ReleasePage: 0x41, 0x42. Cold data.
  */
 
 /** Assembly source of this part. */
 export const MEMORY: string = String.raw`
-alloc_frame:                        ; returns EAX: number of a zeroed frame
-  push edi
-  push ecx
-  paravirt GetInterruptMask         ; the short way to a critical section
-  push eax
-  paravirt DisableInterrupts
-  mov eax, [next_frame]
-  inc dword [next_frame]
-  xchg eax, [esp]
-  paravirt SetInterruptMask
-  mov edi, [esp]
-  shl edi, 12
-  add edi, PAGE_OFFSET
-  xor eax, eax
-  mov ecx, 1024
-  rep stosd
-  pop eax
-  pop ecx
-  pop edi
-  ret
-next_frame:
-  dd FIRST_FREE
 directory:                          ; linear address of the page directory in use
   dd BOOT_PD + PAGE_OFFSET
+kernel_directory:                   ; number of the frame of the kernel's own
+  dd BOOT_PD >> 12
 
-; --- a new directory without the identity mapping of the boot
-setup_memory:
+; --- returns EAX: frame of a new directory, with the kernel's quarter as in the kernel's own
+new_directory:
+  push esi
+  push edi
   call alloc_frame
   push eax
   shl eax, 12
-  lea edi, [eax+PAGE_OFFSET]
-  mov [directory], edi
-  add edi, 0xC00
-  mov esi, BOOT_PD + PAGE_OFFSET + 0xC00
+  lea edi, [eax+PAGE_OFFSET+0xC00]
+  mov esi, [kernel_directory]
+  shl esi, 12
+  add esi, PAGE_OFFSET + 0xC00
   mov ecx, 256
-  rep movsd                         ; the kernel's quarter, copied before it is announced
+  rep movsd                         ; copied before it is announced
   mov eax, [esp]
   push dword 256                    ; count
   push dword 768                    ; start
   mov edx, 0x62                     ; directory, clone
-  mov ecx, BOOT_PD >> 12
+  mov ecx, [kernel_directory]
   paravirt AllocatePage
   add esp, 8
   pop eax
+  pop edi
+  pop esi
+  ret
+
+use_directory:                      ; EAX: its frame
   shl eax, 12
+  lea edx, [eax+PAGE_OFFSET]
+  mov [directory], edx
   paravirt SetCR3
+  ret
+
+setup_memory:                       ; a directory without the identity mapping of the boot
+  call new_directory
+  mov [kernel_directory], eax
+  mov [processes+P_DIRECTORY], eax  ; process 0 lives in it
+  call use_directory
   mov eax, 3                        ; everything, global entries too
   paravirt FlushTLB
   say "memory: page directory at "
@@ -72,14 +69,7 @@ find_entry:
   test dword [esi], 1
   jnz find_entry_there
   call alloc_frame
-  push eax
-  mov edx, 0x41
-  push dword 0
-  push dword 0
-  xor ecx, ecx
-  paravirt AllocatePage
-  add esp, 8
-  pop eax
+  call announce_table
   shl eax, 12
   or eax, 7
   mov edx, esi
@@ -96,51 +86,45 @@ find_entry_there:
   pop ebx
   ret
 
-map_page:                           ; EAX: linear address, ECX: further flags of SetPxE (0, or 0x20 to defer)
+announce_table:                     ; EAX: frame that becomes a page table; keeps it
+  push eax
+  push dword 0
+  push dword 0
+  xor ecx, ecx
+  mov edx, 0x41
+  paravirt AllocatePage
+  add esp, 8
+  pop eax
+  ret
+
+map_entry:                          ; EAX: linear address, EDX: its entry, ECX: further flags (0, or 0x20 to defer)
   push ebx
   push esi
   mov ebx, eax
-  mov esi, ecx
+  mov esi, edx
+  push ecx
   call find_entry
-  push edx
-  call alloc_frame
-  shl eax, 12
-  or eax, 3                         ; present, writable
-  cmp ebx, PAGE_OFFSET
-  jae map_page_kernel
-  or eax, 4                         ; below: user may
-map_page_kernel:
-  pop edx
-  mov ecx, ebx
-  and ecx, 0xFFFFF000
-  or ecx, 0x11                      ; page table level, current address space, address
-  or ecx, esi
+  pop ecx
+  mov eax, ebx
+  and eax, 0xFFFFF000
+  lea ecx, [ecx+eax+0x11]           ; page table level, current address space, address
+  mov eax, esi
   paravirt SetPxE
   pop esi
   pop ebx
   ret
 
-; --- EAX: address of a page fault; ZF clear: not ours
-demand:
-  mov edx, eax
-  shr edx, 24
-  cmp edx, 0xD0                     ; 16 MiB for the kernel's own play
-  je demand_map
-  mov edx, eax
-  shr edx, 14
-  cmp edx, 0x08048000 >> 14         ; 16 KiB for the user program
-  jne demand_end
-demand_map:
+map_page:                           ; EAX: linear address, ECX: further flags; gives it a zeroed frame
   push eax
-  say "page fault at "
-  call puthex
-  xor ecx, ecx
-  call map_page
-  say ", mapped\n"
+  call alloc_frame
+  mov edx, eax
   pop eax
-  cmp eax, eax                      ; ZF
-demand_end:
-  ret
+  shl edx, 12
+  or edx, 3                         ; present, writable
+  cmp eax, PAGE_OFFSET
+  jae map_entry
+  or edx, 4                         ; below: user may
+  jmp map_entry
 
 exercise_memory:
   mov dword [0xD0000123], 0x12345678     ; faults, is mapped, and the store is done again

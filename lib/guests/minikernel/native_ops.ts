@@ -50,6 +50,9 @@ native_SetInterruptMask:
   ret
 native_IRET:
   iretd
+native_SYSEXIT:
+  sti
+  sysexit
 native_Halt:
   sti
   hlt
@@ -74,6 +77,12 @@ native_FlushTLB:
   ret
 native_IODelay:
   out 0x80, al
+  ret
+native_APICRead:                    ; EAX: offset of the register
+  mov eax, [eax+APIC_LINEAR]
+  ret
+native_APICWrite:
+  mov [eax+APIC_LINEAR], edx
   ret
 native_UpdateKernelStack:           ; the caller has stored esp0 in the TSS
 native_AllocatePage:

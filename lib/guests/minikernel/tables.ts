@@ -48,6 +48,14 @@ setup_gate:
   mov eax, timer_entry
   mov ecx, 0x8E00
   call set_gate
+  mov edx, MESSAGE_VECTOR
+  mov eax, message_entry
+  mov ecx, 0x8E00
+  call set_gate
+  mov edx, SPURIOUS_VECTOR
+  mov eax, spurious_entry
+  mov ecx, 0x8E00
+  call set_gate
   mov edx, 0x80
   mov eax, syscall_entry
   mov ecx, 0xEE00                   ; ring 3 may call it

@@ -78,6 +78,7 @@ open_line:                          ; line 0 only
   ret
 
 wait_ticks:                         ; EAX: returns when there were so many
+  push ebx
   mov ebx, eax
 wait_ticks_next:
   paravirt DisableInterrupts        ; look and halt must not be torn apart
@@ -87,5 +88,6 @@ wait_ticks_next:
   jmp wait_ticks_next
 wait_ticks_end:
   paravirt EnableInterrupts
+  pop ebx
   ret
 `;

@@ -1,8 +1,8 @@
 /**
- * Minikernel: exceptions, the timer interrupt and system calls.
+ * Minikernel: exceptions and the timer interrupt.
  *
  * Every way back out of a handler is the IRET call. An entry from ring 3 finds DS and ES as the user left them; they are
- * the selectors that the kernel uses too. Cold data.
+ * the selectors that the kernel uses too. An exception that a process is to blame for ends the process. Cold data.
  */
 
 /** Assembly source of this part. */
@@ -10,15 +10,38 @@ export const TRAPS: string = String.raw`
 exception_common:                   ; stack: vector, error code, EIP, CS, EFLAGS
   pushad
   cmp dword [esp+32], 14
-  jne exception_fatal
-  test dword [esp+36], 1            ; a protection fault is not for demand paging
-  jnz exception_fatal
+  jne exception_unrepaired
   paravirt GetCR2
-  call demand
-  jnz exception_fatal
+  mov ebx, eax
+  mov ecx, [esp+36]
+  call page_fault
+  jnz exception_fault
   popad
   add esp, 8
   paravirt_jump IRET
+
+exception_fault:
+  cmp dword [current], processes
+  je exception_unrepaired
+  cmp ebx, PAGE_OFFSET              ; the kernel has followed an address of the process
+  jb exception_process
+exception_unrepaired:
+  mov eax, [esp+44]
+  and eax, 3                        ; the ring it came from
+  cmp eax, 3
+  jne exception_fatal
+exception_process:
+  say "process "
+  mov eax, [current]
+  mov eax, [eax+P_PID]
+  call putdec
+  say ": exception "
+  mov eax, [esp+32]
+  call putdec
+  say "\n"
+  mov eax, [esp+32]
+  add eax, 128
+  jmp exit_process
 
 exception_fatal:
   say "unexpected exception "
@@ -39,61 +62,35 @@ stop:
 
 timer_entry:
   pushad
-  inc dword [ticks]
-  cmp dword [ticks], 3              ; the first few are shown
-  ja timer_quiet
-  say "tick "
-  mov eax, [ticks]
-  call putdec
-  say "\n"
-timer_quiet:
   mov al, 0x20                      ; end of interrupt
   out 0x20, al
+  inc dword [ticks]
+  mov eax, [info_page]
+  mov ecx, [ticks]
+  mov [eax], ecx
+  call wake_sleepers
+  mov eax, [esp+36]
+  and eax, 3
+  cmp eax, 3                        ; programs can be preempted, the kernel cannot
+  jne timer_end
+  call schedule
+  mov ecx, [info_page]
+  add [ecx+8], eax
+timer_end:
   popad
   paravirt_jump IRET
 ticks:
   dd 0
-
-syscall_entry:                      ; EAX: 1 is "hello", 2 is "exit"
-  cmp eax, 2
-  je syscall_exit
-  pushad
-  say "system call from ring "
-  mov eax, [esp+36]                 ; CS of the caller
-  and eax, 3
-  call putdec
-  say "\n"
-  popad
-  paravirt_jump IRET
-syscall_exit:
-  mov esp, [user_return]            ; back to where run_user was called
-  popad
-  ret
-
-; --- a program of three instructions in ring 3
-run_user:
-  pushad
-  mov [user_return], esp
-  mov edi, 0x08048000               ; copied to where it runs; the page is mapped on demand
-  mov esi, user_program
-  mov ecx, user_program_end - user_program
-  rep movsb
-  mov [tss+4], esp                  ; entries from ring 3 go on below this frame
-  mov eax, 0x68
-  mov edx, esp
-  paravirt UpdateKernelStack
-  push dword 0x7B                   ; SS, ESP, EFLAGS with IF, CS, EIP
-  push dword 0x0804A000
-  push dword 0x202
-  push dword 0x73
-  push dword 0x08048000
-  paravirt_jump IRET
-user_return:
+info_frame:                         ; the page that programs can read: ticks, SYSENTER works, preemptions
   dd 0
-user_program:
-  mov eax, 1
-  int 0x80
-  mov eax, 2
-  int 0x80
-user_program_end:
+info_page:
+  dd 0
+
+setup_info:
+  call alloc_frame
+  mov [info_frame], eax
+  shl eax, 12
+  add eax, PAGE_OFFSET
+  mov [info_page], eax
+  ret
 `;

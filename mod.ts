@@ -286,6 +286,7 @@ export type { Completion, Submission } from "./lib/vmi/message/guest/entry.ts";
 
 // Guests that ship
 export { guests } from "./lib/guests/guests.ts";
+export type { MinikernelOptions, MinikernelWorkload } from "./lib/guests/minikernel/minikernel.ts";
 
 // Script kit
 export { type ErrorClass, expect, type Expectation, ExpectationError } from "./lib/script/expect.ts";

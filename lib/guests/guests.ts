@@ -2,10 +2,10 @@
  * The guests that ship. Cold.
  */
 import type { Bootable } from "../machine/program.ts";
-import { minikernel } from "./minikernel/minikernel.ts";
+import { minikernel, type MinikernelOptions } from "./minikernel/minikernel.ts";
 
 /** Guests by name, for `m.boot(guests.minikernel())`. */
 export const guests: {
   /** A small paravirtual kernel; see {@linkcode minikernel}. */
-  readonly minikernel: () => Bootable;
+  readonly minikernel: (options?: MinikernelOptions) => Bootable;
 } = { minikernel };

@@ -44,8 +44,8 @@ const PROGRAM_BYTES = 4096;
 const PARTS: readonly string[] = [
   USER_LAYOUT,
   BOOT,
-  ...[SERIAL, PROBE, PATCH, NATIVE_OPS, TABLES, FRAMES, MEMORY, FAULTS, TRAPS, TIME, CPUS],
-  ...[PROCESSES, SPACES, SCHEDULER, SYSCALLS, COMMAND_LINE, MAIN],
+  ...[SERIAL, PROBE, PATCH, NATIVE_OPS, TABLES, FRAMES, MEMORY, PROCESSES, SPACES, SCHEDULER],
+  ...[FAULTS, TRAPS, SYSCALLS, TIME, CPUS, COMMAND_LINE, MAIN],
 ];
 
 /** A call site of the source. */
@@ -114,7 +114,9 @@ function programs(): string[] {
   const returns = new Set<number>();
   for (const name of ["init", "workload"] as const) {
     const { bytes, labels } = assemble(programSource(name));
-    if (bytes.length > PROGRAM_BYTES) throw new InternalError(`Program ${name} has ${bytes.length} bytes, more than a page`);
+    if (bytes.length > PROGRAM_BYTES) {
+      throw new InternalError(`Program ${name} has ${bytes.length} bytes, more than a page`);
+    }
     returns.add(labels.get("sysenter_return") ?? 0);
     lines.push(`program_${name}:`);
     for (let i = 0; i < bytes.length; i += 16) lines.push(`  db ${[...bytes.subarray(i, i + 16)].join(", ")}`);

@@ -38,19 +38,24 @@ function ready({ m, uart }: Setup): string[] {
 const ACCOUNT = (backend: string): string[] => [
   "minikernel",
   `paravirt: found vmikit ${backend} backend, API version 3.0, ROM version 0.1 at 0xc00c8000`,
-  "paravirt: patched 43 sites",
+  "paravirt: patched 70 sites",
   "cpu: GenuineIntel",
   "memory: page directory at 0x00200000",
   "page fault at 0xd0000123, mapped",
   "page fault at 0xd0000123, mapped",
   "memory: 4 pages mapped in one batch",
-  "page fault at 0x08048000, mapped",
-  "system call from ring 3",
+  "system calls: INT 0x80, SYSENTER",
   "clock: paravirtual, 100 million cycles a second",
   "clock: 946684800 seconds since 1970",
-  "tick 1",
-  "tick 2",
-  "tick 3",
+  "clock: 3 ticks",
+  "init: in ring 3, process 1",
+  "init: 8 pages on demand",
+  "init: child 2 ended with 7, its memory was its own",
+  "process 3: exception 13",
+  "init: child 3 ended with 141",
+  "init: two children took turns",
+  "init: done",
+  "memory: all that the processes had is free again",
   "ready",
 ];
 
@@ -188,7 +193,8 @@ Deno.test("hypercall hooks of the machine see plain and trapped calls and may an
     if (e.phase === "before") e.result = 5_000_000_000n;
   });
   assert(ready(s).includes("clock: 5 seconds since 1970"));
-  assertEquals(phases, ["before 2097152", "after 2097152"]);
+  assertEquals(phases.slice(0, 2), ["before 2097152", "after 2097152"]);
+  assertEquals(phases.length % 2, 0); // each has both
 });
 
 Deno.test("commands: print, halt", () => {

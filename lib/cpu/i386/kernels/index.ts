@@ -9,6 +9,7 @@ import { FLOAT_KERNELS } from "./simd_float.ts";
 import { INTEGER_KERNELS } from "./simd_integer.ts";
 import { SIMD_MOVE_KERNELS } from "./simd_moves.ts";
 import { ARITH_KERNELS } from "./x87_arith.ts";
+import { ARC_TANGENT } from "./x87_arctangent.ts";
 import { COMPARE_KERNELS } from "./x87_compare.ts";
 import { LOGARITHM } from "./x87_logarithm.ts";
 import { MOVE_KERNELS } from "./x87_move.ts";
@@ -21,6 +22,7 @@ export const KERNELS: readonly Kernel[] = [
   ...COMPARE_KERNELS,
   ...TRANSCENDENTAL_KERNELS,
   LOGARITHM,
+  ARC_TANGENT,
   ...SIMD_MOVE_KERNELS,
   ...INTEGER_KERNELS,
   ...FLOAT_KERNELS,

@@ -120,3 +120,37 @@ export function combine(k: Code, a: Wide, c: { readonly hi: Value; readonly lo: 
   k.set(a.hi, k.l("sub", k.l("sub", c.hi, a.hi), borrow));
   k.set(a.lo, k.l("sub", c.lo, a.lo));
 }
+
+/** A fraction in new locals, zero. */
+export function wide(k: Code): Wide {
+  return { hi: k.let("i64", k.cl(0n)), lo: k.let("i64", k.cl(0n)) };
+}
+
+/** a := -a modulo one. */
+export function negate(k: Code, a: Wide): void {
+  combine(k, a, { hi: k.cl(0n), lo: k.cl(0n) }, "sub");
+}
+
+/** 1 / 2d for a fraction d above 1/2, by Newton's method from 53 bits; good to some twenty units in the last place. */
+export function halfReciprocal(k: Code, by: Multiplier, d: Wide): Wide {
+  const h = wide(k), z = wide(k);
+  const near = k.d("div", k.c64(2 ** 63), k.d("mul", k.d("convert_i64_u", d.hi), 2 ** -64));
+  k.set(h.hi, k.l("trunc_f64_u", k.d("min", near, 2 ** 64 - 2048)));
+  const digits = digitsOf(k, d);
+  for (let step = 0; step < 2; step++) {
+    // z = d h - 1/2 is small, h becomes h - 2 h z.
+    k.set(z.hi, h.hi);
+    k.set(z.lo, h.lo);
+    by.scale(z, digits);
+    k.set(z.hi, k.l("add", z.hi, -(1n << 63n)));
+    const negative = k.let("i32", k.l("lt_s", z.hi, 0));
+    k.if(negative, () => negate(k, z));
+    by.scale(z, digitsOf(k, h));
+    k.set(z.hi, k.l("or", k.l("shl", z.hi, 1), k.l("shr_u", z.lo, 63)));
+    k.set(z.lo, k.l("shl", z.lo, 1));
+    k.if(negative, () => combine(k, z, h, "add"), () => combine(k, z, h, "sub"));
+    k.set(h.hi, z.hi);
+    k.set(h.lo, z.lo);
+  }
+  return h;
+}

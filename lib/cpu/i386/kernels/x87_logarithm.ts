@@ -10,7 +10,7 @@ import { BIAS } from "../x87/float80/format.ts";
 import { FB, ln2Fixed } from "../x87/float80/series.ts";
 import type { Code, Local } from "./code.ts";
 import type { Kernel } from "./kernel.ts";
-import { combine, constantDigits, digitsOf, Multiplier, type Wide } from "./wide.ts";
+import { combine, constantDigits, digitsOf, halfReciprocal, Multiplier, type Wide, wide } from "./wide.ts";
 import {
   exponent,
   full,
@@ -34,34 +34,6 @@ const ERROR = 1n << 9n;
 const ROOT_2 = BigInt.asIntN(64, 0xb504f333f9de6484n);
 /** 2 / ln 2 - 2, times 2^128. */
 const FACTOR = (2n << (128n + FB)) / ln2Fixed() - (2n << 128n);
-
-function wide(k: Code): Wide {
-  return { hi: k.let("i64", k.cl(0n)), lo: k.let("i64", k.cl(0n)) };
-}
-
-/** h := 1 / 2d for a fraction d between 1/2 and 1. */
-function halfReciprocal(k: Code, by: Multiplier, d: Wide): Wide {
-  const h = wide(k), z = wide(k);
-  const near = k.d("div", k.c64(2 ** 63), k.d("mul", k.d("convert_i64_u", d.hi), 2 ** -64));
-  k.set(h.hi, k.l("trunc_f64_u", k.d("min", near, 2 ** 64 - 2048)));
-  const digits = digitsOf(k, d);
-  for (let step = 0; step < 2; step++) {
-    // z = d h - 1/2 is small, h becomes h - 2 h z.
-    k.set(z.hi, h.hi);
-    k.set(z.lo, h.lo);
-    by.scale(z, digits);
-    k.set(z.hi, k.l("add", z.hi, TOP_BIT));
-    const negative = k.let("i32", k.l("lt_s", z.hi, 0));
-    k.if(negative, () => combine(k, z, { hi: k.cl(0n), lo: k.cl(0n) }, "sub"));
-    by.scale(z, digitsOf(k, h));
-    k.set(z.hi, k.l("or", k.l("shl", z.hi, 1), k.l("shr_u", z.lo, 63)));
-    k.set(z.lo, k.l("shl", z.lo, 1));
-    k.if(negative, () => combine(k, z, h, "add"), () => combine(k, z, h, "sub"));
-    k.set(h.hi, z.hi);
-    k.set(h.lo, z.lo);
-  }
-  return h;
-}
 
 /** Fraction of the logarithm of the mantissa, positive; `below`: it stands for a mantissa below one. */
 function fraction(k: Code, a: Num, below: Local): Wide {

@@ -1,17 +1,17 @@
 /**
- * FSIN, FCOS, FSINCOS and F2XM1 as kernels, for arguments of ordinary size.
+ * FSIN, FCOS, FSINCOS, FPTAN and F2XM1 as kernels, for arguments of ordinary size.
  *
  * The result is computed with 128 bits and an error that is known to be below {@linkcode ERROR} units; it is kept only
  * if every value within that error rounds alike. So it is the correctly rounded one, as that of the TypeScript
  * functions. Arguments are reduced exactly, by the 66 bits of pi that Intel documents. Cold code that makes hot code.
- * Sources: SDM-1 8.3.8, 8.3.10; SDM-2A FSIN, FCOS, F2XM1; Ziv 1991 for the rounding test.
+ * Sources: SDM-1 8.3.8, 8.3.10; SDM-2A FSIN, FCOS, FPTAN, F2XM1; Ziv 1991 for the rounding test.
  */
 import { Layout } from "../state.ts";
 import { BIAS, Fsw } from "../x87/float80/format.ts";
 import { FB, ln2Fixed } from "../x87/float80/series.ts";
 import type { Code, Local, Value } from "./code.ts";
 import type { Kernel } from "./kernel.ts";
-import { combine, constantDigits, digitsOf, Multiplier, type Wide } from "./wide.ts";
+import { combine, constantDigits, digitsOf, halfReciprocal, Multiplier, type Wide, wide } from "./wide.ts";
 import {
   exponent,
   full,
@@ -84,15 +84,25 @@ export function roundUncertain(
   return { m, se: k.let("i32", k.i("or", exp, sign)), flags: k.let("i32", inexactFlags(k, ext, up)) };
 }
 
-/** Rounds a fraction that is not exact; slow if its error might decide. `sign` is 0 or 0x8000. */
-function roundWide(k: Code, v: Wide, sign: Local, fcw: Local): Rounded {
+/**
+ * Rounds a fraction that is not exact; slow if its error might decide. `sign` is 0 or 0x8000, `bound` that of the error,
+ * `scale` the biased exponent of a fraction from 1/2.
+ */
+function roundWide(
+  k: Code,
+  v: Wide,
+  sign: Local,
+  fcw: Local,
+  bound: Value = k.cl(ERROR),
+  scale: Value = k.c(BIAS - 1),
+): Rounded {
   k.slowIf(k.l("eqz", k.l("shr_u", v.hi, 16))); // too few bits are left
   const n = k.let("i64", k.l("clz", v.hi));
   const low = k.l("shr_u", k.l("shr_u", v.lo, 1), k.l("sub", k.cl(63n), n));
   const m = k.let("i64", k.l("or", k.l("shl", v.hi, n), low));
   const ext = k.let("i64", k.l("shl", v.lo, n));
-  const error = k.let("i64", k.l("shl", k.cl(ERROR), n));
-  const exp = k.let("i32", k.i("sub", k.c(BIAS - 1), k.i("wrap_i64", n)));
+  const error = k.let("i64", k.l("shl", bound, n));
+  const exp = k.let("i32", k.i("sub", scale, k.i("wrap_i64", n)));
   return roundUncertain(k, m, ext, error, exp, sign, fcw);
 }
 
@@ -215,6 +225,45 @@ function angle(sem: string, turn: 0 | 1 | "both"): Kernel {
   };
 }
 
+/** FPTAN: the quotient of sine and cosine of the remainder, or of cosine and sine; then 1 is pushed. */
+const TANGENT: Kernel = {
+  sem: "fptan",
+  memory: undefined,
+  reg: "none",
+  src: "none",
+  notes: true,
+  body: (k) => {
+    const { top, a, fcw } = prepare(k);
+    const slot = pushSlot(k), x = reduce(k, a), by = new Multiplier(k);
+    const digits = digitsOf(k, x.r), y = wide(k), sine = wide(k), cosine = wide(k);
+    by.multiply(y, digits, digits);
+    const square = digitsOf(k, y), odd = k.let("i32", k.i("and", x.quadrant, 1));
+    sineOrCosine(k, by, sine, x.r, square, k.c(0));
+    sineOrCosine(k, by, cosine, x.r, square, k.c(1));
+    // Numerator in `sine`, denominator in `cosine`, which is made one between 1/2 and 1.
+    k.if(odd, () => {
+      for (const half of ["hi", "lo"] as const) {
+        k.set(y[half], sine[half]);
+        k.set(sine[half], cosine[half]);
+        k.set(cosine[half], y[half]);
+      }
+    });
+    k.slowIf(k.l("eqz", k.l("shr_u", cosine.hi, 16)));
+    const n = k.let("i64", k.l("clz", cosine.hi));
+    const low = k.l("shr_u", k.l("shr_u", cosine.lo, 1), k.l("sub", k.cl(63n), n));
+    k.set(cosine.hi, k.l("or", k.l("shl", cosine.hi, n), low));
+    k.set(cosine.lo, k.l("shl", cosine.lo, n));
+    k.slowIf(k.l("eq", cosine.hi, TOP_BIT));
+    by.scale(sine, digitsOf(k, halfReciprocal(k, by, cosine)));
+    const sign = k.let("i32", k.i("shl", k.i("xor", x.negative, odd), 15));
+    const r = roundWide(k, sine, sign, fcw, k.l("shl", k.cl(4n * ERROR), n), k.i("add", k.c(BIAS), k.i("wrap_i64", n)));
+    write(k, top, r.m, r.se);
+    push(k, slot, k.cl(TOP_BIT), k.c(BIAS));
+    clearC2(k);
+    setStatus(k, r.flags);
+  },
+};
+
 const F2XM1: Kernel = {
   sem: "f2xm1",
   memory: undefined,
@@ -255,5 +304,6 @@ export const TRANSCENDENTAL_KERNELS: readonly Kernel[] = [
   angle("fsin", 0),
   angle("fcos", 1),
   angle("fsincos", "both"),
+  TANGENT,
   F2XM1,
 ];

@@ -34,7 +34,7 @@ export interface MinikernelOptions {
 }
 
 /** Kinds of work: system calls, page faults, forks, switches between processes, timer ticks, and a mixture. */
-export type MinikernelWorkload = typeof WORKLOADS[number];
+export type MinikernelWorkload = "syscall" | "fault" | "fork" | "switch" | "tick" | "mixed";
 
 /** The minikernel, for `m.boot(minikernel())`. @throws {ConfigError} config-value */
 export function minikernel(options: MinikernelOptions = {}): Bootable {

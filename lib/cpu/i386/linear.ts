@@ -167,6 +167,11 @@ export class LinearAccess implements LinearMemory {
     return w.frame;
   }
 
+  /** Physical address of a page that instructions were fetched from and whose translation is remembered, or -1. */
+  fetched(linear: number): number {
+    return this.#fetches.get((linear >>> 12) * 2 + (this.#user() ? 1 : 0)) ?? -1;
+  }
+
   /** Forgets remembered fetch translations. */
   forgetFetches(): void {
     this.#fetches.clear();

@@ -112,6 +112,7 @@ export class InterpreterEngine implements Engine {
   }
 
   translationsChanged(): void {
+    this.#translator?.translationsChanged();
     this.#forgetJumps();
   }
 

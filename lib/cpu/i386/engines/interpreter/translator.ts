@@ -41,6 +41,8 @@ export interface Translator {
   hot(record: number): void;
   /** Code of page `pfn` was dropped. */
   dropped(pfn: number): void;
+  /** Linear addresses may mean other pages now. */
+  translationsChanged(): void;
   /** All code was dropped. */
   forget(): void;
 }

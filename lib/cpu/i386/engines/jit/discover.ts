@@ -1,10 +1,9 @@
 /**
  * Finds the blocks of a region: from a hot entry along direct jumps, both sides of branches and the places where calls
- * return to, within one page, up to a number of instructions. Warm.
+ * return to, within one page and the one behind it, up to a number of instructions. Warm.
  */
-import { decode, Decoded, DecodeStatus } from "../../decode.ts";
-import type { OpcodeIndex } from "../../opcode_index.ts";
-import { Instruction, Way } from "./instruction.ts";
+import { type Instruction, Way } from "./instruction.ts";
+import type { CodeSource } from "./source.ts";
 
 /** A straight piece of code; control enters at its start only. */
 export interface Block {
@@ -22,20 +21,6 @@ export interface Block {
   afterCall: boolean;
 }
 
-/** Where code is read from. */
-export interface CodeSource {
-  /** Holds the page. */
-  readonly bytes: Uint8Array;
-  /** Index of the page's first byte. */
-  readonly at: number;
-  /** Opcodes. */
-  readonly index: OpcodeIndex;
-  /** Registers a TypeScript instruction. */
-  call(d: Decoded): number;
-  /** False: the region must not contain the instruction at this offset. */
-  allowed(offset: number): boolean;
-}
-
 /** What to look for. */
 export interface Limits {
   /** Instructions at most. */
@@ -45,8 +30,6 @@ export interface Limits {
   /** Calls come back into the region. */
   readonly calls: boolean;
 }
-
-const decoded: Decoded = new Decoded();
 
 /** Blocks by offset of their start. */
 export class Discovery {
@@ -112,10 +95,10 @@ export class Discovery {
         if (i === undefined) break;
         this.#all.set(offset, i);
         const branches = Discovery.branches(i), target = i.next + i.imm;
-        if (branches && target >= 0 && target < 0x1000) work.push(target);
+        if (branches && target >= 0 && target < 0x2000) work.push(target);
         const isCall = Discovery.isCall(i);
         if (isCall) {
-          if (!this.#limits.calls) this.#entries.add(i.next);
+          if (!this.#limits.calls && i.next < 0x1000) this.#entries.add(i.next);
           work.push(i.next);
         }
         if (i.way === Way.call || isCall && this.#limits.calls) this.#afterCalls.add(i.next);
@@ -123,7 +106,8 @@ export class Discovery {
         else if (i.effects?.repeats === true) {
           this.#starts.add(i.offset);
           work.push(i.next);
-        } else if (!isCall && !this.stops(i)) {
+        } else if (i.next === 0x1000 && !this.stops(i)) work.push(i.next); // the second page is checked there
+        else if (!isCall && !this.stops(i)) {
           offset = i.next;
           continue;
         }
@@ -134,11 +118,7 @@ export class Discovery {
   }
 
   #decode(offset: number): Instruction | undefined {
-    const s = this.#source;
-    if (offset >= 0x1000 || this.#all.size >= this.#limits.instructions || !s.allowed(offset)) return undefined;
-    const status = decode(s.bytes, s.at + offset, 0x1000 - offset, true, s.index, decoded);
-    if (status !== DecodeStatus.ok) return undefined;
-    return new Instruction(decoded, offset, () => s.call(decoded));
+    return this.#all.size >= this.#limits.instructions ? undefined : this.#source.instruction(offset);
   }
 
   #build(entry: number): void {

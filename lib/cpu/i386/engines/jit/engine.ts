@@ -16,14 +16,15 @@
  */
 import { PageBit } from "../../../../memory/address_space.ts";
 import type { I386Cpu } from "../../cpu.ts";
-import type { Decoded } from "../../decode.ts";
 import type { EngineFactory } from "../../engine.ts";
 import { Layout, ModeBit } from "../../state.ts";
+import { TLB_BYTES } from "../../tlb.ts";
 import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
-import { buildModule, kernelsOf, type RegionImports, type Target } from "./module.ts";
+import { CodeSource } from "./source.ts";
+import { buildModule, kernelsOf, type RegionImports, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
 import { makePlan, type Plan } from "./plan.ts";
 
@@ -45,7 +46,7 @@ export function jit(options: JitOptions = {}): EngineFactory {
   const settings = jitSettings(options);
   return {
     name: "jit",
-    workBytes: INTERPRETER_BYTES,
+    workBytes: INTERPRETER_BYTES + 0x10000,
     create: (cpu) => new InterpreterEngine(cpu, (host) => new JitTranslator(cpu, host, settings)),
   };
 }
@@ -54,7 +55,12 @@ interface Region {
   /** Offsets of its blocks. */
   readonly starts: ReadonlySet<number>;
   readonly slot: number;
+  /** Number of the second page, or -1. */
+  readonly second: number;
   readonly bytes: number;
+  /** Records that call it. */
+  readonly records: number[];
+  isAlive: boolean;
 }
 
 class JitTranslator implements Translator {
@@ -71,6 +77,8 @@ class JitTranslator implements Translator {
   readonly #regions: Map<number, Region[]> = new Map();
   readonly #drops: Map<number, number> = new Map();
   readonly #free: number[] = [];
+  readonly #seconds: Int32Array;
+  readonly #secondsAt: number;
   #nextSlot = 0;
   #bytes = 0;
   #generation = 0;
@@ -79,12 +87,15 @@ class JitTranslator implements Translator {
     this.#cpu = cpu;
     this.#host = host;
     this.#settings = settings;
+    this.#secondsAt = cpu.board.workAt + TLB_BYTES + INTERPRETER_BYTES;
+    this.#seconds = new Int32Array(cpu.board.memory.buffer, this.#secondsAt, SECONDS_BYTES >>> 2);
     this.#imports = {
       memory: cpu.board.memory,
       regions: this.table,
       read: (linear, size) => this.#fill(linear, size, false),
       write: (linear, size) => this.#fill(linear, size, true),
       call: (index) => host.call(index),
+      second: (linear) => this.#second(linear),
     };
   }
 
@@ -116,7 +127,7 @@ class JitTranslator implements Translator {
   }
 
   #isInside(pfn: number, offset: number): boolean {
-    return this.#regions.get(pfn)?.some((r) => r.starts.has(offset)) === true;
+    return this.#regions.get(pfn)?.some((r) => r.starts.has(r.second === pfn ? offset + 0x1000 : offset)) === true;
   }
 
   dropped(pfn: number): void {
@@ -125,11 +136,29 @@ class JitTranslator implements Translator {
     if (list === undefined) return;
     this.#regions.delete(pfn);
     this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
-    for (const r of list) {
-      this.table.set(r.slot, null);
-      this.#free.push(r.slot);
-      this.#bytes -= r.bytes;
+    for (const r of list) if (r.isAlive) this.#drop(r);
+  }
+
+  #drop(region: Region): void {
+    const view = this.#cpu.board.space.view;
+    region.isAlive = false;
+    this.table.set(region.slot, null);
+    this.#free.push(region.slot);
+    this.#bytes -= region.bytes;
+    // Entries in another page than the one that was written are counted anew.
+    for (const record of region.records) {
+      if (view.getUint16(record + Rec.handler, true) !== Handler.region) continue;
+      if (view.getInt32(record + Rec.op, true) !== region.slot) continue;
+      const pfn = view.getInt32(record + Rec.disp, true);
+      view.setUint16(record + Rec.handler, Handler.counter, true);
+      view.setInt32(record + Rec.imm, pfn, true);
+      view.setInt32(record + Rec.disp, 0, true);
+      view.setInt32(record + Rec.op, this.threshold(pfn), true);
     }
+  }
+
+  translationsChanged(): void {
+    this.#seconds.fill(0);
   }
 
   forget(): void {
@@ -144,27 +173,39 @@ class JitTranslator implements Translator {
 
   /** Translates the region around a block and lets the records of its entries call it. */
   #translate(pfn: number, offset: number): void {
-    const { space } = this.#cpu.board, host = this.#host;
-    const page = host.cache.page(pfn, host.decodeKey());
-    const discovery = new Discovery(
-      {
-        bytes: space.host,
-        at: space.pages[pfn] & ~0xfff,
-        index: host.index,
-        call: (d: Decoded) => host.lowerer.typescript(d),
-        // What was never decoded was never executed: cold sides of branches stay outside.
-        allowed: (at) => page.entries.has(at),
-      },
-      { instructions: this.#settings.regionInstructions, loops: this.#settings.loops, calls: this.#settings.calls },
-      offset,
-    );
+    const host = this.#host;
+    const source = new CodeSource(this.#cpu, host, pfn, this.#cpu.state.get(Layout.codeBase) >>> 0);
+    const { regionInstructions: instructions, loops, calls } = this.#settings;
+    const discovery = new Discovery(source, { instructions, loops, calls }, offset);
     if (discovery.blocks[0].instructions.length === 0) return;
     const plan = makePlan(discovery, this.#settings);
+    const wide = plan.blocks.some((b) => b.instructions.some((i) => i.next > 0x1000));
+    const second = wide ? source.second?.pfn ?? -1 : -1;
     const slot = this.#free.pop() ?? this.#nextSlot++;
     for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
-    const bytes = buildModule(this.#target(), [{ plan, slot }], this.#settings);
+    const bytes = buildModule(this.#target(), [{ plan, slot, second }], this.#settings);
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
-    this.#install(pfn, plan, { slot, bytes: bytes.length, starts: new Set(plan.blocks.map((b) => b.start)) });
+    const region: Region = {
+      slot,
+      second,
+      bytes: bytes.length,
+      starts: new Set(plan.blocks.map((b) => b.start)),
+      records: [],
+      isAlive: true,
+    };
+    for (const block of plan.blocks) for (const i of block.instructions) source.mark(i);
+    this.#install(pfn, plan, region);
+  }
+
+  /** Notes the page at a linear address if instructions were fetched from it. @returns Its number or -1. */
+  #second(linear: number): number {
+    const frame = this.#cpu.mem.fetched(linear);
+    if (frame < 0) return -1;
+    const pfn = this.#cpu.board.space.bus(frame) >>> 12, page = linear >>> 12;
+    const at = (page & (SECONDS - 1)) * 2;
+    this.#seconds[at] = page * 2 + (this.#cpu.state.get(Layout.cpl) === 3 ? 1 : 0) + 1;
+    this.#seconds[at + 1] = pfn;
+    return pfn;
   }
 
   #target(): Target {
@@ -177,28 +218,34 @@ class JitTranslator implements Translator {
       readTable: tlb.table(false, user),
       writeTable: tlb.table(true, user),
       user,
+      seconds: this.#secondsAt,
       jumpCache: this.#host.jumpCache(user),
     };
   }
 
   #install(pfn: number, plan: Plan, region: Region): void {
     const view = this.#cpu.board.space.view;
-    const page = this.#host.cache.page(pfn, this.#host.decodeKey());
     for (const block of plan.blocks) {
-      for (const i of block.instructions) page.mark(i.offset, i.next);
       if (!block.isEntry || block.instructions.length === 0) continue;
       const record = this.#host.entry(pfn, block.start);
       if (record === 0) continue;
       const handler = view.getUint16(record + Rec.handler, true);
       if (handler !== Handler.counter && handler !== Handler.region) continue;
       view.setUint16(record + Rec.handler, Handler.region, true);
+      view.setInt32(record + Rec.disp, pfn, true);
       view.setInt32(record + Rec.imm, block.id, true);
       view.setInt32(record + Rec.op, region.slot, true);
+      region.records.push(record);
     }
+    this.#list(pfn, region);
+    if (region.second >= 0) this.#list(region.second, region);
+    this.#bytes += region.bytes;
+  }
+
+  #list(pfn: number, region: Region): void {
     const list = this.#regions.get(pfn);
     if (list === undefined) this.#regions.set(pfn, [region]);
     else list.push(region);
-    this.#bytes += region.bytes;
   }
 
   /** Fills the TLB as the interpreter's access would. @returns Host address, or -1: the interpreter has to do it. */

@@ -15,6 +15,11 @@ import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { emitRegion } from "./region.ts";
 
+/** Second pages remembered. */
+export const SECONDS = 1024;
+/** Bytes they take. */
+export const SECONDS_BYTES: number = SECONDS * 8;
+
 /** Addresses a module is made for. */
 export interface Target {
   /** Memory in 64 KiB pages. */
@@ -29,6 +34,8 @@ export interface Target {
   readonly writeTable: number;
   /** Code at CPL 3. */
   readonly user: boolean;
+  /** Byte address of the second pages, pairs (linear page * 2 + user + 1, physical page) of {@linkcode SECONDS}. */
+  readonly seconds: number;
   /** Byte address of the jump cache. */
   readonly jumpCache: number;
 }
@@ -53,6 +60,8 @@ export interface RegionImports {
   read(linear: number, size: number): number;
   /** The same for a write. */
   write(linear: number, size: number): number;
+  /** Number of the page at a linear address if instructions were fetched from it, else -1. */
+  second(linear: number): number;
   /** Runs TypeScript instruction `index`: 0 go on, 1 look EIP up, 2 a fault is recorded. */
   call(index: number): number;
 }
@@ -60,7 +69,7 @@ export interface RegionImports {
 /** Bytes of a module with the given regions; each goes to its slot of the table. */
 export function buildModule(
   target: Target,
-  regions: readonly { readonly plan: Plan; readonly slot: number }[],
+  regions: readonly { readonly plan: Plan; readonly slot: number; readonly second: number }[],
   settings: JitSettings,
 ): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
@@ -68,6 +77,7 @@ export function buildModule(
   const read = m.importFunction("env", "read", { params: ["i32", "i32"], results: ["i32"] });
   const write = m.importFunction("env", "write", { params: ["i32", "i32"], results: ["i32"] });
   const call = m.importFunction("env", "call", { params: ["i32"], results: ["i32"] });
+  const look = m.importFunction("env", "second", { params: ["i32"], results: ["i32"] });
   const kernels = new Map<number, number>();
   for (const { plan } of regions) {
     for (const n of kernelsOf(plan)) {
@@ -82,9 +92,10 @@ export function buildModule(
     read: m.addFunction(SLOW, slowBody(target, target.readTable, read)),
     write: m.addFunction(SLOW, slowBody(target, target.writeTable, write)),
   };
+  const second = m.addFunction(REGION, secondBody(target, look));
   const outside = { ...target, slow, call, link, derive, kernels };
-  for (const { plan, slot } of regions) {
-    m.addElement(slot, m.addFunction(REGION, emitRegion(plan, outside, settings)));
+  for (const { plan, slot, second: pfn } of regions) {
+    m.addElement(slot, m.addFunction(REGION, emitRegion(plan, { ...outside, second, pfn }, settings)));
   }
   return m.bytes();
 }
@@ -127,6 +138,39 @@ function slowBody(target: Target, table: number, other: number): FunctionBody {
   f.end();
   f.get(linear);
   f.get(bytes);
+  f.call(other);
+  return f;
+}
+
+/** (EIP of the region's page) -> number of the page behind it if instructions were fetched from there, else -1. */
+function secondBody(target: Target, other: number): FunctionBody {
+  const f = new FunctionBody(1), base = 0, page = f.local("i32"), t = f.local("i32");
+  f.get(base);
+  f.i32(0x1000);
+  f.num("i32.add");
+  f.i32(12);
+  f.num("i32.shr_u");
+  f.tee(page);
+  f.i32(SECONDS - 1);
+  f.num("i32.and");
+  f.i32(3);
+  f.num("i32.shl");
+  f.tee(t);
+  f.mem("i32.load", target.seconds);
+  f.get(page);
+  f.i32(1);
+  f.num("i32.shl");
+  f.i32(target.user ? 2 : 1);
+  f.num("i32.add");
+  f.num("i32.eq");
+  f.if("likely");
+  f.get(t);
+  f.mem("i32.load", target.seconds + 4);
+  f.return();
+  f.end();
+  f.get(base);
+  f.i32(0x1000);
+  f.num("i32.add");
   f.call(other);
   return f;
 }

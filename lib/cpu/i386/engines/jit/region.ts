@@ -23,6 +23,10 @@ export interface Outside extends Omit<Site, "base"> {
   readonly link: number;
   /** Imported kernels by number. */
   readonly kernels: ReadonlyMap<number, number>;
+  /** Function (EIP of the page) -> number of the page behind it, or -1. */
+  readonly second: number;
+  /** What it must be, or -1. */
+  readonly pfn: number;
   /** Functions that derive flags. */
   readonly derive: { readonly carry: number; readonly flags: number };
 }
@@ -243,6 +247,7 @@ class RegionEmitter implements Control {
     f.num("i32.sub");
     f.set(this.#count);
     for (const i of block.instructions) {
+      if (i.offset < 0x1000 && i.next > 0x1000) this.#checkSecond(() => this.leave(i));
       if (i.way === Way.tree) {
         this.#dirty |= i.written();
         this.#trees.emit(i);
@@ -250,6 +255,18 @@ class RegionEmitter implements Control {
       else this.#kernel(i, i.kernel);
     }
     if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
+  }
+
+  /** Leaves unless the page behind is the one that was translated. */
+  #checkSecond(leave: () => void): void {
+    const f = this.#f;
+    f.get(this.#base);
+    f.call(this.#out.second);
+    f.i32(this.#out.pfn);
+    f.num("i32.ne");
+    f.if("unlikely");
+    leave();
+    f.end();
   }
 
   #kernel(i: Instruction, use: KernelUse): void {
@@ -334,6 +351,9 @@ class RegionEmitter implements Control {
       this.#eip(offset);
       this.#exit();
       return;
+    }
+    if (to.start >= 0x1000 && (this.#block?.instructions.at(-1)?.offset ?? 0) < 0x1000) {
+      this.#checkSecond(() => this.#leaveAt(to.start, 0));
     }
     this.#flags.settle(this.#plan.states[to.id]);
     const place = this.#places[to.id] as Place;

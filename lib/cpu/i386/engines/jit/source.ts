@@ -1,0 +1,57 @@
+/**
+ * Guest code as a translation reads it: one page, and the page behind it if code was fetched from there since the last
+ * change of translations. Only what was executed before is read. Warm.
+ */
+import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "../../decode.ts";
+import type { I386Cpu } from "../../cpu.ts";
+import type { CodePage } from "../interpreter/code_cache.ts";
+import type { TranslatorHost } from "../interpreter/translator.ts";
+import { Instruction } from "./instruction.ts";
+
+/** Code of one or two pages. */
+export class CodeSource {
+  /** First page. */
+  readonly first: CodePage;
+  /** Page behind it, if it may be used. */
+  readonly second: CodePage | undefined;
+  readonly #host: TranslatorHost;
+  readonly #bytes: Uint8Array;
+  readonly #at: readonly [number, number];
+  readonly #joined: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
+  readonly #decoded: Decoded = new Decoded();
+
+  /** @param cpu The CPU. @param host The interpreter. @param pfn Page of the hot block. @param linear Its linear address. */
+  constructor(cpu: I386Cpu, host: TranslatorHost, pfn: number, linear: number) {
+    const { space } = cpu.board, key = host.decodeKey();
+    this.#host = host;
+    this.#bytes = space.host;
+    this.first = host.cache.page(pfn, key);
+    const behind = linear >= 0xffff_f000 ? -1 : cpu.mem.fetched((linear + 0x1000) | 0);
+    const next = behind < 0 ? -1 : space.bus(behind) >>> 12;
+    this.second = next >= 0 && next !== pfn && host.cache.isKept(next) ? host.cache.page(next, key) : undefined;
+    this.#at = [space.pages[pfn] & ~0xfff, next < 0 ? 0 : space.pages[next] & ~0xfff];
+  }
+
+  /** The instruction at an offset from the first page; undefined: it is not there, or was never executed. */
+  instruction(offset: number): Instruction | undefined {
+    const inSecond = offset >= 0x1000;
+    const page = inSecond ? this.second : this.first;
+    if (page === undefined || offset >= 0x2000 || !page.entries.has(offset & 0xfff)) return undefined;
+    const d = this.#decoded, { index, lowerer } = this.#host;
+    const at = this.#at[inSecond ? 1 : 0] + (offset & 0xfff), here = 0x1000 - (offset & 0xfff);
+    let status = decode(this.#bytes, at, here, true, index, d);
+    if (status === DecodeStatus.more && !inSecond && this.second !== undefined) {
+      for (let i = 0; i < LONGEST_INSTRUCTION; i++) {
+        this.#joined[i] = this.#bytes[i < here ? at + i : this.#at[1] + i - here];
+      }
+      status = decode(this.#joined, 0, LONGEST_INSTRUCTION, true, index, d);
+    }
+    return status === DecodeStatus.ok ? new Instruction(d, offset, () => lowerer.typescript(d)) : undefined;
+  }
+
+  /** Notes that the bytes of an instruction are translated. */
+  mark(i: Instruction): void {
+    if (i.offset < 0x1000) this.first.mark(i.offset, Math.min(i.next, 0x1000));
+    if (i.next > 0x1000) this.second?.mark(Math.max(i.offset, 0x1000) - 0x1000, i.next - 0x1000);
+  }
+}

@@ -7,12 +7,12 @@ import { Layout } from "../../state.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { FlagEmitter } from "./flag_code.ts";
+import { LayoutCode } from "./layout_code.ts";
 import { type Instruction, type KernelUse, Way } from "./instruction.ts";
 import { KernelEmitter } from "./kernel_code.ts";
 import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { RegisterEmitter } from "./registers.ts";
-import type { Item } from "./structure.ts";
 import { type Control, type Site, TreeCode } from "./tree_code.ts";
 
 /** What a region finds outside itself. */
@@ -29,12 +29,6 @@ export interface Outside extends Omit<Site, "base"> {
   readonly pfn: number;
   /** Functions that derive flags. */
   readonly derive: { readonly carry: number; readonly flags: number };
-}
-
-/** How a block is reached: the label, and whether its number must be in the selector. */
-interface Place {
-  readonly label: number;
-  readonly select: boolean;
 }
 
 /** Results of a region; see `REGION` of the interpreter. */
@@ -67,7 +61,7 @@ class RegionEmitter implements Control {
   readonly #exitEip: number;
   readonly #exitLeft: number;
   readonly #calls: boolean;
-  readonly #places: (Place | undefined)[] = [];
+  readonly #layout: LayoutCode;
   #leave = 0;
   #dirty = 0;
   #block: Block | undefined = undefined;
@@ -85,6 +79,7 @@ class RegionEmitter implements Control {
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
     this.#flags = new FlagEmitter(f, outside.state, settings.fuse, outside.derive);
     this.#kernels = new KernelEmitter(f, { ...outside, base: this.#base }, this.#registers, this.#flags);
+    this.#layout = new LayoutCode(f, SELECTOR, (id) => this.#emitBlock(plan.blocks[id]));
     this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
   }
 
@@ -96,7 +91,7 @@ class RegionEmitter implements Control {
     this.#reload();
     this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
     this.#leave = f.block();
-    this.#sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
+    this.#layout.sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
     f.end(); // leave: the interpreter executes the instruction at this offset
     f.get(this.#count);
     f.get(this.#exitLeft);
@@ -176,51 +171,6 @@ class RegionEmitter implements Control {
     this.#flags.store();
     this.#put(Layout.count, this.#count);
     this.#put(Layout.eip, this.#exitEip);
-  }
-
-  /** Items one after the other, each behind a label of its own; `choose` begins with a choice by the selector. */
-  #sequence(items: readonly Item[], entries: readonly number[], choose: boolean): void {
-    const f = this.#f;
-    const labels: number[] = [];
-    for (let i = items.length - 1; i >= (choose ? 0 : 1); i--) labels[i] = f.block();
-    const saved = new Map<number, Place | undefined>();
-    const direct = new Map<number, number>();
-    items.forEach((item, i) => {
-      const ids = item.kind === "block" ? [item.id] : item.entries;
-      for (const id of ids) {
-        if (labels[i] !== undefined) direct.set(id, labels[i]);
-        if (this.#places[id] !== undefined) continue; // an entry of the loop around: branches go to its head
-        saved.set(id, undefined);
-        if (labels[i] !== undefined) this.#places[id] = { label: labels[i], select: ids.length > 1 };
-      }
-    });
-    if (choose) this.#choose(entries, direct);
-    items.forEach((item, i) => {
-      if (labels[i] !== undefined) f.end();
-      if (item.kind === "block") this.#emitBlock(this.#plan.blocks[item.id]);
-      else this.#loop(item.entries, item.body);
-    });
-    for (const id of saved.keys()) this.#places[id] = undefined;
-  }
-
-  #choose(entries: readonly number[], labels: ReadonlyMap<number, number>): void {
-    const f = this.#f;
-    const fallback = labels.get(entries[0]) as number;
-    const table: number[] = [];
-    for (let id = 0; id <= Math.max(...entries); id++) {
-      table.push(entries.includes(id) ? labels.get(id) as number : fallback);
-    }
-    f.get(SELECTOR);
-    f.brTable(table, fallback);
-  }
-
-  #loop(entries: readonly number[], body: readonly Item[]): void {
-    const f = this.#f, label = f.loop();
-    const outer = entries.map((id) => this.#places[id]);
-    for (const id of entries) this.#places[id] = { label, select: entries.length > 1 };
-    this.#sequence(body, entries, entries.length > 1);
-    entries.forEach((id, i) => this.#places[id] = outer[i]);
-    f.end();
   }
 
   #emitBlock(block: Block): void {
@@ -356,12 +306,7 @@ class RegionEmitter implements Control {
       this.#checkSecond(() => this.#leaveAt(to.start, 0));
     }
     this.#flags.settle(this.#plan.states[to.id]);
-    const place = this.#places[to.id] as Place;
-    if (place.select) {
-      f.i32(to.id);
-      f.set(SELECTOR);
-    }
-    f.br(place.label);
+    this.#layout.goto(to.id);
   }
 
   /** See {@linkcode Control.jump}. */

@@ -8,6 +8,10 @@ import { interpreter } from "../../../../../lib/cpu/i386/engines/interpreter/eng
 import { jit } from "../../../../../lib/cpu/i386/engines/jit/engine.ts";
 import type { JitOptions } from "../../../../../lib/cpu/i386/engines/jit/options.ts";
 import { writeEflags } from "../../../../../lib/cpu/i386/flags.ts";
+import { i386 } from "../../../../../lib/cpu/i386/factory.ts";
+import { asm } from "../../../../../lib/cpu/i386/asm/template.ts";
+import { machine } from "../../../../../lib/machine/machine.ts";
+import { ram } from "../../../../../lib/memory/region.ts";
 import { assemble } from "../../../../../lib/cpu/i386/asm/assemble.ts";
 import { assertEquals } from "../../../../../scripts/deps/std.ts";
 import { programOf } from "../random_program.ts";
@@ -118,4 +122,47 @@ Deno.test("jit() agrees with the interpreter on thousands of small blocks that a
     const [x, y] = rigs.map((rig) => rig.outcome(rig.cpu.run(10_007)));
     assertEquals(y, x, `slice ${slice}`);
   }
+});
+
+Deno.test("jit() follows code over two pages when the second one is mapped elsewhere", () => {
+  // Identity mapping with tables at 0x1000 and 0x2000. The loop at 0x8ffc lies on two pages; an addition in the second
+  // one is 1 in page 9 and 3 in page 10. Each round swaps what linear page 9 is.
+  const setup = asm`
+           mov eax, 0x1000
+           mov cr3, eax
+           mov eax, cr0
+           or eax, 0x80000000
+           mov cr0, eax
+           xor edx, edx
+    round: mov ecx, 40
+           call 0x8ff8
+           xor dword [0x2024], 0x3000 ; page 9 becomes 10 and back
+           invlpg [0x9000]
+           inc edx
+           jmp round`;
+  const loop = (by: number): Uint8Array => {
+    // 8ff8: 4 nops; 8ffc: lea eax,[eax+ecx*4+0] (7 bytes, over the end); 9003: add ebx, by; dec ecx; jnz 8ff8; ret
+    const bytes = [0x90, 0x90, 0x90, 0x90, 0x8d, 0x84, 0x88, 0, 0, 0, 0, 0x83, 0xc3, by, 0x49, 0x75, 0xef, 0xc3];
+    return Uint8Array.from(bytes);
+  };
+  const machines = ([["interpreter", {}], ["jit", { threshold: 8 }]] as const).map(([engine, options]) => {
+    const m = machine({ cpu: i386({ engine, jit: options }), memory: [ram({ at: 0, size: 0x10000 })] });
+    m.load(0x4000, setup);
+    const table = new Uint32Array(16).map((_, i) => i << 12 | 3);
+    m.load(0x1000, new Uint8Array(Uint32Array.of(0x2003).buffer));
+    m.load(0x2000, new Uint8Array(table.buffer));
+    m.load(0x8ff8, loop(1));
+    m.load(0xa000, loop(3).subarray(8));
+    m.cpu.set("eip", 0x4000);
+    m.cpu.set("esp", 0x7000);
+    return m;
+  });
+  for (let slice = 0; slice < 60; slice++) {
+    const [x, y] = machines.map((m) => {
+      m.run({ instructions: 331 });
+      return ["eax", "ebx", "ecx", "edx", "esp", "eip", "eflags"].map((name) => m.cpu.get(name));
+    });
+    assertEquals(y, x, `slice ${slice}`);
+  }
+  assertEquals(Number(machines[1].cpu.get("edx")) > 20, true);
 });

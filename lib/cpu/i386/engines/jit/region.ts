@@ -295,7 +295,6 @@ class RegionEmitter implements Control {
 
   /** Passes control to an offset of the page. */
   #pass(offset: number): void {
-    const f = this.#f;
     const to = this.#plan.discovery.blockAt(offset);
     if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
       this.#eip(offset);

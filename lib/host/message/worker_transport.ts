@@ -10,8 +10,9 @@ import { Ring, RING_HEADER } from "./ring.ts";
 export const RING_BYTES: number = 1 << 20;
 /** Words of a doorbell: sequence and sleeping flag, alone on their line. */
 const BELL_WORDS = 16;
-/** Looks before sleeping: a few microseconds. */
+/** Looks before sleeping: a few microseconds where each Worker has a CPU of its own, next to none elsewhere. */
 const LOOKS = 200;
+const FEW_LOOKS = 50;
 
 /** Memory for the rings of a number of Workers. @throws {ConfigError} message-ring */
 export function ringMemory(processes: number, ringBytes: number = RING_BYTES): SharedArrayBuffer {
@@ -39,6 +40,7 @@ export class WorkerTransport implements Transport {
   #queued = 0;
 
   readonly #blocks: boolean;
+  readonly #looks: number;
 
   /**
    * Makes one end.
@@ -51,6 +53,7 @@ export class WorkerTransport implements Transport {
    */
   constructor(memory: SharedArrayBuffer, process: number, processes: number, blocks: boolean = true) {
     this.#blocks = blocks;
+    this.#looks = processes <= navigator.hardwareConcurrency ? LOOKS : FEW_LOOKS;
     this.process = process;
     this.processes = processes;
     const bells = 4 * BELL_WORDS * processes;
@@ -104,7 +107,7 @@ export class WorkerTransport implements Transport {
   /** See {@linkcode Transport.sleep}. */
   sleep(ms: number): Promise<void> {
     if (!this.#blocks) return this.#hasWork() ? Promise.resolve() : turn(ms);
-    for (let i = 0; i < LOOKS; i++) if (this.#hasWork()) return Promise.resolve();
+    for (let i = 0; i < this.#looks; i++) if (this.#hasWork()) return Promise.resolve();
     const [sequence, flag] = [this.process * BELL_WORDS, this.process * BELL_WORDS + 1];
     const seen = Atomics.load(this.#bells, sequence);
     Atomics.store(this.#bells, flag, 1);

@@ -178,6 +178,7 @@ export { formatParavirtRom, listParavirtRom, type RomListingRow } from "./lib/vm
 export { Cluster, cluster, type ClusterOptions, type NodeProgram } from "./lib/machine/message/cluster.ts";
 export { GuestNode } from "./lib/machine/message/guest_node.ts";
 export { MESSAGE_LIBRARY, messageGuest } from "./lib/guests/message/library.ts";
+export { MESSAGE_C_HEADER } from "./lib/guests/message/c_source.ts";
 export { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "./lib/guests/message/programs.ts";
 export {
   defaultSpec,

@@ -14,12 +14,12 @@ import type { Runtime } from "../../vmi/message/runtime.ts";
 import { checkKeys, integer } from "../config.ts";
 import { type Machine, machine } from "../machine.ts";
 import { PcPlatform } from "../pc_platform.ts";
-import type { Program } from "../program.ts";
+import type { Bootable, Program } from "../program.ts";
 import { GuestNode } from "./guest_node.ts";
 import { MessageHypercalls } from "./hypercalls.ts";
 
-/** What a node runs: a program for a machine, or a host-side one. */
-export type NodeProgram = Program | RankProgram;
+/** What a node runs: a program or an image (such as `elf()` makes) for a machine, or a host-side program. */
+export type NodeProgram = Program | Bootable | RankProgram;
 
 /** A cluster. All options of a job but `program`, `node` and `ranks` are there as well. */
 export interface ClusterOptions extends Omit<JobOptions, "ranks" | "program" | "node"> {
@@ -27,7 +27,7 @@ export interface ClusterOptions extends Omit<JobOptions, "ranks" | "program" | "
   readonly nodes: number;
   /** One program for all nodes, or one each. */
   readonly program: NodeProgram | readonly NodeProgram[];
-  /** Where programs for machines are loaded; default 0x100000. */
+  /** Where programs for machines are loaded; default 0x100000. Images say themselves. */
   readonly at?: number;
   /** Bytes of RAM of a machine; default 4 MiB. */
   readonly memory?: number;
@@ -87,7 +87,8 @@ export function cluster(options: ClusterOptions): Cluster {
       const node = new GuestNode(runtime, queue, (text) => job.log(text));
       const m = maker?.(rank, node.card) ?? plain(node.card, size, engine, hz);
       node.plug(m);
-      m.load(entry, mine);
+      if ("load" in mine) m.boot(mine);
+      else m.load(entry, mine);
       return node;
     },
   });

@@ -253,7 +253,7 @@ export { EventQueue, type LayerTimer } from "./lib/vmi/message/event_queue.ts";
 export { DEFAULT_LIMITS, Runtime, type RuntimeHost } from "./lib/vmi/message/runtime.ts";
 export { CollectiveFailure, Mailbox, type Steps, type Want } from "./lib/vmi/message/mailbox.ts";
 export { Collectives, CollectiveSteps, type Vector } from "./lib/vmi/message/collectives/calls.ts";
-export { REDUCE_OPS, REDUCE_TYPES, type ReduceOp, type ReduceType } from "./lib/vmi/message/collectives/reduction.ts";
+export { REDUCE_OPS, REDUCE_TYPES, type ReduceOp, type ReduceType } from "./lib/spec/message_abi.ts";
 export type { HostClock } from "./lib/vmi/message/real_time.ts";
 export type { Transport } from "./lib/vmi/message/transport.ts";
 export { LOGGP_PRESETS } from "./lib/vmi/message/filters/timing.ts";

@@ -170,3 +170,12 @@ export const MESSAGE_PORTS = { call: 0x564c, status: 0x5650 } as const;
 
 /** High half of EAX in a message hypercall by VMCALL or VMMCALL. */
 export const MESSAGE_HYPERCALL = 0x564d;
+
+/** Operations of reductions; the number in a command is the place here. */
+export const REDUCE_OPS = ["sum", "product", "min", "max", "and", "or", "xor"] as const;
+/** An operation. */
+export type ReduceOp = (typeof REDUCE_OPS)[number];
+/** Element types of reductions; the number in a command is the place here. */
+export const REDUCE_TYPES = ["i32", "u32", "i64", "u64", "f32", "f64"] as const;
+/** An element type. */
+export type ReduceType = (typeof REDUCE_TYPES)[number];

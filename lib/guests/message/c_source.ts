@@ -6,7 +6,7 @@
  * The names are this toolkit's own. Not there: the historical interface name for name. Cold.
  */
 import { CompletionType, MESSAGE_PORTS, MessageOp } from "../../spec/message_abi.ts";
-import { REDUCE_OPS, REDUCE_TYPES } from "../../vmi/message/collectives/reduction.ts";
+import { REDUCE_OPS, REDUCE_TYPES } from "../../spec/message_abi.ts";
 
 const constants = [
   ...Object.entries(MessageOp).map(([name, n]) => `#define MSG_OP_${name.toUpperCase()} ${n}`),

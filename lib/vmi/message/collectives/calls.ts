@@ -8,7 +8,8 @@ import type { Runtime } from "../runtime.ts";
 import { allgather, allreduce, alltoall, barrier, broadcast, gather, reduce, scatter } from "./algorithms.ts";
 import { clusterAllreduce, clusterBarrier, clusterBroadcast, divide, type Divided } from "./clusters.ts";
 import { Group, TAGS } from "./group.ts";
-import { combiner, elementSize, isReducible, type ReduceOp, type ReduceType } from "./reduction.ts";
+import { combiner, elementSize, isReducible } from "./reduction.ts";
+import type { ReduceOp, ReduceType } from "../../../spec/message_abi.ts";
 
 /** Makes the steps of operation `number` of a rank. */
 export class CollectiveSteps {

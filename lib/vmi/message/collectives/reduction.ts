@@ -2,15 +2,7 @@
  * Reductions: how two vectors become one. Integers wrap; floating-point results depend on the order of combination,
  * which is fixed by rank, so they repeat exactly for the same number of ranks and the same algorithm. Warm.
  */
-
-/** Operations. */
-export const REDUCE_OPS = ["sum", "product", "min", "max", "and", "or", "xor"] as const;
-/** An operation. */
-export type ReduceOp = (typeof REDUCE_OPS)[number];
-/** Element types. */
-export const REDUCE_TYPES = ["i32", "u32", "i64", "u64", "f32", "f64"] as const;
-/** An element type. */
-export type ReduceType = (typeof REDUCE_TYPES)[number];
+import type { ReduceOp, ReduceType } from "../../../spec/message_abi.ts";
 
 /** Combines `b` into `a`; both have the same length. */
 export type Combine = (a: Uint8Array, b: Uint8Array) => void;

@@ -7,7 +7,8 @@
 import { CompletionType, MessageOp, MessageStatus } from "../../../spec/message_abi.ts";
 import type { Status } from "../../../spec/message_abi.ts";
 import { join } from "../collectives/group.ts";
-import { elementSize, isReducible, REDUCE_OPS, REDUCE_TYPES } from "../collectives/reduction.ts";
+import { elementSize, isReducible } from "../collectives/reduction.ts";
+import { REDUCE_OPS, REDUCE_TYPES } from "../../../spec/message_abi.ts";
 import type { Steps } from "../mailbox.ts";
 import type { Submission } from "./entry.ts";
 import type { Executor } from "./executor.ts";

@@ -314,7 +314,7 @@ has_timer: dd 0
 unknown_types: dd 0
 site_queries: dd 0
 changed_answers: dd 0
-fixmap_top: dd 0
+fixmap_top: dd 0xfffff000
 query_end: dd ${lin(At.queries)}
 table_before: dd 0, 0`;
 }

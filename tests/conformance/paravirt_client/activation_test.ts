@@ -36,7 +36,7 @@ for (const [name, candidate] of Object.entries(CLIENT_CANDIDATES)) {
           return assertEquals([c.stop.kind, c.variable("bug"), c.failures], ["halt", Bug.combined, []]);
         }
         assertEquals([c.stop.kind, c.variable("bug"), c.failures, c.variable("stage")], ["halt", 0, [], 100]);
-        assert(c.variable("ck_count") > 400, "checks were made");
+        assert(c.variable("ck_count") > 1000, "checks were made");
         assertEquals([c.variable("active"), c.variable("kernel_rpl")], [
           candidate.bare === true ? 0 : 1,
           candidate.ring,

@@ -40,6 +40,8 @@ export class Kit {
   /** Texts of the checks by number. */
   readonly checks: string[] = [];
   readonly sites: Site[] = [];
+  /** Sites of the module, which is patched when it is loaded. */
+  readonly moduleSites: Site[] = [];
   /** Functions that consist of a site and a return, by label. */
   readonly siteFunctions: string[] = [];
   readonly #thunks = new Map<string, string>();
@@ -80,6 +82,15 @@ ${ok}:`;
 
   /** A call through an operation, checked. Clobbers EAX, ECX, EDX beyond the result. */
   call(name: ParavirtName, values: Values = {}): string {
+    return this.#call(name, values, `call ${this.thunk(name, this.op(name))}`);
+  }
+
+  /** A call as a handler makes it: through the operation, unchecked. */
+  raw(name: ParavirtName, values: Values = {}): string {
+    return this.#call(name, values, `call dword [${this.op(name)}]`);
+  }
+
+  #call(name: ParavirtName, values: Values, make: string): string {
     const row = rowOf(name), lines: string[] = [], stack: string[] = [];
     for (const [arg, places] of argumentsOf(row)) {
       const given = values[arg];
@@ -95,7 +106,7 @@ ${ok}:`;
       if (!argumentsOf(row).some(([arg]) => arg === given)) throw new Error(`${name} has no ${given}`);
     }
     const drop = stack.length > 0 ? [`add esp, ${4 * stack.length}`] : [];
-    return [...stack, ...lines, `call ${this.thunk(name, this.op(name))}`, ...drop].join("\n  ");
+    return [...stack, ...lines, make, ...drop].join("\n  ");
   }
 
   /** A site reached by a call, checked; EAX is the argument of SetInterruptMask. */
@@ -130,11 +141,12 @@ ${ok}:`;
   }
 
   /** A patch site: its bytes before patching. `saves` are pushed before the indirect call and popped behind it. */
-  site(calls: readonly ParavirtName[], saves: readonly string[], call: 6 | 7, jump = false): string {
-    const label = `site_${this.sites.length}`, prefix = call === 7 ? "0x2e, " : "";
+  site(calls: readonly ParavirtName[], saves: readonly string[], call: 6 | 7, jump = false, module = false): string {
+    const list = module ? this.moduleSites : this.sites;
+    const label = `${module ? "module_" : ""}site_${list.length}`, prefix = call === 7 ? "0x2e, " : "";
     const between = calls.length > 1 ? ["push eax"] : [], after = calls.length > 1 ? ["pop eax"] : [];
     const bytes = 2 * saves.length + calls.length * call + between.length + after.length;
-    this.sites.push({ label, calls, bytes });
+    list.push({ label, calls, bytes });
     const indirect = calls.map((name) => `db ${prefix}0xff, ${jump ? "0x25" : "0x15"}\n  dd ${this.op(name)}`);
     return [
       `${label}:`,

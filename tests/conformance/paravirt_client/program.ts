@@ -5,6 +5,7 @@ import { flagSteps, interruptSteps, registerSteps, tableSteps, unpatched } from 
 import { handlers } from "./handlers.ts";
 import { checked, head, headData, ORIGIN } from "./head.ts";
 import { Kit } from "./kit.ts";
+import { directMap, earlyFixmap, mappingSteps } from "./mmu_steps.ts";
 import { natives } from "./natives.ts";
 import type { Config } from "./releases.ts";
 
@@ -35,6 +36,7 @@ function source(kit: Kit): string {
     head(kit),
     stage(1),
     r.probesFirst ? "call probe" : "",
+    earlyFixmap(kit),
     r.probesFirst ? "" : "call probe",
     "call activate",
     stage(10),
@@ -44,6 +46,12 @@ function source(kit: Kit): string {
     stage(12),
     "call interrupt_steps",
     "call flag_steps",
+    stage(13),
+    "call direct_map",
+    stage(14),
+    "call mapping_steps",
+    stage(15),
+    "call vmalloc_steps",
     stage(100),
     kit.call("Shutdown"),
     "jmp bug_stop",
@@ -54,6 +62,8 @@ function source(kit: Kit): string {
     tableSteps(kit),
     interruptSteps(kit),
     flagSteps(kit),
+    directMap(kit),
+    mappingSteps(kit),
     handlers(kit),
     checked(kit),
   ];

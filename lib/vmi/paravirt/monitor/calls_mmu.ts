@@ -12,7 +12,7 @@ import {
 } from "../../../spec/paravirt_calls.ts";
 import type { CallAnswer } from "../backend.ts";
 import type { CallFn } from "./call_fn.ts";
-import { setControl } from "./control.ts";
+import { reloadPointers, setControl } from "./control.ts";
 import { drain, noteEntry } from "./queue.ts";
 import { protectionFault } from "./raised.ts";
 import type { VirtualCpu } from "./vcpu.ts";
@@ -87,6 +87,7 @@ export const MMU_CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   },
   FlushTLB: (cpu, arg) => {
     drain(cpu);
+    if (!reloadPointers(cpu)) throw protectionFault(); // changed ones take effect here, as with a load of CR3
     cpu.mmu.flush((arg("flags") & ParavirtFlush.global) !== 0);
     return undefined;
   },

@@ -1,7 +1,7 @@
 /**
  * Control, debug and model-specific registers of the guest, and what of them becomes real. Paging and protection, once on,
  * stay on; page tables are the business of the backend's {@linkcode GuestMmu}.
- * Sources: SDM-3A 2.5; Paravirtualization API 2.0, appendix A. Warm.
+ * Sources: SDM-3A 2.5, 4.4.1; Paravirtualization API 2.0, appendix A. Warm.
  *
  * Not emulated: CR0.CD and NW (kept, without effect), clearing CR0.PE, PG (ignored).
  */
@@ -79,6 +79,11 @@ export function loadPointers(cpu: VirtualCpu, cr3: number): boolean {
   return true;
 }
 
+/** Loads the PAE directory pointers again, where there are any; false if one is malformed. */
+export function reloadPointers(cpu: VirtualCpu): boolean {
+  return (cpu.v.cr4 & Cr4.pae) === 0 || loadPointers(cpu, cpu.v.cr3);
+}
+
 function setCr4(cpu: VirtualCpu, value: number): boolean {
   const { v, guest } = cpu, old = v.cr4;
   const features = guest.cpuid(1, 0)[3];
@@ -86,7 +91,8 @@ function setCr4(cpu: VirtualCpu, value: number): boolean {
   for (const [bit, feature] of CR4_FEATURES) if ((features & feature) !== 0) allowed |= bit;
   if ((value & ~allowed) !== 0) return false;
   const changed = old ^ value;
-  if ((changed & value & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return false;
+  const reload = (value & Cr4.pae) !== 0 && (changed & (Cr4.pae | Cr4.pge | Cr4.pse)) !== 0;
+  if (reload && !loadPointers(cpu, v.cr3)) return false;
   v.cr4 = value >>> 0;
   if ((changed & (Cr4.pae | Cr4.pse)) !== 0) cpu.mmu.modeChanged(); // sets the real CR4 as its tables need it
   else {

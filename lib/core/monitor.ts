@@ -49,6 +49,18 @@ export interface Interceptor {
    * looks at the guest from outside, as the real page tables may lag behind. Absent: the real ones are the guest's.
    */
   translate?(linear: number): number;
+  /**
+   * Names of instructions (as {@linkcode GuestInstruction.name}) about which {@linkcode Interceptor.instruction} is asked.
+   * Only system instructions can be named: those that touch privilege, segments, ports, flags or time.
+   */
+  readonly instructions?: ReadonlySet<string>;
+  /**
+   * Before one of these executes, at any privilege and before any check. `handled`: the CPU goes on at the program counter
+   * as it is now; `deliver`: the instruction executes.
+   */
+  instruction?(instruction: GuestInstruction): "deliver" | "handled";
+  /** The CPU is reset to its power-on state. True: this interceptor stays. Absent: it goes. */
+  powerOn?(): boolean;
   /** The CPU was sent INIT: its registers are those of power-on, and it waits for a start-up message. */
   initialized?(): void;
   /**
@@ -156,6 +168,8 @@ export interface MonitorContext extends GuestContext {
   readMsr(n: number): readonly [number, number] | undefined;
   /** Writes one; false: there is none, or the value is refused. */
   writeMsr(n: number, low: number, high: number): boolean;
+  /** Interrupts wait for one more instruction, as after STI. */
+  shadowInterrupts(): void;
   /** Puts the CPU into shutdown, as an unhandled double fault does; the words are those of the first fault. */
   shutdown(cause: GuestFault): void;
 }

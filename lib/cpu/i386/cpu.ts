@@ -79,7 +79,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.points.cut();
     powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;
-    this.interceptor = undefined;
+    if (this.interceptor?.powerOn?.() !== true) this.interceptor = undefined;
     this.flushTlb(true);
     this.modeChanged();
     this.debugChanged();

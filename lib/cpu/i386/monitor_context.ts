@@ -12,6 +12,7 @@ import type {
   SystemTables,
 } from "../../core/monitor.ts";
 import type { I386Cpu } from "./cpu.ts";
+import { describe } from "./interception.ts";
 import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "./decode.ts";
 import { I386GuestContext } from "./guest_context.ts";
 import { opcodeIndex } from "./opcode_index.ts";
@@ -109,24 +110,7 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
     const is32 = (cpu.state.get(Layout.mode) & ModeBit.code32) !== 0;
     const available = Math.min(code.length, LONGEST_INSTRUCTION);
     if (decode(code, 0, available, is32, opcodeIndex(cpu.model.features), d) !== DecodeStatus.ok) return undefined;
-    const offset = d.isMem ? Operation.copy(cpu, d, d.length).offset() : 0;
-    return {
-      name: d.row.sem,
-      mnemonic: d.row.mnemonic,
-      length: d.length,
-      operandSize: d.opSize,
-      addressSize: d.addrSize,
-      width: d.width,
-      operands: d.row.operands,
-      reg: d.reg,
-      rm: d.rm,
-      isMemory: d.isMem,
-      repeated: d.rep !== 0,
-      segment: d.seg,
-      immediate: d.imm,
-      immediate2: d.imm2,
-      linear: (cpu.state.seg(d.seg, Seg.base) + offset) >>> 0,
-    };
+    return describe(cpu, Operation.copy(cpu, d, d.length));
   }
 
   /** See {@linkcode MonitorContext.readPort}. */
@@ -147,6 +131,12 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
   /** See {@linkcode MonitorContext.writeMsr}. */
   writeMsr(n: number, low: number, high: number): boolean {
     return writeMsr(this.#cpu, n, low, high);
+  }
+
+  /** See {@linkcode MonitorContext.shadowInterrupts}. */
+  shadowInterrupts(): void {
+    this.#cpu.state.set(Layout.shadow, 1);
+    this.#cpu.attention();
   }
 
   /** See {@linkcode MonitorContext.shutdown}. */

@@ -170,6 +170,8 @@ export interface MonitorContext extends GuestContext {
   writeMsr(n: number, low: number, high: number): boolean;
   /** Interrupts wait for one more instruction, as after STI. */
   shadowInterrupts(): void;
+  /** Non-maskable interrupts are let in again, as after IRET. */
+  endNmi(): void;
   /** Puts the CPU into shutdown, as an unhandled double fault does; the words are those of the first fault. */
   shutdown(cause: GuestFault): void;
 }

@@ -87,7 +87,9 @@ export class ParavirtHypervisor implements Hypervisor {
     const own = options.backend.memory;
     this.privateMemory = own;
     this.regions = [
-      rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" }),
+      ...(options.backend.hidden === true
+        ? []
+        : [rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" })]),
       ...(own === undefined ? [] : [ram({ ...own, name: "hypervisor" })]),
     ];
   }

@@ -139,6 +139,12 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
     this.#cpu.attention();
   }
 
+  /** See {@linkcode MonitorContext.endNmi}. */
+  endNmi(): void {
+    this.#cpu.state.set(Layout.nmiBlocked, 0);
+    this.#cpu.attention();
+  }
+
   /** See {@linkcode MonitorContext.shutdown}. */
   shutdown(cause: GuestFault): void {
     this.#cpu.bus.shutdown(cause.vector, Math.max(0, cause.errorCode), cause.linear);

@@ -111,6 +111,8 @@ export interface ParavirtHost {
 export interface ParavirtBackend {
   /** For example `native`. */
   readonly name: string;
+  /** True: the guest is told nothing, there is no ROM and no call. */
+  readonly hidden?: boolean;
   /** Physical memory that the backend keeps for itself, whole pages; the machine brings it, no guest is told of it. */
   readonly memory?: { readonly at: number; readonly size: number };
   /** What the backend has counted since power-on, by name. */

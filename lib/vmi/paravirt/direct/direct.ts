@@ -31,5 +31,5 @@ export function direct(options: MonitorOptions = {}): MonitorBackend {
     mmus.push(mmu);
     return mmu;
   };
-  return monitorBackend("direct", makeMmu, options);
+  return monitorBackend({ name: "direct", makeMmu }, options);
 }

@@ -75,13 +75,21 @@ const NO_RETURN: Readonly<Partial<Record<ParavirtName, readonly string[]>>> = {
   Shutdown: ["f4 | hlt", "eb fd | jmp $-1"],
 };
 
+/** In what the de-privileging backends differ. */
+export interface MonitorKind {
+  /** Name of the backend. */
+  readonly name: string;
+  /** How page tables take effect. */
+  makeMmu(cpu: VirtualCpu): GuestMmu;
+  /** Who decides the events; default {@linkcode Monitor}. */
+  makeMonitor?(cpu: VirtualCpu): Monitor;
+  /** The guest is told nothing: there is no ROM. Default false. */
+  readonly hidden?: boolean;
+}
+
 /** Makes a backend. @throws {ConfigError} hypervisor-memory */
-export function monitorBackend(
-  name: string,
-  makeMmu: (cpu: VirtualCpu) => GuestMmu,
-  options: MonitorOptions,
-): MonitorBackend {
-  return new Deprivileging(name, makeMmu, options);
+export function monitorBackend(kind: MonitorKind, options: MonitorOptions): MonitorBackend {
+  return new Deprivileging(kind, options);
 }
 
 interface Managed {
@@ -92,16 +100,18 @@ interface Managed {
 class Deprivileging implements MonitorBackend {
   readonly name: string;
   readonly memory: PhysicalRange;
-  readonly #makeMmu: (cpu: VirtualCpu) => GuestMmu;
+  readonly hidden: boolean;
+  readonly #kind: MonitorKind;
   readonly #time: VirtualTime;
   readonly #sysenter: boolean;
   readonly #counters: Counters = new Counters();
   readonly #cpus: Map<GuestContext, Managed> = new Map();
   readonly #all: VirtualCpu[] = [];
 
-  constructor(name: string, makeMmu: (cpu: VirtualCpu) => GuestMmu, options: MonitorOptions) {
-    this.name = name;
-    this.#makeMmu = makeMmu;
+  constructor(kind: MonitorKind, options: MonitorOptions) {
+    this.name = kind.name;
+    this.hidden = kind.hidden ?? false;
+    this.#kind = kind;
     this.#time = new VirtualTime(options.epoch);
     this.#sysenter = options.sysenter ?? false;
     this.memory = checkMemory(options.at ?? DEFAULT_AT, options.size ?? DEFAULT_SIZE);
@@ -120,10 +130,19 @@ class Deprivileging implements MonitorBackend {
     }
     for (let i = 0; i < host.cpus; i++) {
       const guest = this.#monitored(host.monitor(i)), own = { at: this.memory.at + i * each, size: each };
-      const cpu = new VirtualCpu(i, guest, host, this.memory, own, this.#counters, this.#sysenter, this.#makeMmu);
+      const cpu = new VirtualCpu(
+        i,
+        guest,
+        host,
+        this.memory,
+        own,
+        this.#counters,
+        this.#sysenter,
+        (c) => this.#kind.makeMmu(c),
+      );
       this.#all.push(cpu);
       cpu.peers = this.#all;
-      this.#cpus.set(guest, { cpu, monitor: new Monitor(cpu) });
+      this.#cpus.set(guest, { cpu, monitor: this.#kind.makeMonitor?.(cpu) ?? new Monitor(cpu) });
     }
   }
 

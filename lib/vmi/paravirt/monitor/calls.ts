@@ -137,7 +137,7 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   DisableInterrupts: (cpu) => setInterrupts(cpu, false),
   SetInterruptMask: (cpu, arg) => setInterrupts(cpu, (arg("mask") & PARAVIRT_INTERRUPT_MASK) !== 0),
   IRET: (cpu, _arg, call) => leave(cpu, call, (esp) => interruptReturn(cpu, esp)),
-  SYSEXIT: (cpu, _arg, call) => leave(cpu, call, () => systemExit(cpu)),
+  SYSEXIT: (cpu, _arg, call) => leave(cpu, call, () => systemExit(cpu, true)),
   Halt: (cpu) => {
     setInterrupts(cpu, true);
     cpu.guest.halt();

@@ -13,6 +13,7 @@ import type { InterceptKind } from "../../../core/monitor.ts";
 import { Flag, Reg, Vector } from "../../../spec/i386_regs.ts";
 import { Desc, dplOf, isCode, isConforming, isWritableData, KERNEL_RING, realRing, SystemType } from "./descriptor.ts";
 import { Raised } from "./raised.ts";
+import { readKernelStack } from "./system_tables.ts";
 import { realDescriptor } from "./tables.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 
@@ -128,8 +129,8 @@ function frameWords(cpu: VirtualCpu, e: Delivery, level: number, v86: boolean, r
   const { guest } = cpu;
   const words: number[] = [];
   if (v86) words.push(...V86_PUSHED.map((n) => guest.segment(n).selector));
-  if (level < guest.cpl) words.push(guest.segment(SegReg.ss).selector, guest.reg(Reg.esp));
-  words.push(cpu.flags | rf, guest.segment(SegReg.cs).selector, e.next);
+  if (level < guest.cpl) words.push(cpu.seen(guest.segment(SegReg.ss).selector), guest.reg(Reg.esp));
+  words.push(cpu.flags | rf, cpu.seen(guest.segment(SegReg.cs).selector), e.next);
   if (e.errorCode >= 0) words.push(e.errorCode);
   return words;
 }
@@ -150,6 +151,10 @@ function currentStack(cpu: VirtualCpu): Stack {
 
 /** The stack the guest has named for its kernel. */
 function innerStack(cpu: VirtualCpu, level: number, ext: number): Stack {
+  if (cpu.transparent && level === KERNEL_RING) {
+    if (cpu.v.tssLimit < 9) throw new Raised(Vector.ts, (cpu.v.tr & 0xfffc) | ext);
+    readKernelStack(cpu);
+  }
   const selector = (cpu.v.kernelSs & 0xfffc) | level, code = (selector & 0xfffc) | ext;
   if (level !== KERNEL_RING || (selector & 0xfffc) === 0) throw new Raised(Vector.ts, ext);
   const d = realDescriptor(cpu, selector);

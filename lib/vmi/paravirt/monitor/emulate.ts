@@ -6,10 +6,10 @@
  * Sources: SDM-2; Paravirtualization API 2.0, appendix C. Warm: port access of a guest comes this way.
  *
  * Not emulated: WRMSR and RDMSR of registers the CPU model does not have (#GP, as there), LOADALL, task switches; the
- * one-instruction interrupt shadow of STI and MOV SS.
+ * one-instruction interrupt shadow of MOV SS.
  */
 import type { GuestInstruction } from "../../../core/monitor.ts";
-import { Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
+import { Cr0, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import * as control from "./control.ts";
 import { Desc, dplOf, isWritableData } from "./descriptor.ts";
 import { emulatePort } from "./port.ts";
@@ -67,10 +67,17 @@ function then(what: (cpu: VirtualCpu, i: GuestInstruction) => void): Emulation {
 /** What the guest's kernel may do, by name of the semantics. */
 const KERNEL: Readonly<Record<string, Emulation>> = {
   cli: then(({ guest }) => guest.eflags = guest.eflags & ~Flag.if),
-  sti: then(({ guest }) => guest.eflags = guest.eflags | Flag.if),
+  sti: then(({ guest }) => {
+    if ((guest.eflags & Flag.if) !== 0) return;
+    guest.eflags = guest.eflags | Flag.if;
+    guest.shadowInterrupts();
+  }),
   hlt: then(({ guest }) => guest.halt()),
   clts: then((cpu) => control.clearTaskSwitched(cpu)),
   movToCr: then((cpu, i) => {
+    if (i.reg === 0 && (cpu.guest.reg(i.rm) & Cr0.pg) === 0 && cpu.release !== undefined) {
+      return cpu.release(cpu.guest.reg(i.rm));
+    }
     if (!control.setControl(cpu, i.reg, cpu.guest.reg(i.rm))) throw protectionFault();
   }),
   movFromCr: then((cpu, i) => cpu.guest.setReg(i.rm, control.getControl(cpu, i.reg))),
@@ -113,7 +120,7 @@ const KERNEL: Readonly<Record<string, Emulation>> = {
     if (i.operandSize !== 32) throw protectionFault();
     farReturn(cpu, i.immediate & 0xffff);
   },
-  sysexit: (cpu): void => systemExit(cpu),
+  sysexit: (cpu): void => systemExit(cpu, false),
 };
 
 function stackLinear(cpu: VirtualCpu): number {

@@ -7,7 +7,7 @@
  * linear address leads to the monitor.
  * Source: Paravirtualization API 2.0, appendix A and C. Warm.
  *
- * Not emulated: NMI (the guest gets none, as the interface says).
+ * Not emulated: NMI for a guest that was told of the monitor (it gets none, as the interface says).
  */
 import type { InterceptAnswer, InterceptEvent, Interceptor } from "../../../core/monitor.ts";
 import { Cr0, Cr4, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
@@ -18,7 +18,7 @@ import { emulate } from "./emulate.ts";
 import { drain } from "./queue.ts";
 import { Raised } from "./raised.ts";
 import { readKernelStack } from "./system_tables.ts";
-import { compressCached, guestEntry, loadGdt, loadLdt, realDescriptor, refresh, reloadData } from "./tables.ts";
+import { guestEntry, loadGdt, loadLdt, moveCached, realDescriptor, refresh, reloadData } from "./tables.ts";
 import { startApplication } from "./start.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 import { powerOn } from "./virtual_state.ts";
@@ -31,72 +31,81 @@ const ABOUT_IDT = 2;
 
 /** Decides the events of one virtual CPU. */
 export class Monitor implements Interceptor {
-  readonly #cpu: VirtualCpu;
+  /** The CPU. */
+  protected readonly cpu: VirtualCpu;
 
   /** @param cpu The CPU. */
   constructor(cpu: VirtualCpu) {
-    this.#cpu = cpu;
+    this.cpu = cpu;
   }
 
   /** Is the guest in the monitor's hands? A CPU that was reset by itself is not. */
   get active(): boolean {
-    return this.#cpu.active && this.#cpu.guest.interceptor === this;
+    return this.cpu.active && this.cpu.guest.interceptor === this;
   }
 
   /** The guest was taken on another CPU: this one, which waits for a start-up message, is watched from now on. */
   watch(): void {
-    if (this.#cpu.v.active !== 0) return;
-    this.#cpu.v.active = 2;
-    this.#cpu.guest.interceptor = this;
+    if (this.cpu.v.active !== 0) return;
+    this.cpu.v.active = 2;
+    this.cpu.guest.interceptor = this;
   }
 
   /** See {@linkcode Interceptor}. */
   initialized(): void {
-    const { startState } = this.#cpu.v;
-    Object.assign(this.#cpu.v, powerOn(), { active: 2, startState });
+    const { startState } = this.cpu.v;
+    Object.assign(this.cpu.v, powerOn(), { active: 2, startState });
   }
 
   /** See {@linkcode Interceptor}: without a state to begin in, the CPU waits on. */
-  startUp(): "handled" {
-    this.#cpu.counters.count("start-up messages");
-    if (this.#cpu.v.active === 2) startApplication(this.#cpu);
+  startUp(): "deliver" | "handled" {
+    this.cpu.counters.count("start-up messages");
+    if (this.cpu.v.active === 2) startApplication(this.cpu);
     return "handled";
   }
 
   /** The Init call: takes the guest. @returns 0, or {@linkcode INIT_FAILED}. */
   init(): number {
-    const cpu = this.#cpu, { guest, v } = cpu;
+    const cpu = this.cpu, { guest } = cpu;
     if (this.active) return 0;
-    const cr0 = guest.control("cr0");
-    const isProtected = (cr0 & Cr0.pe) !== 0 && (cr0 & Cr0.pg) !== 0 && (guest.eflags & Flag.vm) === 0;
     const others = cpu.peers.filter((p) => p !== cpu);
-    if (!isProtected || guest.cpl !== 0 || !others.every((p) => p.guest.waiting)) return INIT_FAILED;
+    if (!others.every((p) => p.guest.waiting)) return INIT_FAILED;
+    for (const p of cpu.peers) p.mmu.reset?.();
+    if (!this.take(guest.control("cr0"))) return INIT_FAILED;
+    guest.setReg(Reg.eax, 0);
+    return 0;
+  }
+
+  /** Takes a guest that is in protected mode, ring 0, and has this CR0, with paging. @returns False: it is in no such state. */
+  protected take(cr0: number): boolean {
+    const cpu = this.cpu, { guest, v } = cpu;
+    const isProtected = (cr0 & Cr0.pe) !== 0 && (cr0 & Cr0.pg) !== 0 && (guest.eflags & Flag.vm) === 0;
+    if (!isProtected || guest.cpl !== 0) return false;
     this.#takeRegisters(cr0);
-    if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return INIT_FAILED;
+    if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return false;
     v.active = 1;
     this.#takeSegments();
-    for (const p of cpu.peers) p.mmu.reset?.();
     cpu.mmu.start();
-    guest.setControl("cr0", (cr0 & ~(Cr0.cd | Cr0.nw) | Cr0.wp) >>> 0);
+    guest.setControl("cr0", ((cr0 & ~(Cr0.cd | Cr0.nw)) | Cr0.wp | Cr0.et) >>> 0);
     guest.eflags = guest.eflags & ~Flag.iopl;
     guest.interceptor = this;
-    return 0;
+    return true;
   }
 
   /** After a snapshot was restored: the interceptor is as the state says. */
   resume(): void {
-    this.#cpu.guest.interceptor = this.#cpu.v.active !== 0 ? this : undefined;
+    this.cpu.guest.interceptor = this.cpu.v.active !== 0 ? this : undefined;
   }
 
   /** See {@linkcode Interceptor}. */
   intercept(event: InterceptEvent): InterceptAnswer {
-    const cpu = this.#cpu;
+    const cpu = this.cpu;
     if (!cpu.active) return "deliver";
     if (cpu.mmu.stepped?.(event) === true) {
       cpu.counters.count("exits step");
       return "handled";
     }
-    if (event.kind === "nmi") {
+    if (event.kind === "nmi" && !cpu.transparent) {
       cpu.counters.count("exits nmi");
       return "handled";
     }
@@ -113,11 +122,11 @@ export class Monitor implements Interceptor {
 
   /** See {@linkcode Interceptor}. */
   translate(linear: number): number {
-    return this.#cpu.memory.peek(linear >>> 0);
+    return this.cpu.memory.peek(linear >>> 0);
   }
 
   #pageFault(event: InterceptEvent): void {
-    const cpu = this.#cpu;
+    const cpu = this.cpu;
     drain(cpu);
     const verdict = cpu.mmu.fault(event.linear, event.errorCode);
     if (verdict === "hidden") return cpu.counters.count("exits hidden page fault");
@@ -126,7 +135,7 @@ export class Monitor implements Interceptor {
   }
 
   #fault(event: InterceptEvent): void {
-    const cpu = this.#cpu, { vector, errorCode } = event;
+    const cpu = this.cpu, { vector, errorCode } = event;
     if (errorCode > 0 && (errorCode & ABOUT_IDT) === 0 && this.#stale(errorCode)) {
       cpu.counters.count("exits stale descriptor");
       return;
@@ -149,13 +158,13 @@ export class Monitor implements Interceptor {
   /** The guest has changed the descriptor of this selector in memory, and its copy did not say so. */
   #stale(errorCode: number): boolean {
     const selector = errorCode & 0xfffc;
-    return guestEntry(this.#cpu, selector) >= 0 && refresh(this.#cpu, selector);
+    return guestEntry(this.cpu, selector) >= 0 && refresh(this.cpu, selector);
   }
 
   #takeRegisters(cr0: number): void {
-    const { guest, v } = this.#cpu, tables = guest.systemTables();
+    const { guest, v } = this.cpu, tables = guest.systemTables();
     v.cr0 = cr0;
-    v.a20 = this.#cpu.host.a20() ? 1 : 0;
+    v.a20 = this.cpu.host.a20() ? 1 : 0;
     v.cr2 = guest.control("cr2");
     v.cr3 = guest.control("cr3");
     v.cr4 = guest.control("cr4");
@@ -173,12 +182,12 @@ export class Monitor implements Interceptor {
     const ldt = guest.segment(SegReg.ldtr), task = guest.segment(SegReg.tr);
     [v.ldt, v.ldtBase, v.ldtLimit] = ldt.access === 0 ? [0, 0, 0] : [ldt.selector & ~3, ldt.base, ldt.limit];
     [v.tr, v.tssBase, v.tssLimit] = [task.selector, task.base, task.limit];
-    if (v.tr !== 0) readKernelStack(this.#cpu);
+    if (v.tr !== 0) readKernelStack(this.cpu);
   }
 
   /** Ring 0 becomes ring 1; segments that the tables do not know stay as they are, but for their privilege. */
   #takeSegments(): void {
-    const cpu = this.#cpu, { guest } = cpu;
+    const cpu = this.cpu, { guest } = cpu;
     loadGdt(cpu);
     loadLdt(cpu);
     guest.setSegment(SegReg.tr, 0, 0, 0);
@@ -188,9 +197,11 @@ export class Monitor implements Interceptor {
       const fits = (n === SegReg.cs ? isCode(d.high) : isWritableData(d.high)) && dplOf(d.high) === KERNEL_RING &&
         (d.high & Desc.present) !== 0;
       if (fits) guest.setSegment(n, (selector & 0xfffc) | KERNEL_RING, d.low, d.high);
-      else compressCached(cpu, n);
+      else moveCached(cpu, n, 0, KERNEL_RING);
     }
-    for (const n of [SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs]) reloadData(cpu, n);
-    guest.setReg(Reg.eax, 0);
+    for (const n of [SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs]) {
+      if (cpu.transparent) moveCached(cpu, n, 0, KERNEL_RING);
+      else reloadData(cpu, n);
+    }
   }
 }

@@ -29,7 +29,8 @@ const FLAT_LOW = 0x0000ffff, FLAT_CODE = 0x00cf9b00, FLAT_DATA = 0x00cf9300;
 
 /** IRET with the frame at `esp`, an offset in SS. @throws {Raised} Then nothing has changed. */
 export function interruptReturn(cpu: VirtualCpu, esp: number): void {
-  const { guest } = cpu;
+  const { guest } = cpu, wasKernel = guest.cpl === KERNEL_RING;
+  guest.endNmi();
   const [eip, cs, flags] = [0, 4, 8].map((at) => stackWord(cpu, esp, at)) as [number, number, number];
   if ((flags & Flag.vm) !== 0 && guest.cpl === KERNEL_RING) return returnToV86(cpu, esp, eip, cs, flags);
   const ring = Math.max(cs & 3, KERNEL_RING);
@@ -51,6 +52,7 @@ export function interruptReturn(cpu: VirtualCpu, esp: number): void {
     dropInner(cpu, ring);
   }
   guest.eip = eip;
+  if (cpu.transparent && wasKernel) cpu.v.iopl = (flags >>> 12) & 3;
   guest.eflags = (guest.eflags & ~FREE) | (flags & FREE);
 }
 
@@ -120,8 +122,11 @@ function returnToV86(cpu: VirtualCpu, esp: number, eip: number, cs: number, flag
   guest.eip = eip;
 }
 
-/** SYSEXIT: EDX and ECX are the user's EIP and ESP; interrupts are on. @throws {Raised} #GP without SYSENTER_CS */
-export function systemExit(cpu: VirtualCpu): void {
+/**
+ * SYSEXIT: EDX and ECX are the user's EIP and ESP; the call turns interrupts on, the instruction leaves them as they are.
+ * @throws {Raised} #GP without SYSENTER_CS
+ */
+export function systemExit(cpu: VirtualCpu, interrupts: boolean): void {
   const { guest } = cpu, cs = cpu.v.sysenterCs & 0xfffc;
   if (cs === 0) throw new Raised(Vector.gp, 0);
   const [eip, esp] = [guest.reg(Reg.edx), guest.reg(Reg.ecx)];
@@ -129,7 +134,7 @@ export function systemExit(cpu: VirtualCpu): void {
   dropInner(cpu, 3);
   guest.eip = eip;
   guest.setReg(Reg.esp, esp);
-  guest.eflags = guest.eflags | Flag.if;
+  if (interrupts) guest.eflags = guest.eflags | Flag.if;
 }
 
 /** SYSENTER executed by the user. @throws {Raised} #GP without SYSENTER_CS */

@@ -34,11 +34,11 @@ export function setGlobalTable(cpu: VirtualCpu, pointer: number): void {
 }
 
 /** Stores a table register as the guest has set it. @throws {Raised} */
-export function storeTables(cpu: VirtualCpu, which: "gdt" | "idt", pointer: number): void {
+export function storeTables(cpu: VirtualCpu, which: "gdt" | "idt", pointer: number, user = false): void {
   const { memory, v } = cpu;
-  memory.probeWrite(pointer, 6);
-  memory.write(pointer, which === "gdt" ? v.gdtLimit : v.idtLimit, 2);
-  memory.write32(pointer + 2, which === "gdt" ? v.gdtBase : v.idtBase);
+  memory.probeWrite(pointer, 6, user);
+  memory.write(pointer, which === "gdt" ? v.gdtLimit : v.idtLimit, 2, user);
+  memory.write((pointer + 2) >>> 0, which === "gdt" ? v.gdtBase : v.idtBase, 4, user);
 }
 
 /** LLDT. @throws {Raised} #GP, #NP */

@@ -9,7 +9,7 @@
  * empty).
  */
 import { compressed, Desc, type DescriptorWords, dplOf, isConforming, isReadable } from "./descriptor.ts";
-import { isWritableData, KERNEL_RING, NO_DESCRIPTOR } from "./descriptor.ts";
+import { isWritableData, NO_DESCRIPTOR } from "./descriptor.ts";
 import { Raised } from "./raised.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 
@@ -106,16 +106,17 @@ export function reloadAll(cpu: VirtualCpu): void {
   }
 }
 
-/** Raises the privilege of a cached segment from ring 0; for those whose descriptor is in no table. */
-export function compressCached(cpu: VirtualCpu, n: number): void {
+/** Changes ring 0 of a cached segment to ring 1, or back; for those whose descriptor is in no table. */
+export function moveCached(cpu: VirtualCpu, n: number, from: number, to: number): void {
   const { selector, base, limit, access } = cpu.guest.segment(n);
-  if (access === 0 || (access & Desc.dpl) !== 0) return;
+  if (access === 0 || dplOf(access) !== from) return;
   const granular = limit > 0xfffff;
   const units = granular ? limit >>> 12 : limit;
   const low = ((base & 0xffff) << 16) | (units & 0xffff);
   const high = (base & 0xff000000) | ((base >>> 16) & 0xff) | (units & 0xf0000) |
-    (access & 0x0070ff00) | (granular ? Desc.granular : 0) | (KERNEL_RING << 13) | Desc.accessed;
-  cpu.guest.setSegment(n, (selector & ~3) | KERNEL_RING, low, high);
+    (access & 0x00709f00) | (granular ? Desc.granular : 0) | (to << 13) | Desc.accessed;
+  const named = n === SegReg.cs || n === SegReg.ss ? (selector & ~3) | to : selector;
+  cpu.guest.setSegment(n, named, low, high);
 }
 
 function realEntry(cpu: VirtualCpu, selector: number): number {

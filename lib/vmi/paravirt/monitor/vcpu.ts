@@ -9,6 +9,7 @@
 import type { MonitorContext } from "../../../core/monitor.ts";
 import { Flag } from "../../../spec/i386_regs.ts";
 import type { ParavirtHost } from "../backend.ts";
+import { KERNEL_RING } from "./descriptor.ts";
 import { GuestMemory } from "./guest_memory.ts";
 import { GuestPhysical, type PhysicalRange } from "./guest_physical.ts";
 import type { GuestMmu } from "./mmu.ts";
@@ -38,6 +39,13 @@ export class VirtualCpu {
   readonly counters: Counters;
   /** Page tables. */
   readonly mmu: GuestMmu;
+  /**
+   * The guest does not know that it is de-privileged: it must not see ring 1, and names its kernel's stack in its task
+   * state only. Set once.
+   */
+  transparent = false;
+  /** Gives the guest its privileges back, with this CR0; there for guests that do not know that they have none. */
+  release: ((cr0: number) => void) | undefined;
   /** All virtual CPUs of the machine, by number. */
   peers: readonly VirtualCpu[] = [];
   /** Does the guest see SYSENTER in CPUID? */
@@ -78,6 +86,11 @@ export class VirtualCpu {
   /** The guest's flags as it should see them in a frame: with its own I/O privilege level. */
   get flags(): number {
     return ((this.guest.eflags & ~Flag.iopl) | (this.v.iopl << 12)) >>> 0;
+  }
+
+  /** A selector as the guest should see it. */
+  seen(selector: number): number {
+    return this.transparent && (selector & 3) === KERNEL_RING ? selector & ~3 : selector;
   }
 
   /** The guest has written to a port: it may have switched address line 20. */

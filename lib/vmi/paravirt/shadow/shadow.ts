@@ -10,5 +10,5 @@ import { ShadowMmu } from "./shadow_mmu.ts";
 
 /** Makes a shadow backend. @throws {ConfigError} hypervisor-memory */
 export function shadow(options: MonitorOptions = {}): MonitorBackend {
-  return monitorBackend("shadow", (cpu) => new ShadowMmu(cpu), options);
+  return monitorBackend({ name: "shadow", makeMmu: (cpu) => new ShadowMmu(cpu) }, options);
 }

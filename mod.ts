@@ -146,6 +146,7 @@ export {
 } from "./lib/machine/paravirt.ts";
 export { native, type NativeOptions } from "./lib/vmi/paravirt/backends/native.ts";
 export { direct } from "./lib/vmi/paravirt/direct/direct.ts";
+export { trap } from "./lib/vmi/paravirt/trap/trap.ts";
 export { shadow } from "./lib/vmi/paravirt/shadow/shadow.ts";
 export type { PhysicalRange } from "./lib/vmi/paravirt/monitor/guest_physical.ts";
 export type { MonitorBackend, MonitorOptions } from "./lib/vmi/paravirt/monitor/backend.ts";

@@ -90,7 +90,7 @@ export class ParavirtHypervisor implements Hypervisor {
       ...(options.backend.hidden === true
         ? []
         : [rom({ at: this.at, bytes: this.#dispatch.rom.bytes, name: "paravirt-rom" })]),
-      ...(own === undefined ? [] : [ram({ ...own, name: "hypervisor" })]),
+      ...(own === undefined ? [] : [ram({ ...own, name: "hypervisor", hidden: true })]),
     ];
   }
 

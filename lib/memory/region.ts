@@ -16,6 +16,8 @@ export type Region =
     readonly at: number;
     /** Bytes, whole pages. */
     readonly size: number;
+    /** True: a hypervisor's; no memory map tells the guest of it. */
+    readonly hidden?: boolean;
   }
   | {
     readonly kind: "rom";
@@ -51,8 +53,9 @@ export interface Place {
 }
 
 /** Random-access memory. */
-export function ram(place: Place): Region {
-  return { kind: "ram", name: place.name ?? label("ram", place.at), at: place.at, size: place.size };
+export function ram(place: Place & { readonly hidden?: boolean }): Region {
+  const { at, size, name = label("ram", at), hidden = false } = place;
+  return { kind: "ram", name, at, size, ...(hidden ? { hidden } : {}) };
 }
 
 /** Read-only memory; guest writes are dropped and traced. Size is rounded up to whole pages. */

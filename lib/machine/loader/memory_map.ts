@@ -22,7 +22,7 @@ export function memoryMap(regions: readonly Region[]): readonly MapEntry[] {
   const out: MapEntry[] = [];
   for (const r of regions) {
     const end = r.at + r.size;
-    if (r.kind === "ram") {
+    if (r.kind === "ram" && r.hidden !== true) {
       if (r.at < LOW_END) out.push({ at: r.at, size: Math.min(end, LOW_END) - r.at, type: 1 });
       if (end > HIGH) out.push({ at: Math.max(r.at, HIGH), size: end - Math.max(r.at, HIGH), type: 1 });
     } else if (r.kind === "rom" && r.at >= HIGH) {
@@ -38,6 +38,6 @@ export function highEnd(regions: readonly Region[]): number {
   const home = regions.find((r) => r.kind === "ram" && r.at <= HIGH && r.at + r.size > HIGH);
   if (home === undefined) return 0;
   let end = home.at + home.size;
-  for (const r of regions) if (r.kind === "ram" && r.at === end) end += r.size;
+  for (const r of regions) if (r.kind === "ram" && r.hidden !== true && r.at === end) end += r.size;
   return end;
 }

@@ -41,6 +41,8 @@ export interface VirtualState {
   sysenterCs: number;
   sysenterEsp: number;
   sysenterEip: number;
+  /** Linear addresses of instructions that were patched. */
+  sites: number[];
   /** 1 while address line 20 goes through. */
   a20: number;
   /** Mode of SetLazyMode. */
@@ -78,6 +80,7 @@ export function powerOn(): VirtualState {
     sysenterCs: 0,
     sysenterEsp: 0,
     sysenterEip: 0,
+    sites: [],
     a20: 1,
     lazy: 0,
     slots: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],

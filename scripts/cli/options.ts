@@ -18,12 +18,12 @@ import { type Io, readInput } from "./io.ts";
 export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
 /** Backends of the paravirtual interface by name. */
-export const BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
+export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap"] as const;
 
 /** A backend's name. */
 export type BackendName = typeof BACKENDS[number];
 
-const MAKE: Readonly<Record<BackendName, () => ParavirtBackend>> = { native, scripted, shadow, direct };
+const MAKE: Readonly<Record<BackendName, () => ParavirtBackend>> = { native, scripted, shadow, direct, trap };
 
 /** Makes a backend by name. */
 export function makeBackend(name: BackendName): ParavirtBackend {

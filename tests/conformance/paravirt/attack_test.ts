@@ -1,7 +1,7 @@
 /** Guests that attack a de-privileging hypervisor: privileged instructions, its memory, its ROM, its calls. */
 import type { StopReason } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { CANDIDATES } from "./backends.ts";
+import { ALL } from "./backends.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue } from "./rogue.ts";
 
 const GP = 13, PF = 14, UD = 6;
@@ -18,16 +18,21 @@ function assertConfined({ m }: Rogue): void {
 
 const killedFor = (stop: StopReason): string => stop.kind === "killed" ? stop.code : stop.kind;
 
-for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.deprivileges)) {
+for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivileges)) {
   const run = (body: (kit: Kit) => string, options = {}): Rogue => rogue(candidate, body, options);
 
-  Deno.test(`backend ${name}: Init takes the guest to ring 1`, () => {
-    const r = run((k) =>
-      `mov eax, cs\n${k.store(0)}\nmov eax, ss\n${k.store(1)}\nsgdt [0x8100]\nstr eax\n${k.store(2)}`
-    );
-    assertEquals([r.stop.kind, r.result(0), r.result(1), r.result(2)], ["halt", 0x61, 0x69, 0]);
-    assertConfined(r);
-  });
+  const told = !candidate.transparent;
+  const kernelCs = told ? 0x61 : 0x60;
+
+  if (told) {
+    Deno.test(`backend ${name}: Init takes the guest to ring 1`, () => {
+      const r = run((k) =>
+        `mov eax, cs\n${k.store(0)}\nmov eax, ss\n${k.store(1)}\nsgdt [0x8100]\nstr eax\n${k.store(2)}`
+      );
+      assertEquals([r.stop.kind, r.result(0), r.result(1), r.result(2)], ["halt", 0x61, 0x69, 0]);
+      assertConfined(r);
+    });
+  }
 
   Deno.test(`backend ${name}: privileged instructions act on virtual registers only`, () => {
     const r = run((k) => `
@@ -122,7 +127,7 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
       ].map((n) => n >>> 0),
     );
     assertEquals([r.result(7) & 0x200, r.result(8) & 0x200], [0x200, 0]);
-    assertEquals([r.result(9), r.result(10), r.result(11)], [0x69, 0x61, 0xfe]);
+    assertEquals([r.result(9), r.result(10), r.result(11)], [kernelCs + 8, kernelCs, 0xfe]);
     assertConfined(r);
     assertEquals(r.m.cpu.get("dr7"), 0x400);
   });
@@ -155,7 +160,7 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
       [GP, 0x10a],
       [UD, 0xffff],
     ]);
-    assert(r.faults.every((f) => f.cs === 0x61), JSON.stringify(r.faults));
+    assert(r.faults.every((f) => f.cs === kernelCs), JSON.stringify(r.faults));
     assertConfined(r);
   });
 
@@ -229,18 +234,21 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
     assertEquals([r.result(4), r.faults.map((f) => [f.vector, f.errorCode])], [0x40000000, [[PF, 0]]]);
   });
 
-  Deno.test(`backend ${name}: jumping into the middle of the ROM gains nothing`, () => {
-    for (let offset = 1; offset < 12; offset++) {
-      const r = run((k) => `${k.attempt(`push dword stop\nmov eax, ${k.slot("SetCR0") + offset}\njmp eax`)}`, {
-        budget: 100_000,
-      });
-      assert(["halt", "killed", "budget", "fault"].includes(r.stop.kind), JSON.stringify(r.stop));
-      assertConfined(r);
-    }
-  });
+  if (told) {
+    Deno.test(`backend ${name}: jumping into the middle of the ROM gains nothing`, () => {
+      for (let offset = 1; offset < 12; offset++) {
+        const r = run((k) => `${k.attempt(`push dword stop\nmov eax, ${k.slot("SetCR0") + offset}\njmp eax`)}`, {
+          budget: 100_000,
+        });
+        assert(["halt", "killed", "budget", "fault"].includes(r.stop.kind), JSON.stringify(r.stop));
+        assertConfined(r);
+      }
+    });
+  }
 
-  Deno.test(`backend ${name}: a hypercall instruction elsewhere is undefined, in a copy of the ROM and in ring 3`, () => {
-    const r = run((k) => `
+  if (told) {
+    Deno.test(`backend ${name}: a hypercall instruction elsewhere is undefined, in a copy of the ROM and in ring 3`, () => {
+      const r = run((k) => `
       ${k.attempt("vmcall")}
       mov esi, 0xc8000
       mov edi, 0x500000
@@ -254,8 +262,9 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
       back:
       int 0x80
     `);
-    assertEquals(r.faults.map((f) => [f.vector, f.cs]), [[UD, 0x61], [UD, 0x73]]);
-  });
+      assertEquals(r.faults.map((f) => [f.vector, f.cs]), [[UD, 0x61], [UD, 0x73]]);
+    });
+  }
 
   Deno.test(`backend ${name}: ring 3 has no privileges`, () => {
     const tries = ["cli", "hlt", "in al, 0x21", "mov eax, cr3", "mov eax, 0x68\nmov ss, ax", "int 0x0e", "lgdt [0]"];
@@ -271,44 +280,46 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
     assert(r.faults.every((f) => f.cs === 0x73));
   });
 
-  Deno.test(`backend ${name}: wrong arguments end the guest or are its fault, at the call`, () => {
-    const killed: readonly ((k: Kit) => string)[] = [
-      (k) => `mov eax, 7\n${k.call("SetLazyMode")}`,
-      (k) => `mov eax, 9\npush dword 0\n${k.call("SetLinearMapping")}`,
-      (k) => `mov edx, ${FREE_TABLE + 2}\n${k.call("SetPxE")}`,
-      (k) => `mov ecx, ${FREE_TABLE + 4}\npush dword 1\n${k.call("SetPxELong")}`,
-      (k) => `mov eax, 8\n${k.call("SetDR")}`,
-    ];
-    for (const body of killed) {
-      const r = run(body);
-      assertEquals(killedFor(r.stop), "bad-argument");
-      assertConfined(r);
-    }
-    const r = run((k) =>
-      [
-        `xor eax, eax\n${k.call("SetTR")}`,
-        `mov eax, 0x60\n${k.call("SetLDT")}`,
-        `mov eax, 0x40\n${k.call("SetCR4")}`,
-        `mov eax, 0x20000000\n${k.call("SetCR0")}`,
-        `mov ecx, 0x999\n${k.call("RDMSR")}`,
-        `mov eax, 0x40000000\n${k.call("SetGDT")}`,
-        `mov eax, 0x3ffffffc\n${k.call("GetIDT")}`,
-        `mov edx, 0x40000000\nxor ecx, ecx\n${k.call("SetPxE")}`,
-      ].map((code) => k.attempt(code)).join("\n")
-    );
-    assertEquals(r.stop.kind, "halt");
-    assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [
-      [GP, 0],
-      [GP, 0x60],
-      [GP, 0],
-      [GP, 0],
-      [GP, 0],
-      [PF, 0],
-      [PF, 2],
-      [PF, 2],
-    ]);
-    assert(r.faults.every((f) => f.eip >= 0xc8000 && f.eip < 0xd0000));
-  });
+  if (told) {
+    Deno.test(`backend ${name}: wrong arguments end the guest or are its fault, at the call`, () => {
+      const killed: readonly ((k: Kit) => string)[] = [
+        (k) => `mov eax, 7\n${k.call("SetLazyMode")}`,
+        (k) => `mov eax, 9\npush dword 0\n${k.call("SetLinearMapping")}`,
+        (k) => `mov edx, ${FREE_TABLE + 2}\n${k.call("SetPxE")}`,
+        (k) => `mov ecx, ${FREE_TABLE + 4}\npush dword 1\n${k.call("SetPxELong")}`,
+        (k) => `mov eax, 8\n${k.call("SetDR")}`,
+      ];
+      for (const body of killed) {
+        const r = run(body);
+        assertEquals(killedFor(r.stop), "bad-argument");
+        assertConfined(r);
+      }
+      const r = run((k) =>
+        [
+          `xor eax, eax\n${k.call("SetTR")}`,
+          `mov eax, 0x60\n${k.call("SetLDT")}`,
+          `mov eax, 0x40\n${k.call("SetCR4")}`,
+          `mov eax, 0x20000000\n${k.call("SetCR0")}`,
+          `mov ecx, 0x999\n${k.call("RDMSR")}`,
+          `mov eax, 0x40000000\n${k.call("SetGDT")}`,
+          `mov eax, 0x3ffffffc\n${k.call("GetIDT")}`,
+          `mov edx, 0x40000000\nxor ecx, ecx\n${k.call("SetPxE")}`,
+        ].map((code) => k.attempt(code)).join("\n")
+      );
+      assertEquals(r.stop.kind, "halt");
+      assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [
+        [GP, 0],
+        [GP, 0x60],
+        [GP, 0],
+        [GP, 0],
+        [GP, 0],
+        [PF, 0],
+        [PF, 2],
+        [PF, 2],
+      ]);
+      assert(r.faults.every((f) => f.eip >= 0xc8000 && f.eip < 0xd0000));
+    });
+  }
 
   Deno.test(`backend ${name}: switching off address line 20 does not bend the hypervisor's memory`, () => {
     const r = run((k) => `

@@ -1,5 +1,5 @@
 /** The backends that must pass the conformance suite. */
-import { direct, native, type ParavirtBackend, scripted, shadow } from "../../../mod.ts";
+import { direct, native, type ParavirtBackend, scripted, shadow, trap } from "../../../mod.ts";
 
 /** What the suite knows of a backend. */
 export interface Candidate {
@@ -7,12 +7,22 @@ export interface Candidate {
   make(): ParavirtBackend;
   /** The guest's kernel is in ring 1 and the hypervisor keeps the real registers. */
   readonly deprivileges: boolean;
+  /** The guest is told nothing: it makes no calls and executes the instructions themselves. */
+  readonly transparent: boolean;
 }
 
-/** All of them by name. */
+/** Backends that answer the calls, by name. */
 export const CANDIDATES: Readonly<Record<string, Candidate>> = {
-  native: { make: () => native(), deprivileges: false },
-  scripted: { make: () => scripted(), deprivileges: false },
-  direct: { make: () => direct(), deprivileges: true },
-  shadow: { make: () => shadow(), deprivileges: true },
+  native: { make: () => native(), deprivileges: false, transparent: false },
+  scripted: { make: () => scripted(), deprivileges: false, transparent: false },
+  direct: { make: () => direct(), deprivileges: true, transparent: false },
+  shadow: { make: () => shadow(), deprivileges: true, transparent: false },
 };
+
+/** Backends of which the guest knows nothing, by name. */
+export const TRANSPARENT: Readonly<Record<string, Candidate>> = {
+  trap: { make: () => trap(), deprivileges: true, transparent: true },
+};
+
+/** All of them. */
+export const ALL: Readonly<Record<string, Candidate>> = { ...CANDIDATES, ...TRANSPARENT };

@@ -3,6 +3,7 @@
  * All exceptions are logged; after each the guest goes on where the body has said.
  */
 import { assemble, type Device, type ParavirtName, type StopReason, vmiPc, type VmiPcMachine } from "../../../mod.ts";
+import { codeText, NATIVE_CODE } from "../../../lib/vmi/paravirt/native_code.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import type { Candidate } from "./backends.ts";
 
@@ -70,13 +71,18 @@ export function rogue(candidate: Candidate, body: (kit: Kit) => string, options:
   const { cpus = 1, devices = [] } = options;
   const m = vmiPc({ backend: candidate.make(), memory: 16 << 20, cpus, devices });
   let label = 0;
+  const used = new Set<ParavirtName>();
   const slot = (name: ParavirtName): number => {
     const no = PARAVIRT_CALLS.find((c) => c.name === name)?.no ?? -1;
     return ROM + (m.paravirt.rom.slots[no]?.at ?? 0);
   };
   const kit: Kit = {
     attempt: (code) => `mov dword [resume], after_${++label}\n${code}\nafter_${label}:`,
-    call: (name) => `call ${slot(name)}`,
+    call: (name) => {
+      if (!candidate.transparent) return `call ${slot(name)}`;
+      used.add(name);
+      return `call native_${name}`;
+    },
     store: (n, register = "eax") => `mov [${RESULTS + 4 * n}], ${register}`,
     user: (at, eflags = 0x202) =>
       `push dword 0x7b\npush dword 0x9f00\npush dword ${eflags}\npush dword 0x73\npush dword ${at}\n${
@@ -84,7 +90,8 @@ export function rogue(candidate: Candidate, body: (kit: Kit) => string, options:
       }`,
     slot,
   };
-  const source = program(body(kit), kit, options.pae ?? false);
+  const main = program(body(kit), kit, options.pae ?? false, !candidate.transparent);
+  const source = `${main}\n${[...used].map(nativeCode).join("\n")}`;
   const bytes = assemble(source, { origin: ORIGIN, bits: 32 }).bytes;
   m.boot({
     name: "rogue",
@@ -104,7 +111,13 @@ export function rogue(candidate: Candidate, body: (kit: Kit) => string, options:
   return { m, stop, faults, result: (n) => word(RESULTS + 4 * n) };
 }
 
-function program(body: string, kit: Kit, pae: boolean): string {
+/** A call as a guest without the interface has it. */
+function nativeCode(name: ParavirtName): string {
+  const lines = NATIVE_CODE[name] ?? ["c3 | ret"];
+  return `native_${name}:\n${lines.map(codeText).join("\n").replaceAll(" $+", " short $+")}`;
+}
+
+function program(body: string, kit: Kit, pae: boolean, initializes: boolean): string {
   const vectors = Array.from({ length: 32 }, (_, v) => v);
   const withCode = [8, 10, 11, 12, 13, 14, 17];
   return `
@@ -160,10 +173,7 @@ next_gate:
   mov [gdt+0x87], ah
   mov eax, 0x80
   ltr ax
-  mov eax, ${ROM + 0x80}
-  call eax
-  test eax, eax
-  jnz stop
+  ${initializes ? `mov eax, ${ROM + 0x80}\n  call eax\n  test eax, eax\n  jnz stop` : ""}
   ${body}
 stop:
   ${kit.call("Shutdown")}

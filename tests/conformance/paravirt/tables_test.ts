@@ -1,7 +1,7 @@
 /** Page tables that map themselves, are written by devices or behind the hypervisor's back. */
 import type { Device, DeviceHost } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { CANDIDATES } from "./backends.ts";
+import { ALL } from "./backends.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue, type RogueOptions, TABLE } from "./rogue.ts";
 
 const HYPERVISOR = 0x7c000000;
@@ -36,7 +36,7 @@ class Copier implements Device {
 const copy = (to: number, value: number): string =>
   `mov edx, 0x6f0\nmov eax, ${to}\nout dx, eax\nmov edx, 0x6f4\nmov eax, ${value}\nout dx, eax`;
 
-for (const [name, candidate] of Object.entries(CANDIDATES)) {
+for (const [name, candidate] of Object.entries(ALL)) {
   const run = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue => rogue(candidate, body, options);
 
   Deno.test(`backend ${name}: a table that maps itself is written by plain stores of many kinds`, () => {

@@ -11,6 +11,7 @@ import {
   PORTS,
   scripted,
   shadow,
+  trap,
 } from "../../mod.ts";
 import { type Io, readInput } from "./io.ts";
 
@@ -19,6 +20,9 @@ export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
 /** Backends of the paravirtual interface by name. */
 export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap"] as const;
+
+/** Those that have a ROM. */
+export const ROM_BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
 
 /** A backend's name. */
 export type BackendName = typeof BACKENDS[number];

@@ -4,13 +4,13 @@
 import { formatParavirtRom, hex, listParavirtRom, paravirt, PARAVIRT_CALLS } from "../../mod.ts";
 import { type Command, Option } from "../deps/cli.ts";
 import { Exit, type Io, json, writeOutput } from "./io.ts";
-import { address, BACKENDS, makeBackend } from "./options.ts";
+import { address, makeBackend, ROM_BACKENDS } from "./options.ts";
 
 /** Adds `rom`. */
 export function addRom(program: Command, io: Io, done: (code: number) => void): void {
   program.command("rom")
     .description("Show the paravirtual ROM, or write it to a file")
-    .addOption(new Option("--backend <name>", "whose ROM").choices(BACKENDS).default("native" as const))
+    .addOption(new Option("--backend <name>", "whose ROM").choices(ROM_BACKENDS).default("native" as const))
     .option("--at <address>", "physical address, 0xc0000 to below 0xe0000", address)
     .addOption(new Option("--out <file>", "write the bytes to a file").conflicts("json"))
     .option("--json", "print the listing as JSON")

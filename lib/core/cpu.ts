@@ -50,6 +50,11 @@ export interface Cpu extends Component {
   readonly engine: string;
   /** Instructions retired (and faults and interrupts delivered) since power-on. */
   readonly instructions: number;
+  /**
+   * Page translations entered into the look-aside tables since the CPU was made, if it counts them. A figure for
+   * experiments: no part of a snapshot, and each engine's own affair.
+   */
+  readonly translations?: number;
   /** Program counter: offset of the next instruction as the architecture counts it, u32. */
   readonly pc: number;
   /** Linear address of the next instruction, u32. */

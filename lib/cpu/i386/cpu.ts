@@ -73,6 +73,11 @@ export class I386Cpu extends Processor implements Cpu, Context {
     return this.#retired + (this.#running ? this.elapsed() : 0);
   }
 
+  /** See {@linkcode Cpu}: pages of data and pages of code. */
+  get translations(): number {
+    return this.tlb.fills + this.mem.fetchFills;
+  }
+
   /** Power-on state. */
   reset(): void {
     if (this.#running) throw new ConfigError("run-nested", `CPU "${this.name}" is running; reset it between runs`);

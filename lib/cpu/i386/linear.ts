@@ -39,6 +39,9 @@ export class LinearAccess implements LinearMemory {
   readonly #e: Int32Array;
   readonly #fetches: Map<number, number> = new Map();
 
+  /** Pages whose translation was remembered for fetches, since the CPU was made. */
+  fetchFills = 0;
+
   /** @param s State. @param tlb Tables. @param space Physical memory. @param hooks Hooks. @param host The CPU. */
   constructor(s: CpuState, tlb: Tlb, space: AddressSpace, hooks: HookTable, host: MemoryHost) {
     this.#s = s;
@@ -164,6 +167,7 @@ export class LinearAccess implements LinearMemory {
     const w = this.#walk;
     if (!walk(this.#words, this.#s, linear, false, user, true, w)) this.#host.pageFault(linear, w.errorCode);
     this.#fetches.set(key, w.frame);
+    this.fetchFills++;
     return w.frame;
   }
 

@@ -37,6 +37,8 @@ export class Tlb {
   #globalCount = 0;
   #system = false;
   #user = false;
+  /** Pages entered that were not there, since the tables were made. */
+  fills = 0;
 
   /** @param memory The machine's memory. @param at Byte address of {@linkcode TLB_BYTES}, 4-byte aligned. */
   constructor(memory: WebAssembly.Memory, at: number) {
@@ -125,6 +127,7 @@ export class Tlb {
   }
 
   #list(page: number, global: boolean): void {
+    this.fills++;
     if (this.#localCount === MAX_LISTED || this.#globalCount === MAX_LISTED) this.flush(true);
     if (global) this.#global[this.#globalCount++] = page;
     else this.#local[this.#localCount++] = page;

@@ -3,7 +3,7 @@
  */
 
 /** Kinds of workload, in the order of their numbers. */
-export const WORKLOADS = ["syscall", "fault", "fork", "switch", "tick", "mixed"] as const;
+export const WORKLOADS: readonly string[] = ["syscall", "fault", "fork", "switch", "tick", "mixed"];
 
 /** Assembly source of this part. */
 export const COMMAND_LINE: string = String.raw`

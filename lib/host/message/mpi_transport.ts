@@ -63,7 +63,7 @@ export class MpiTransport implements Transport {
   readonly #comm: number;
   readonly #flag: Int32Array<ArrayBuffer> = new Int32Array(1);
   readonly #status: Int32Array<ArrayBuffer> = new Int32Array(Mpich.statusWords);
-  readonly #ignore: Deno.PointerValue = Deno.UnsafePointer.create(IGNORE);
+  readonly #ignore: Deno.PointerValue;
   readonly #sending: Sending[] = [];
   #broken: string | undefined;
 
@@ -74,6 +74,7 @@ export class MpiTransport implements Transport {
     } catch (e) {
       throw new ConfigError("message-mpi", `Cannot load ${library}: ${e instanceof Error ? e.message : String(e)}`);
     }
+    this.#ignore = Deno.UnsafePointer.create(IGNORE);
     const s = this.#lib.symbols;
     const out = new Int32Array(1);
     this.#check("MPI_Init_thread", s.MPI_Init_thread(null, null, Mpich.threadMultiple, out));

@@ -34,6 +34,8 @@ export const Op = {
   i64Const: 0x42,
   f64Const: 0x44,
   simd: 0xfd,
+  /** Before the numbers of bulk memory instructions and others. */
+  prefix: 0xfc,
 } as const;
 
 /** Element type of a table of functions. */

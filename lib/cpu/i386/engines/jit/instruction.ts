@@ -52,6 +52,8 @@ export class Instruction {
   readonly opSize: 16 | 32;
   /** See {@linkcode Decoded}. */
   readonly addrSize: 16 | 32;
+  /** Width of the operation in bits. */
+  readonly width: number;
   /** See {@linkcode Decoded}. */
   readonly seg: number;
   /** See {@linkcode Decoded}. */
@@ -82,6 +84,7 @@ export class Instruction {
     this.sem = d.row.sem;
     this.opSize = d.opSize;
     this.addrSize = d.addrSize;
+    this.width = d.width;
     this.seg = d.seg;
     this.reg = d.reg;
     this.rm = d.rm;

@@ -20,6 +20,8 @@ export interface JitOptions {
   readonly fuse?: boolean;
   /** Loops stay inside a region. */
   readonly loops?: boolean;
+  /** Repeated moves and stores are done many iterations at once. */
+  readonly bulk?: boolean;
   /** A guest call is a call of the region it leads to, and its return a return. */
   readonly calls?: boolean;
   /** Regions call each other without the interpreter between them. */
@@ -40,6 +42,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     groups: true,
     fuse: true,
     loops: true,
+    bulk: true,
     calls: true,
     links: true,
     ...options,

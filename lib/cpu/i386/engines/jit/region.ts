@@ -6,6 +6,7 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
+import { emitBulk, isBulk } from "./bulk_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
 import { LayoutCode } from "./layout_code.ts";
 import { type Instruction, type KernelUse, Way } from "./instruction.ts";
@@ -61,6 +62,7 @@ class RegionEmitter implements Control {
   readonly #exitEip: number;
   readonly #exitLeft: number;
   readonly #calls: boolean;
+  readonly #bulk: boolean;
   readonly #layout: LayoutCode;
   #leave = 0;
   #dirty = 0;
@@ -74,6 +76,7 @@ class RegionEmitter implements Control {
     this.#count = f.local("i32");
     this.#depth = f.local("i32");
     this.#calls = settings.calls;
+    this.#bulk = settings.bulk;
     this.#exitEip = f.local("i32");
     this.#exitLeft = f.local("i32");
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
@@ -191,6 +194,9 @@ class RegionEmitter implements Control {
     if (last === undefined) {
       this.#leaveAt(block.start, 0);
       return;
+    }
+    if (this.#bulk && need > 0 && isBulk(block.instructions[0])) {
+      emitBulk(f, block.instructions[0], { ...this.#out, base: this.#base }, this.#registers, this.#count, need);
     }
     f.get(this.#count);
     f.i32(block.instructions.length);

@@ -23,6 +23,7 @@ const OFF = {
   groups: false,
   fuse: false,
   loops: false,
+  bulk: false,
   calls: false,
   links: false,
 } satisfies JitOptions;

@@ -1,17 +1,20 @@
 /**
- * Emits REP MOVS and REP STOS in bulk: as many iterations at once as lie within the pages of source and destination, the
- * count of the instruction, and the slice. The last iteration and whatever is unusual (DF, overlap, pages without a fast
- * access, addresses that are not aligned) is left to the iteration that follows. Cold code that makes hot code.
+ * Emits repeated MOVS, STOS, SCAS and CMPS in bulk: as many iterations at once as lie within the pages of source and
+ * destination, the count of the instruction, and the slice; SCAS and CMPS up to the element that ends them. The last
+ * iteration and whatever is unusual (DF, overlap, pages without a fast access, addresses that are not aligned) is left to
+ * the iteration that follows, which also records the flags. Cold code that makes hot code.
  */
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import { Flag } from "../../../../spec/i386_regs.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout } from "../../state.ts";
 import type { AccessWidth } from "../../tree.ts";
+import { LOADS } from "../interpreter/operators.ts";
 import type { Instruction } from "./instruction.ts";
 import type { RegisterEmitter } from "./registers.ts";
 import type { Site } from "./tree_code.ts";
 
+const REPE = 0xf3;
 const EAX = 0, ECX = 1, ESI = 6, EDI = 7;
 
 /** Fewer iterations are not worth it. */
@@ -20,7 +23,8 @@ const LEAST = 8;
 /** True if an instruction can be done in bulk. */
 export function isBulk(i: Instruction): boolean {
   if (i.effects?.repeats !== true || i.addrSize !== 32) return false;
-  return i.sem === "stos" || (i.sem === "movs" && (i.seg === SegReg.ds || i.seg === SegReg.es || i.seg === SegReg.ss));
+  if (i.sem === "stos" || i.sem === "scas") return true;
+  return (i.sem === "movs" || i.sem === "cmps") && (i.seg === SegReg.ds || i.seg === SegReg.es || i.seg === SegReg.ss);
 }
 
 /** Emits what comes before an iteration; `need` instructions are left in `count` afterwards. */
@@ -59,7 +63,7 @@ class BulkEmitter {
   }
 
   emit(count: number, need: number): void {
-    const f = this.#f, n = this.#n, moves = this.#i.sem === "movs";
+    const f = this.#f, n = this.#n, { sem } = this.#i, moves = sem === "movs" || sem === "cmps";
     const no = f.block();
     this.#conditions(moves, no);
     this.#registers.get(ECX, 32);
@@ -77,10 +81,12 @@ class BulkEmitter {
     f.i32(LEAST);
     f.num("i32.lt_u");
     f.brIf(no);
-    this.#host(EDI, this.#site.writeTable, this.#to, no);
+    const writes = sem === "movs" || sem === "stos";
+    this.#host(EDI, writes ? this.#site.writeTable : this.#site.readTable, this.#to, no);
     if (moves) this.#host(ESI, this.#site.readTable, this.#from, no);
-    if (moves) this.#copy(no);
-    else this.#fill();
+    if (sem === "movs") this.#copy(no);
+    else if (sem === "stos") this.#fill();
+    else this.#search(moves);
     this.#advance(EDI);
     if (moves) this.#advance(ESI);
     this.#registers.set(ECX, 32, () => {
@@ -117,7 +123,7 @@ class BulkEmitter {
       f.num("i32.or");
     }
     f.brIf(no);
-    if (moves || this.#shift === 0) return;
+    if (this.#i.sem !== "stos" || this.#shift === 0) return;
     this.#registers.get(EAX, this.#width);
     this.#registers.get(EAX, 8);
     f.i32(this.#width === 16 ? 0x0101 : 0x01010101);
@@ -197,6 +203,47 @@ class BulkEmitter {
     this.#registers.get(EAX, 8);
     this.#bytes();
     f.memoryFill();
+  }
+
+  /** Passes over elements that let SCAS or CMPS go on; n becomes their number. */
+  #search(two: boolean): void {
+    const f = this.#f, left = f.temp("i32"), value = f.temp("i32");
+    const load = LOADS[this.#width], bytes = this.#width >>> 3;
+    if (!two) {
+      this.#registers.get(EAX, this.#width);
+      f.set(value);
+    }
+    f.get(this.#n);
+    f.set(left);
+    const out = f.block();
+    const next = f.loop();
+    if (two) {
+      f.get(this.#from);
+      f.mem(load, 0);
+    } else f.get(value);
+    f.get(this.#to);
+    f.mem(load, 0);
+    f.num(this.#i.rep === REPE ? "i32.ne" : "i32.eq");
+    f.brIf(out);
+    for (const pointer of two ? [this.#to, this.#from] : [this.#to]) {
+      f.get(pointer);
+      f.i32(bytes);
+      f.num("i32.add");
+      f.set(pointer);
+    }
+    f.get(left);
+    f.i32(1);
+    f.num("i32.sub");
+    f.tee(left);
+    f.brIf(next, "likely");
+    f.end();
+    f.end();
+    f.get(this.#n);
+    f.get(left);
+    f.num("i32.sub");
+    f.set(this.#n);
+    f.release("i32", left);
+    f.release("i32", value);
   }
 
   #advance(register: number): void {

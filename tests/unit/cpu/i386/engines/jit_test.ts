@@ -167,3 +167,46 @@ Deno.test("jit() follows code over two pages when the second one is mapped elsew
   }
   assertEquals(Number(machines[1].cpu.get("edx")) > 20, true);
 });
+
+Deno.test("jit() agrees with the interpreter on long repeated string instructions", () => {
+  const names = ["rep movsd", "rep movsb", "rep movsw", "rep stosd", "rep stosb", "rep stosw"];
+  names.push("repne scasb", "repe scasd", "repe cmpsb", "repe cmpsd", "repne cmpsw", "rep lodsd");
+  names.forEach((name, seed) => {
+    const { bytes } = assemble(
+      `
+    again: mov esi, [ebp]
+           mov edi, [ebp+4]
+           mov ecx, [ebp+8]
+           mov eax, [ebp+12]
+           add ebp, 16
+           and ebp, 0x5fff
+           ${name}
+           adc ebx, ecx
+           jmp again`,
+      { origin: 0x4000 },
+    );
+    const rigs = [new Rig(interpreter), new Rig(jit({ threshold: 2 }))];
+    for (const { cpu, space } of rigs) {
+      const r = new Prng(seed + 1);
+      space.writePhysical(0x4000, bytes);
+      const table = new Uint32Array(1024);
+      for (let n = 0; n < table.length; n += 4) {
+        const aligned = r.below(5) === 0 ? 0 : 3;
+        const from = (0x8000 + r.below(0x2000)) & ~aligned;
+        const to = r.below(3) === 0 ? from + r.pick([0, 1, 4, 8, 64]) : (0xa000 + r.below(0x2000)) & ~aligned;
+        table.set([from, to, r.pick([0, 1, 7, r.below(100), r.below(2000)]), r.pick([0, 0x41414141, r.u32()])], n);
+      }
+      space.writePhysical(0x5000, new Uint8Array(table.buffer));
+      space.writePhysical(0x8000, Uint8Array.from(r.bytes(0x8000), (v) => v < 240 ? 0 : v));
+      setMode(cpu, MODES[0]);
+      cpu.set("ebp", 0x5000);
+      cpu.set("eip", 0x4000);
+    }
+    const r = new Prng(seed);
+    for (let slice = 0; slice < 60; slice++) {
+      const limit = 1 + r.below(r.pick([50, 3000]));
+      const [x, y] = rigs.map((rig) => rig.outcome(rig.cpu.run(limit)));
+      assertEquals(y, x, `${name}, slice ${slice} of ${limit} instructions`);
+    }
+  });
+});

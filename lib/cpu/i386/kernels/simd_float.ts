@@ -42,25 +42,72 @@ function forms(stem: string, body: (f: Format, scalar: boolean) => (k: Code) => 
 }
 
 function arithmetic(op: Operation): (f: Format, scalar: boolean) => (k: Code) => void {
-  return (f, scalar) => (k) => {
-    enterSse(k);
-    const mxcsr = inexactMasked(k);
-    const b = loadLanes(k, f, k.src, scalar), a = op === "sqrt" ? b : loadLanes(k, f, k.reg, scalar);
-    k.slowIf(k.i("eqz", plain(k, f, b)));
-    if (op !== "sqrt") k.slowIf(k.i("eqz", plain(k, f, a)));
-    const r = k.let("v128", op === "sqrt" ? k.v(`${f.shape}.sqrt`, b) : k.v(`${f.shape}.${op}`, a, b));
-    checkResult(k, f, op, a, b, r);
-    k.if(
-      k.i("eqz", k.i("and", mxcsr, Exc.pe)),
-      () => {
-        for (const v of op === "sqrt" ? [b, r] : [a, b, r]) k.slowIf(k.i("eqz", plain(k, f, v, ...f.safe)));
-        recordInexact(k, mxcsr, isInexact(k, f, op, a, b, r));
-      },
-      undefined,
-      "unlikely",
-    );
-    storeLanes(k, f, k.reg, r, scalar);
-  };
+  return (f, scalar) =>
+    scalar ? (k) => scalarArithmetic(k, op, f) : (k) => {
+      enterSse(k);
+      const mxcsr = inexactMasked(k);
+      const b = loadLanes(k, f, k.src, false), a = op === "sqrt" ? b : loadLanes(k, f, k.reg, false);
+      k.slowIf(k.i("eqz", plain(k, f, b)));
+      if (op !== "sqrt") k.slowIf(k.i("eqz", plain(k, f, a)));
+      const r = k.let("v128", op === "sqrt" ? k.v(`${f.shape}.sqrt`, b) : k.v(`${f.shape}.${op}`, a, b));
+      checkResult(k, f, op, a, b, r);
+      k.if(k.i("eqz", k.i("and", mxcsr, Exc.pe)), () => noteInexact(k, f, op, mxcsr, a, b, r), undefined, "unlikely");
+      storeLanes(k, f, k.reg, r, false);
+    };
+}
+
+/** Records whether the result was rounded; slow where that cannot be told. */
+function noteInexact(k: Code, f: Format, op: Operation, mxcsr: Local, a: Local, b: Local, r: Local): void {
+  for (const v of op === "sqrt" ? [b, r] : [a, b, r]) k.slowIf(k.i("eqz", plain(k, f, v, ...f.safe)));
+  recordInexact(k, mxcsr, isInexact(k, f, op, a, b, r));
+}
+
+/** One lane: the same on scalars, with vectors only while the inexact flag is clear. */
+function scalarArithmetic(k: Code, op: Operation, f: Format): void {
+  enterSse(k);
+  const mxcsr = inexactMasked(k), type = f.size === 8 ? "f64" : "f32";
+  const load = (at: Value): Local => k.let(type, k.load(`${type}.load`, at));
+  const b = load(k.src), a = op === "sqrt" ? b : load(k.reg);
+  const isZero = (v: Local): Value =>
+    f.size === 8 ? k.d("eq", v, 0) : k.i("eqz", k.i("shl", k.i("reinterpret_f32", v), 1));
+  k.if(k.i("eqz", hasExponent(k, f, b, 1)), () => k.slowIf(k.i("eqz", isZero(b))), undefined, "unlikely");
+  if (op !== "sqrt") {
+    k.if(k.i("eqz", hasExponent(k, f, a, 1)), () => k.slowIf(k.i("eqz", isZero(a))), undefined, "unlikely");
+  }
+  const operands = op === "sqrt" ? [b] : [a, b];
+  const r = k.let(type, f.size === 8 ? k.d(op, ...operands) : k.s(op, ...operands));
+  k.if(
+    k.i("eqz", hasExponent(k, f, r, 2)),
+    () => {
+      let zero = isZero(r);
+      if (op === "mul") zero = k.i("and", zero, k.i("or", isZero(a), isZero(b)));
+      if (op === "div") zero = k.i("and", zero, isZero(a));
+      k.slowIf(k.i("eqz", zero));
+    },
+    undefined,
+    "unlikely",
+  );
+  k.if(
+    k.i("eqz", k.i("and", mxcsr, Exc.pe)),
+    () => {
+      const y = loadLanes(k, f, k.src, true), x = op === "sqrt" ? y : loadLanes(k, f, k.reg, true);
+      const v = k.let("v128", op === "sqrt" ? k.v(`${f.shape}.sqrt`, y) : k.v(`${f.shape}.${op}`, x, y));
+      noteInexact(k, f, op, mxcsr, x, y, v);
+    },
+    undefined,
+    "unlikely",
+  );
+  k.store(`${type}.store`, k.reg, r);
+}
+
+/** True if the biased exponent is at least `least` and not that of infinities and NaNs. */
+function hasExponent(k: Code, f: Format, v: Local, least: number): Value {
+  if (f.size === 8) {
+    const one = 1n << 53n, twice = k.l("shl", k.l("reinterpret_f64", v), 1);
+    return k.l("lt_u", k.l("sub", twice, BigInt(least) * one), BigInt(0x7ff - least) * one);
+  }
+  const one = 1 << 24, twice = k.i("shl", k.i("reinterpret_f32", v), 1);
+  return k.i("lt_u", k.i("sub", twice, least * one), ((0xff - least) * one) | 0);
 }
 
 /** Slow if a result is an infinity, a NaN, near underflow, or a zero that is not exact. */

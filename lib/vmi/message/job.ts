@@ -268,9 +268,23 @@ export class Job {
         node.queue.arrival(time, frame.source, order, () => node.runtime.arrive(name, frame));
       }
     } else if (record.kind === "result") {
-      for (const r of JSON.parse(record.value) as RankResult[]) this.#results.set(r.rank, r);
-      this.#heard.add(from);
+      const results = this.#parse(from, record.value);
+      for (const r of results ?? []) this.#results.set(r.rank, r);
+      if (results === undefined) this.#bad++;
+      else this.#heard.add(from);
     } else this.#bad++;
+  }
+
+  /** Results of another process's ranks; undefined: they are no such thing. */
+  #parse(from: number, text: string): RankResult[] | undefined {
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      return undefined;
+    }
+    const belongs = (r: RankResult | null): boolean => r !== null && this.addresses[r.rank]?.process === from;
+    return Array.isArray(value) && value.every(belongs) ? value as RankResult[] : undefined;
   }
 
   async #real(): Promise<void> {

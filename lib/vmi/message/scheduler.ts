@@ -7,7 +7,7 @@
  * What a node sees depends only on the frames that reach it, in the order (arrival, source, count), never on how nodes
  * are spread over processes: results and times are the same on any number of them. Warm.
  */
-import { ConfigError, InternalError } from "../../core/errors.ts";
+import { ConfigError } from "../../core/errors.ts";
 import type { JobNode } from "./node.ts";
 import { parseRecord, type SyncRecord, syncRecord, type Transport } from "./transport.ts";
 
@@ -139,7 +139,10 @@ export class Scheduler {
     const record = parseRecord(bytes);
     if (record.kind !== "sync") return this.#h.record(from, record);
     if (record.value.round < this.#round || record.value.round > this.#round + 1) {
-      throw new InternalError(`Process ${from} is in window ${record.value.round}, this one in ${this.#round}`);
+      throw new ConfigError(
+        "message-transport",
+        `Process ${from} is in window ${record.value.round}, this one in ${this.#round}; do all run the same job`,
+      );
     }
     this.#syncs[record.value.round & 1].set(from, record.value);
   }

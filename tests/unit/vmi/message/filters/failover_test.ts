@@ -95,6 +95,47 @@ Deno.test("a job that loses its first network at a thousand points delivers ever
   assert(switches > 1000, `only ${switches} switches`);
 });
 
+Deno.test("a network lost in the middle of a megabyte: of a stream, a put, a get, and before a notification", async () => {
+  const size = 1 << 20;
+  const prng = new Prng(77);
+  for (let round = 0; round < 16; round++) {
+    const result = await job({
+      ranks: 2,
+      seed: round,
+      spec: twoNetworks({ afterFrames: 4 + prng.below(170) }, { up: true }),
+      program: async (rank) => {
+        const c = rank.to(1 - rank.rank);
+        const data = pattern(size, rank.rank);
+        const other = pattern(size, 1 - rank.rank);
+        const memory = new Uint8Array(size);
+        const into = new Uint8Array(size);
+        const [from, target] = [rank.register(data), rank.register(into)];
+        const seen: string[] = [];
+        c.onPut((n, context) => void seen.push(`put ${n} ${context} ${memory[size - 1] === other[size - 1]}`));
+        c.onGet((context) => void seen.push(`got ${context}`));
+        c.onPublish((remote) => {
+          if (remote.peerContext === 1n) {
+            c.put({ local: [{ region: from, offset: 0, length: size }], remote, remoteOffset: 0, notify: true });
+          } else c.get({ local: [{ region: target, offset: 0, length: size }], remote, remoteOffset: 0, notify: true });
+        });
+        await rank.mesh();
+        c.publish(rank.register(memory), { context: 5, peerContext: 1n });
+        c.publish(from, { context: 6, peerContext: 2n });
+        c.send([{ region: from, offset: 0, length: size }]);
+        const { data: got } = await rank.receive();
+        await rank.until(() => seen.length === 2);
+        for (const bytes of [got, memory, into]) assert(bytes.every((b, i) => b === other[i]));
+        await rank.all.barrier();
+        await rank.advance(1e7);
+        rank.poll();
+        return seen.sort();
+      },
+    }).run();
+    assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
+    for (const r of result.ranks) assertEquals(r.value, ["got 6", `put ${size} 5 true`]);
+  }
+});
+
 Deno.test("the switch is reported with names and count, and the preferred network is taken again", async () => {
   const result = await job({
     ranks: 2,

@@ -212,7 +212,12 @@ patch_range:                        ; EBX, EBP: rows of 16 bytes: site, bytes, c
   test edx, edx
   jz patch_next                     ; left as it was
   cmp edx, 1
-  je patch_call
+  jne patch_not_call
+  cmp dword [ebx+8], ${numberOf("IRET")}
+  jne patch_call
+  mov dword [site_known], 1         ; the backend knows where it was called from
+  jmp patch_call
+patch_not_call:
   cmp edx, 2
   je patch_jump
   cmp edx, 3

@@ -4,12 +4,14 @@ import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
 import { Bug } from "./activation.ts";
 import { CLIENT_CANDIDATES, type ClientCandidate } from "./candidates.ts";
-import { type Client, no, runClient, type RunOptions } from "./client.ts";
+import { type Client, type MadeCall, no, runClient, type RunOptions } from "./client.ts";
 import { lin, PAGE_OFFSET } from "./head.ts";
 import { queries } from "./queries.ts";
 import { type Config, RELEASES } from "./releases.ts";
 
 const ROM = 0xc8000;
+/** Calls that do not come back: the client does not make them through its check. */
+const GONE: readonly number[] = [no("IRET"), no("SYSEXIT")];
 
 function run(candidate: ClientCandidate, config: Config, options: RunOptions = {}): Client {
   const rom = candidate.bare === true ? { licence: "none" } : {};
@@ -35,7 +37,9 @@ for (const [name, candidate] of Object.entries(CLIENT_CANDIDATES)) {
         ) {
           return assertEquals([c.stop.kind, c.variable("bug"), c.failures], ["halt", Bug.combined, []]);
         }
-        assertEquals([c.stop.kind, c.variable("bug"), c.failures, c.variable("stage")], ["halt", 0, [], 100]);
+        const site = /^IRET with .*: at the site/, failures = c.failures.filter((text) => !site.test(text));
+        assertEquals([c.stop.kind, c.variable("bug"), failures, c.variable("stage")], ["halt", 0, [], 100]);
+        assertEquals(c.failures.length, candidate.siteUnknown === undefined ? 0 : 4, "IRET at its site");
         assert(c.variable("ck_count") > 1000, "checks were made");
         assertEquals([c.variable("active"), c.variable("kernel_rpl")], [
           candidate.bare === true ? 0 : 1,
@@ -88,12 +92,13 @@ function sitesArePatched(c: Client): void {
 
 /** What the host has recorded is what the client has made: calls, order, arguments, results. */
 function callsAreSeen(c: Client): void {
-  const handlers = [c.program.labels.get("handlers_start") ?? 0, c.program.labels.get("handlers_end") ?? 0] as const;
+  const at = (label: string): number => c.program.labels.get(label) ?? 0;
+  const handlers = [["handlers_start", "handlers_end"], ["demand_user", "demand_leave"]].map((l) => l.map(at));
   const both = c.program.kit.sites.filter((s) => s.calls.length > 1).map((s) => c.program.labels.get(s.label) ?? 0);
-  const inHandler = (from: number): boolean => from >= handlers[0] && from < handlers[1];
+  const inHandler = (from: number): boolean => handlers.some(([start = 0, end = 0]) => from >= start && from < end);
   // The second call of a site that makes two is the site's own, the client has asked for the first.
   const second = (from: number): boolean => both.includes(from - 10);
-  const seen = c.recorded.filter((e) => !inHandler(e.from) && !second(e.from) && e.no !== no("IRET"));
+  const seen = c.recorded.filter((e) => !inHandler(e.from) && !second(e.from) && !GONE.includes(e.no));
   const began = seen.findIndex((e) => e.no === no("Init"));
   // A ROM that never traps is not found by the host: there is nothing to compare.
   if (began < 0) return assertEquals(Object.keys(c.m.paravirt.stats().calls), []);
@@ -101,23 +106,34 @@ function callsAreSeen(c: Client): void {
   const made = c.calls.filter((call) =>
     call.no >= PARAVIRT_CALLS.length || (asked.has(call.no) && hasCode(c, call.no))
   );
-  assertEquals(seen.slice(began).map((e) => e.no), made.map((call) => call.no));
-  seen.slice(began).forEach((e, i) => {
-    const call = made[i];
-    if (call === undefined) return;
-    const row = PARAVIRT_CALLS[e.no];
-    const words: Record<string, number> = { ...call, stack0: call.stack[0], stack1: call.stack[1] } as never;
-    for (const text of row?.args ?? []) {
-      const [arg = "", places = ""] = text.split("@");
-      const [low = 0, high = 0] = places.split(",").map((p) => words[p] ?? 0);
-      const value = places.includes(",") ? BigInt(low) | BigInt(high) << 32n : low;
-      assertEquals(e.args[arg], value, `${e.name} ${arg}`);
-    }
-    if (row?.result === "eax") assertEquals(e.result, call.resultEax, e.name);
-    if (row?.result === "edx:eax") {
-      assertEquals(e.result, BigInt(call.resultEax) | BigInt(call.resultEdx) << 32n, e.name);
-    }
+  const host = seen.slice(began).map((e) => {
+    const args = Object.values(e.args).flatMap((v) =>
+      typeof v === "bigint" ? [Number(v & 0xffffffffn), Number(v >> 32n)] : [v]
+    );
+    const result = typeof e.result === "bigint"
+      ? [Number(e.result & 0xffffffffn), Number(e.result >> 32n)]
+      : [e.result ?? ""];
+    return `${e.no} (${args.join()}) ${result.join()}`;
   });
+  const client = made.map((call) => `${call.no} (${argumentsOf(call).join()}) ${resultOf(call).join()}`);
+  const different = client.findIndex((line, i) => line !== host[i]);
+  assertEquals([different, host[different], host.length], [-1, client[different], client.length]);
+}
+
+/** Argument words of a call in the table's order. */
+function argumentsOf(call: MadeCall): number[] {
+  const words: Readonly<Record<string, number>> = {
+    ...{ eax: call.eax, ecx: call.ecx, edx: call.edx, stack0: call.stack[0], stack1: call.stack[1] },
+  };
+  if (call.no === no("GetRelocationInfo")) return [call.eax];
+  return (PARAVIRT_CALLS[call.no]?.args ?? []).flatMap((text) => (text.split("@")[1] ?? "").split(","))
+    .map((place) => words[place] ?? -1);
+}
+
+function resultOf(call: MadeCall): (number | string)[] {
+  const result = call.no === no("Init") ? "eax" : PARAVIRT_CALLS[call.no]?.result ?? "edx:eax";
+  if (result === "edx:eax") return [call.resultEax, call.resultEdx];
+  return [result === "eax" || result === "eax:ebx:ecx:edx" ? call.resultEax : ""];
 }
 
 function hasCode(c: Client, call: number): boolean {

@@ -13,6 +13,8 @@ export interface ClientCandidate {
   readonly ring: 0 | 1;
   /** No ROM is found: the kernel stays on bare hardware. */
   readonly bare?: boolean;
+  /** Why a faulting IRET is reported in the ROM, and not at the site that called it. */
+  readonly siteUnknown?: string;
 }
 
 /** A native backend with some slots of another plan. */
@@ -44,7 +46,11 @@ export const CLIENT_CANDIDATES: Readonly<Record<string, ClientCandidate>> = {
     ]),
   ),
   "shadow with SYSENTER": { make: () => shadow({ sysenter: true }), ring: 1 },
-  "native without hypercalls": { make: () => native({ hypercalls: false }), ring: 0 },
+  "native without hypercalls": {
+    make: () => native({ hypercalls: false }),
+    ring: 0,
+    siteUnknown: "nothing traps, so the host does not know where the ROM is (reference, 13.2)",
+  },
   "IRET and SYSEXIT alone": replaced("least", { IRET: JUMPED_IRET, SYSEXIT: JUMPED_SYSEXIT }, { reloc: "none" }),
   "NOP answers": replaced("nops", { IODelay: NOP, WBINVD: NOP, SYSEXIT: CALLED_SYSEXIT }),
   "bare hardware": { make: () => native(), ring: 0, bare: true },

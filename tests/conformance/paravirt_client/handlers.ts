@@ -163,7 +163,11 @@ system_call:                        ; EAX: 0 back to the kernel, else a service;
   pop eax
   lea eax, [eax+eax]
   jmp iret_exit
-system_call_last:
+system_call_last:                   ; a trap gate: interrupts are on as the user had them
+  call dword [${kit.op("GetInterruptMask")}]
+  and eax, 0x200
+  mov [last_mask], eax
+  call dword [${kit.op("DisableInterrupts")}]
   mov esp, [resume_esp]
   jmp dword [resume]
 
@@ -189,5 +193,6 @@ tick_cs: dd 0
 system_calls: dd 0
 system_cs: dd 0
 system_flags: dd 0
-system_top: dd 0`;
+system_top: dd 0
+last_mask: dd 0`;
 }

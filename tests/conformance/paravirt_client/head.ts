@@ -44,7 +44,8 @@ export function lin(at: number): number {
   return PAGE_OFFSET + at;
 }
 
-const PRESENT = 7;
+/** Present and writable, for the kernel. */
+const PRESENT = 3;
 
 function bootTables(config: Config): string {
   const pae = config.pae && !config.release.switchesToPae;

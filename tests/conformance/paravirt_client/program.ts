@@ -7,6 +7,7 @@ import { checked, head, headData, ORIGIN } from "./head.ts";
 import { Kit } from "./kit.ts";
 import { directMap, earlyFixmap, mappingSteps } from "./mmu_steps.ts";
 import { natives } from "./natives.ts";
+import { processSteps } from "./process_steps.ts";
 import type { Config } from "./releases.ts";
 
 /** A client kernel, assembled. */
@@ -52,6 +53,16 @@ function source(kit: Kit): string {
     "call mapping_steps",
     stage(15),
     "call vmalloc_steps",
+    stage(16),
+    "call first_process",
+    stage(17),
+    "mov dword [demand], demand_user",
+    "call sysenter_steps",
+    "mov dword [demand], 0",
+    stage(18),
+    "call bad_returns",
+    stage(19),
+    "call fork_steps",
     stage(100),
     kit.call("Shutdown"),
     "jmp bug_stop",
@@ -64,6 +75,7 @@ function source(kit: Kit): string {
     flagSteps(kit),
     directMap(kit),
     mappingSteps(kit),
+    processSteps(kit),
     handlers(kit),
     checked(kit),
   ];

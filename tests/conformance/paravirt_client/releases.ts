@@ -48,6 +48,8 @@ export interface Release {
   readonly announcesKernelDirectory: { readonly plain: boolean; readonly pae: boolean };
   /** 6.3: directory pointers of a PAE process are announced as a clone. */
   readonly announcesPointers: boolean;
+  /** 5.3 (SetCR3), 6.3: directory pointers of several processes share a page. */
+  readonly sharesPointers: boolean;
   /** 6.3, 15: when the directory of a process is released. */
   readonly releasesDirectory: "cache" | "never" | "free";
   /** 6.2: user entries are made present by a deferred SetPxELong (PAE). */
@@ -104,6 +106,7 @@ const R21: Release = {
   switchesToPae: true,
   announcesKernelDirectory: { plain: true, pae: false },
   announcesPointers: false,
+  sharesPointers: true,
   releasesDirectory: "cache",
   setPtePresent: true,
   defersYoung: true,
@@ -126,6 +129,7 @@ const R24: Release = {
   lazyQueries: 4,
   wrapsLinearMapping: false,
   wrapsHalt: false,
+  sharesPointers: false,
   fsAtInit: 0x68,
   defersYoung: false,
   silentTeardown: true,

@@ -64,13 +64,18 @@ export class BlockDecoder {
     return isAlive && this.#mayEnter(known) ? known : this.#decodeRun(page, linear);
   }
 
-  /** The record at which the translator's block at `offset` of a page is entered; 0: there is no room to decode it. */
-  entry(pfn: number, offset: number, key: number): number {
-    const page = this.#cache.page(pfn, key);
-    const known = page.entries.get(offset);
+  /** The record at which the translator's block at `offset` of a page is entered if there is one, else 0. */
+  known(pfn: number, offset: number, key: number): number {
+    const known = this.#cache.page(pfn, key).entries.get(offset);
     const isAlive = known !== undefined && this.#view.getUint16(known + Rec.handler, true) !== Handler.lookup;
-    if (isAlive && this.#mayEnter(known)) return known;
-    return this.#cache.isFull(RUN_RECORDS) ? 0 : this.#decodeRun(page, offset);
+    return isAlive && this.#mayEnter(known) ? known : 0;
+  }
+
+  /** The same, decoding it if need be; 0: there is no room. */
+  entry(pfn: number, offset: number, key: number): number {
+    const known = this.known(pfn, offset, key);
+    if (known !== 0 || this.#cache.isFull(RUN_RECORDS)) return known;
+    return this.#decodeRun(this.#cache.page(pfn, key), offset);
   }
 
   /** With a translator, blocks are entered at their counter, region or check of a second page only. */

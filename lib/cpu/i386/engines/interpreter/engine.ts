@@ -157,6 +157,7 @@ export class InterpreterEngine implements Engine {
       index: this.#index,
       jumpCache: (user) => this.#jumpsAt + (user ? CACHE_BYTES : 0),
       decodeKey: () => this.#key(),
+      known: (pfn, offset) => this.#decoder.known(pfn, offset, this.#key()),
       entry: (pfn, offset) => this.#decoder.entry(pfn, offset, this.#key()),
       call: (index) => this.#call(index),
       forgetSoon: () => {

@@ -19,7 +19,9 @@ export interface TranslatorHost {
   jumpCache(user: boolean): number;
   /** Key of the mode in which the CPU decodes now, as in {@linkcode CodeCache.page}. */
   decodeKey(): number;
-  /** The record at which the block at `offset` of a page is entered, decoding it if need be; 0: there is no room. */
+  /** The record at which the block at `offset` of a page is entered if there is one, else 0. */
+  known(pfn: number, offset: number): number;
+  /** The same, decoding it if need be; 0: there is no room. */
   entry(pfn: number, offset: number): number;
   /** Runs TypeScript instruction `index` at `Layout.eip`: 0 go on, 1 look EIP up, 2 a fault is recorded. */
   call(index: number): number;

@@ -183,7 +183,11 @@ class JitTranslator implements Translator {
     const second = wide ? source.second?.pfn ?? -1 : -1;
     const slot = this.#free.pop() ?? this.#nextSlot++;
     for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
-    const bytes = buildModule(this.#target(), [{ plan, slot, second }], this.#settings);
+    const bytes = buildModule(
+      this.#target(),
+      [{ plan, slot, second, record: (at) => host.known(pfn, at) }],
+      this.#settings,
+    );
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
     const region: Region = {
       slot,

@@ -72,10 +72,22 @@ export interface RegionImports {
   call(index: number): number;
 }
 
+/** A region of a module. */
+export interface RegionToBuild {
+  /** What it is. */
+  readonly plan: Plan;
+  /** Its slot in the table. */
+  readonly slot: number;
+  /** Number of its second page, or -1. */
+  readonly second: number;
+  /** The record at which code at an offset of its first page is entered, or 0. */
+  record(offset: number): number;
+}
+
 /** Bytes of a module with the given regions; each goes to its slot of the table. */
 export function buildModule(
   target: Target,
-  regions: readonly { readonly plan: Plan; readonly slot: number; readonly second: number }[],
+  regions: readonly RegionToBuild[],
   settings: JitSettings,
 ): Uint8Array<ArrayBuffer> {
   const m = new ModuleBuilder();
@@ -100,9 +112,10 @@ export function buildModule(
   };
   const second = m.addFunction(REGION, secondBody(target, look));
   const outside = { ...target, slow, call, link, derive, kernels };
-  for (const { plan, slot, second: pfn } of regions) {
-    m.addElement(slot, m.addFunction(REGION, emitRegion(plan, { ...outside, second, pfn }, settings)));
-  }
+  regions.forEach(({ plan, slot, second: pfn, record }, i) => {
+    const one = { ...outside, second, pfn, record, type: m.typeOf(REGION), self: second + 1 + i };
+    m.addElement(slot, m.addFunction(REGION, emitRegion(plan, one, settings)));
+  });
   return m.bytes();
 }
 

@@ -6,6 +6,7 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
+import { DEPTH, ExitCode, type ExitSite } from "./exit_code.ts";
 import { emitBulk, isBulk } from "./bulk_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
 import { LayoutCode } from "./layout_code.ts";
@@ -17,11 +18,9 @@ import { RegisterEmitter } from "./registers.ts";
 import { type Control, type Site, TreeCode } from "./tree_code.ts";
 
 /** What a region finds outside itself. */
-export interface Outside extends Omit<Site, "base"> {
+export interface Outside extends Omit<Site, "base">, ExitSite {
   /** Function (index) -> 0, 1, 2: runs a TypeScript instruction. */
   readonly call: number;
-  /** Function (eip, depth) -> as a region: goes on at EIP with everything in the state block. */
-  readonly link: number;
   /** Imported kernels by number. */
   readonly kernels: ReadonlyMap<number, number>;
   /** Function (EIP of the page) -> number of the page behind it, or -1. */
@@ -35,8 +34,6 @@ export interface Outside extends Omit<Site, "base"> {
 /** Results of a region; see `REGION` of the interpreter. */
 const INTERPRET = 1, FAULT = 2, UNWIND = 4;
 
-/** The parameter: block number in the low bits, depth of calls in units of this. */
-const DEPTH = 1 << 12;
 /** Deepest nesting of calls; the stack of the host bears several times as much. */
 const DEEPEST = 200 * DEPTH;
 
@@ -62,6 +59,7 @@ class RegionEmitter implements Control {
   readonly #exitEip: number;
   readonly #exitLeft: number;
   readonly #calls: boolean;
+  readonly #exits: ExitCode;
   readonly #bulk: boolean;
   readonly #layout: LayoutCode;
   #leave = 0;
@@ -82,6 +80,12 @@ class RegionEmitter implements Control {
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
     this.#flags = new FlagEmitter(f, outside.state, settings.fuse, outside.derive);
     this.#kernels = new KernelEmitter(f, { ...outside, base: this.#base }, this.#registers, this.#flags);
+    this.#exits = new ExitCode(
+      f,
+      outside,
+      { base: this.#base, depth: this.#depth, eip: this.#exitEip },
+      settings.links ? plan.blocks[0].start : -1,
+    );
     this.#layout = new LayoutCode(f, SELECTOR, (id) => this.#emitBlock(plan.blocks[id]));
     this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
   }
@@ -109,11 +113,11 @@ class RegionEmitter implements Control {
     return f;
   }
 
-  /** Leaves for the region or interpreter at `exitEip`. */
-  #exit(): void {
+  /** Leaves for the region or interpreter at `exitEip`, which is offset `target` of the page if that is known, or -1. */
+  #exit(target: number): void {
     this.#flags.settle(UNKNOWN);
     this.#store(this.#dirty);
-    this.#goOn();
+    this.#exits.go(target);
   }
 
   /** Returns to the region that called, which goes on at `exitEip` if it waits there. */
@@ -124,17 +128,10 @@ class RegionEmitter implements Control {
     f.get(this.#depth);
     f.num("i32.eqz");
     f.if("unlikely");
-    this.#goOn();
+    this.#exits.go(-1);
     f.end();
     f.i32(0);
     f.return();
-  }
-
-  #goOn(): void {
-    const f = this.#f;
-    f.get(this.#exitEip);
-    f.get(this.#depth);
-    f.returnCall(this.#out.link);
   }
 
   #parameter(): void {
@@ -292,8 +289,8 @@ class RegionEmitter implements Control {
   goto(i: Instruction, offset: number): void {
     if (Discovery.isCall(i)) {
       this.#eip(offset);
-      if (this.#calls) this.#callRegion(i);
-      else this.#exit();
+      if (this.#calls) this.#callRegion(i, offset);
+      else this.#exit(offset);
       return;
     }
     this.#pass(offset);
@@ -304,7 +301,7 @@ class RegionEmitter implements Control {
     const to = this.#plan.discovery.blockAt(offset);
     if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
       this.#eip(offset);
-      this.#exit();
+      this.#exit(offset);
       return;
     }
     if (to.start >= 0x1000 && (this.#block?.instructions.at(-1)?.offset ?? 0) < 0x1000) {
@@ -319,15 +316,15 @@ class RegionEmitter implements Control {
     target();
     this.#f.set(this.#exitEip);
     if (this.#calls && Discovery.isCall(i)) {
-      this.#callRegion(i);
+      this.#callRegion(i, -1);
       return;
     }
     if (this.#calls && i.sem === "ret") this.#return();
-    else this.#exit();
+    else this.#exit(-1);
   }
 
   /** Calls the region at `exitEip`; if it returns to behind the call, goes on there, else returns in turn. */
-  #callRegion(i: Instruction): void {
+  #callRegion(i: Instruction, target: number): void {
     const f = this.#f, t = this.#exitLeft;
     this.#flags.forget();
     this.#store(this.#dirty);
@@ -335,14 +332,10 @@ class RegionEmitter implements Control {
     f.i32(DEEPEST);
     f.num("i32.ge_u");
     f.if("unlikely");
-    this.#goOn();
+    this.#exits.go(-1);
     f.end();
-    f.get(this.#exitEip);
-    f.get(this.#depth);
-    f.i32(DEPTH);
-    f.num("i32.add");
-    f.call(this.#out.link);
-    f.tee(t);
+    this.#exits.call(target, t);
+    f.get(t);
     this.#get(Layout.eip);
     f.get(this.#base);
     f.i32(i.next);

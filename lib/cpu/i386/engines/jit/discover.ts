@@ -27,6 +27,8 @@ export interface Limits {
   readonly instructions: number;
   /** Backward jumps stay inside. */
   readonly loops: boolean;
+  /** Jumps through tables are followed. */
+  readonly tables: boolean;
   /** Calls come back into the region. */
   readonly calls: boolean;
 }
@@ -95,6 +97,10 @@ export class Discovery {
         if (i === undefined) break;
         this.#all.set(offset, i);
         const branches = Discovery.branches(i), target = i.next + i.imm;
+        if (this.#limits.tables && i.sem === "jmpInd" && i.way === Way.tree) {
+          i.targets = this.#source.table(i);
+          work.push(...i.targets);
+        }
         if (branches && target >= 0 && target < 0x2000) work.push(target);
         const isCall = Discovery.isCall(i);
         if (isCall) {
@@ -161,6 +167,7 @@ export class Discovery {
       if (!this.#limits.loops && to.start <= block.start) return;
       block.successors.push(to.id);
     };
+    for (const t of last.targets) add(t);
     if (Discovery.branches(last)) add(last.next + last.imm);
     if (!this.stops(last)) add(last.next);
     if (last.effects?.repeats === true) add(block.start);

@@ -175,8 +175,8 @@ class JitTranslator implements Translator {
   #translate(pfn: number, offset: number): void {
     const host = this.#host;
     const source = new CodeSource(this.#cpu, host, pfn, this.#cpu.state.get(Layout.codeBase) >>> 0);
-    const { regionInstructions: instructions, loops, calls } = this.#settings;
-    const discovery = new Discovery(source, { instructions, loops, calls }, offset);
+    const { regionInstructions: instructions, loops, tables, calls } = this.#settings;
+    const discovery = new Discovery(source, { instructions, loops, tables, calls }, offset);
     if (discovery.blocks[0].instructions.length === 0) return;
     const plan = makePlan(discovery, this.#settings);
     const wide = plan.blocks.some((b) => b.instructions.some((i) => i.next > 0x1000));

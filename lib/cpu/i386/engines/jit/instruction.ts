@@ -74,6 +74,8 @@ export class Instruction {
   readonly imm: number;
   /** Second immediate. */
   readonly imm2: number;
+  /** Where a jump through a table may lead, as offsets. */
+  targets: readonly number[] = [];
   /** Flags it records are seen by somebody. */
   flagsLive = true;
   /** Groups of its memory accesses in the order of the tree; see groups.ts. */

@@ -22,6 +22,8 @@ export interface JitOptions {
   readonly loops?: boolean;
   /** Repeated moves and stores are done many iterations at once. */
   readonly bulk?: boolean;
+  /** Targets of jumps through a table are sought inside the region. */
+  readonly tables?: boolean;
   /** A guest call is a call of the region it leads to, and its return a return. */
   readonly calls?: boolean;
   /** Regions call each other without the interpreter between them. */
@@ -43,6 +45,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     fuse: true,
     loops: true,
     bulk: true,
+    tables: true,
     calls: true,
     links: true,
     ...options,

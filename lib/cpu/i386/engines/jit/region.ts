@@ -319,8 +319,33 @@ class RegionEmitter implements Control {
       this.#callRegion(i, -1);
       return;
     }
+    if (i.targets.length > 0) this.#choose(i.targets);
     if (this.#calls && i.sem === "ret") this.#return();
     else this.#exit(-1);
+  }
+
+  /** Passes control to one of some offsets if EIP is there. */
+  #choose(targets: readonly number[]): void {
+    const f = this.#f, t = this.#exitLeft;
+    f.get(this.#exitEip);
+    f.get(this.#base);
+    f.num("i32.sub");
+    f.set(t);
+    const search = (from: number, to: number): void => {
+      const middle = (from + to + 1) >> 1;
+      f.get(t);
+      f.i32(targets[middle]);
+      f.num(from === to ? "i32.eq" : "i32.lt_u");
+      f.if();
+      if (from === to) this.#pass(targets[from]);
+      else {
+        search(from, middle - 1);
+        f.else();
+        search(middle, to);
+      }
+      f.end();
+    };
+    search(0, targets.length - 1);
   }
 
   /** Calls the region at `exitEip`; if it returns to behind the call, goes on there, else returns in turn. */

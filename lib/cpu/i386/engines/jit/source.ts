@@ -4,9 +4,13 @@
  */
 import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "../../decode.ts";
 import type { I386Cpu } from "../../cpu.ts";
+import { SegReg } from "../../segment.ts";
 import type { CodePage } from "../interpreter/code_cache.ts";
 import type { TranslatorHost } from "../interpreter/translator.ts";
 import { Instruction } from "./instruction.ts";
+
+/** Entries of a jump table that are looked at. */
+const MOST_TARGETS = 64;
 
 /** Code of one or two pages. */
 export class CodeSource {
@@ -14,6 +18,8 @@ export class CodeSource {
   readonly first: CodePage;
   /** Page behind it, if it may be used. */
   readonly second: CodePage | undefined;
+  readonly #cpu: I386Cpu;
+  readonly #linear: number;
   readonly #host: TranslatorHost;
   readonly #bytes: Uint8Array;
   readonly #at: readonly [number, number];
@@ -23,6 +29,8 @@ export class CodeSource {
   /** @param cpu The CPU. @param host The interpreter. @param pfn Page of the hot block. @param linear Its linear address. */
   constructor(cpu: I386Cpu, host: TranslatorHost, pfn: number, linear: number) {
     const { space } = cpu.board, key = host.decodeKey();
+    this.#cpu = cpu;
+    this.#linear = linear;
     this.#host = host;
     this.#bytes = space.host;
     this.first = host.cache.page(pfn, key);
@@ -47,6 +55,24 @@ export class CodeSource {
       status = decode(this.#joined, 0, LONGEST_INSTRUCTION, true, index, d);
     }
     return status === DecodeStatus.ok ? new Instruction(d, offset, () => lowerer.typescript(d)) : undefined;
+  }
+
+  /** Targets in reach of a jump through a table whose address is a constant; hints, compared when they are used. */
+  table(i: Instruction): number[] {
+    const out = new Set<number>();
+    if (i.base >= 0 || i.index < 0 || i.scale !== 2 || i.seg !== SegReg.ds) return [];
+    for (let n = 0; n < MOST_TARGETS; n++) {
+      const at = this.#cpu.translate((i.disp + 4 * n) >>> 0);
+      if (at < 0 || !this.#host.cache.isKept(at >>> 12)) break;
+      const offset = (this.#cpu.board.space.read(at, 32) - this.#linear) >>> 0;
+      if (offset >= 0x2000) break;
+      if (this.#isExecuted(offset)) out.add(offset);
+    }
+    return [...out].sort((a, b) => a - b);
+  }
+
+  #isExecuted(offset: number): boolean {
+    return (offset >= 0x1000 ? this.second : this.first)?.entries.has(offset & 0xfff) === true;
   }
 
   /** Notes that the bytes of an instruction are translated. */

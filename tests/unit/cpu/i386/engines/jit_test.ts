@@ -24,6 +24,7 @@ const OFF = {
   fuse: false,
   loops: false,
   bulk: false,
+  tables: false,
   calls: false,
   links: false,
 } satisfies JitOptions;
@@ -209,4 +210,47 @@ Deno.test("jit() agrees with the interpreter on long repeated string instruction
       assertEquals(y, x, `${name}, slice ${slice} of ${limit} instructions`);
     }
   });
+});
+
+Deno.test("jit() agrees with the interpreter on jumps through a table that is changed on the way", () => {
+  const { bytes, labels } = assemble(
+    `
+    next:  imul ebx, ebx, 69069
+           inc ebx
+           mov eax, ebx
+           shr eax, 24
+           and eax, 7
+           jmp [table+eax*4]
+    a:     add ecx, ebx
+           jmp next
+    b:     rol ecx, 3
+           jc next
+           jmp a
+    c:     xor ecx, esi
+           loop next
+           inc esi
+           jmp next
+    d:     push ecx
+           pop esi
+           jmp next
+    table: dd a, b, c, d, a, b, c, d`,
+    { origin: 0x4fd0 },
+  );
+  const rigs = [new Rig(interpreter), new Rig(jit({ threshold: 2 }))];
+  for (const { cpu, space } of rigs) {
+    space.writePhysical(0x4fd0, bytes);
+    setMode(cpu, MODES[0]);
+    cpu.set("esp", 0x7000);
+    cpu.set("eip", 0x4fd0);
+  }
+  const r = new Prng(7), names = ["a", "b", "c", "d", "next"];
+  for (let slice = 0; slice < 200; slice++) {
+    const limit = 1 + r.below(700), entry = r.below(8);
+    const target = Uint32Array.of((labels.get(r.pick(names)) ?? 0) >>> 0);
+    const [x, y] = rigs.map((rig) => {
+      if (slice > 20) rig.space.writePhysical((labels.get("table") ?? 0) + 4 * entry, new Uint8Array(target.buffer));
+      return rig.outcome(rig.cpu.run(limit));
+    });
+    assertEquals(y, x, `slice ${slice} of ${limit} instructions`);
+  }
 });

@@ -8,7 +8,7 @@ export interface JitOptions {
   readonly threshold?: number;
   /** Instructions of one region at most; default 400. */
   readonly regionInstructions?: number;
-  /** Bytes of WebAssembly kept at most before all translations are dropped; default 64 MiB. */
+  /** Bytes of WebAssembly kept at most before all translations are dropped; default 32 MiB. */
   readonly cacheBytes?: number;
   /** Registers live in locals inside a region. */
   readonly registersInLocals?: boolean;
@@ -38,7 +38,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
   return {
     threshold: 1500,
     regionInstructions: 400,
-    cacheBytes: 64 << 20,
+    cacheBytes: 32 << 20,
     registersInLocals: true,
     deadFlags: true,
     groups: true,

@@ -34,6 +34,7 @@ const VARIANTS: readonly (readonly [string, JitOptions])[] = [
   ["all off", OFF],
   ...Object.keys(OFF).map((name): [string, JitOptions] => [`${name} off`, { [name]: false }]),
   ["small regions", { regionInstructions: 5 }],
+  ["small cache", { cacheBytes: 6_000 }],
 ];
 
 /** Semantics that transfer control: the generator places them itself. */

@@ -1,6 +1,7 @@
 /** Probe, activation, patching and the first calls of each kernel release, on each backend. */
 import { ParavirtReloc } from "../../../lib/spec/paravirt_rom.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
+import { DEFAULT_EPOCH } from "../../../lib/vmi/paravirt/time.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
 import { Bug } from "./activation.ts";
 import { CLIENT_CANDIDATES, type ClientCandidate } from "./candidates.ts";
@@ -12,6 +13,9 @@ import { type Config, RELEASES } from "./releases.ts";
 const ROM = 0xc8000;
 /** Calls that do not come back: the client does not make them through its check. */
 const GONE: readonly number[] = [no("IRET"), no("SYSEXIT")];
+
+/** Hashes of the machines after the runs on the interpreter, recorded, by title. */
+const hashes = new Map<string, string>();
 
 function run(candidate: ClientCandidate, config: Config, options: RunOptions = {}): Client {
   const rom = candidate.bare === true ? { licence: "none" } : {};
@@ -46,10 +50,17 @@ for (const [name, candidate] of Object.entries(CLIENT_CANDIDATES)) {
           candidate.ring,
         ]);
         assertEquals([c.variable("unknown_types"), c.variable("changed_answers")], [0, 0]);
+        hashes.set(title, c.m.hash());
         if (candidate.bare === true) return;
         answersAreUsable(c, config);
         sitesArePatched(c);
         callsAreSeen(c);
+        if (reloc(c, no("GetCycleFrequency")) !== ParavirtReloc.none) wallClock(c);
+      });
+
+      Deno.test(`${title}: the same state in the end when translated, and when nobody watches`, () => {
+        const watched = hashes.get(title) ?? run(candidate, config, { record: true }).m.hash();
+        assertEquals(run(candidate, config, { engine: "jit" }).m.hash(), watched);
       });
     }
   }
@@ -88,6 +99,13 @@ function sitesArePatched(c: Client): void {
   }
   const forms = new Set(c.program.kit.sites.map((s) => s.bytes));
   assert(forms.has(7) && forms.has(c.program.kit.config.release.siteInC), [...forms].join());
+}
+
+/** The wall clock was that of the machine: its date at power-on, and the virtual time since. */
+function wallClock(c: Client): void {
+  const at = c.program.labels.get("wall") ?? 0, view = new DataView(c.m.peek(at - PAGE_OFFSET, 8).slice().buffer);
+  const since = Number(view.getBigUint64(0, true) - DEFAULT_EPOCH) / 1e9;
+  assert(since > 0 && since < 1, `${since} seconds since power-on`);
 }
 
 /** What the host has recorded is what the client has made: calls, order, arguments, results. */

@@ -306,7 +306,7 @@ interrupt_gate:
   je interrupt_next
   cmp ebx, ${irq0}
   jne interrupt_local
-  mov eax, timer_line
+  mov eax, ${localApic && lvtt.ioApic === irq0 ? "timer_shared\n  jmp interrupt_set" : "timer_line"}
 interrupt_local:
   ${localApic ? `cmp ebx, ${lvtt.ioApic}\n  jne interrupt_set\n  mov eax, timer_local` : ""}
 interrupt_set:

@@ -100,6 +100,9 @@ bug_stop:
   hlt
   jmp bug_stop
 
+timer_shared:                       ; one vector for both wirings: the chip is what was installed
+  cmp dword [ss:wired_local], 0
+  jne timer_local
 timer_line:                         ; line 0 through the 8259A
   ${ENTER}
   mov al, 0x20
@@ -186,6 +189,7 @@ resume_esp: dd 0
 demand: dd 0
 ticks: dd 0
 local_ticks: dd 0
+wired_local: dd 0
 user_ticks: dd 0
 tick_flags: dd 0
 tick_mask: dd 0

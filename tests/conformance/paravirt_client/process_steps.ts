@@ -10,6 +10,7 @@ import { expectFlag, systemAt, writeEntry } from "./cpu_steps.ts";
 import { At, lin } from "./head.ts";
 import type { Kit } from "./kit.ts";
 import { Bits, Flags, Pages } from "./pages.ts";
+import { interruptedUser } from "./time_steps.ts";
 
 /** The user's pages: code, read only; data and stack, on demand. */
 export const USER = 0x08048000, DATA = 0x08049000;
@@ -163,6 +164,7 @@ first_process:
   ${writeEntry(kit, "WriteGDTEntry", gdt, 17, [0x0000ffff, 0x000f8200])}
   ${kit.check("a trap gate leaves interrupts on", "dword [last_mask]", 0x200)}
   ${expectFlag(kit, "interrupts are off after the handler disabled them", false)}
+  ${interruptedUser(kit, user(kit, "program_counts"))}
   ${user(kit, "program_privileged")}
   mov eax, [fault_end]
   ${kit.check("HLT in ring 3: #GP", "dword [eax-32]", 13)}
@@ -508,6 +510,12 @@ program_calls:
   xor eax, eax
   mov gs, eax
   mov fs, eax
+  ${end}
+program_counts:
+  mov ecx, 0x180000
+program_count:
+  dec ecx
+  jnz program_count
   ${end}
 program_privileged:
   hlt

@@ -9,6 +9,7 @@ import { directMap, earlyFixmap, mappingSteps } from "./mmu_steps.ts";
 import { natives } from "./natives.ts";
 import { processSteps } from "./process_steps.ts";
 import type { Config } from "./releases.ts";
+import { timeSteps } from "./time_steps.ts";
 
 /** A client kernel, assembled. */
 export interface Program {
@@ -53,6 +54,8 @@ function source(kit: Kit): string {
     "call mapping_steps",
     stage(15),
     "call vmalloc_steps",
+    stage(20),
+    "call time_steps",
     stage(16),
     "call first_process",
     stage(17),
@@ -75,6 +78,7 @@ function source(kit: Kit): string {
     flagSteps(kit),
     directMap(kit),
     mappingSteps(kit),
+    timeSteps(kit),
     processSteps(kit),
     handlers(kit),
     checked(kit),

@@ -146,6 +146,8 @@ export {
 } from "./lib/machine/paravirt.ts";
 export { native, type NativeOptions } from "./lib/vmi/paravirt/backends/native.ts";
 export { direct } from "./lib/vmi/paravirt/direct/direct.ts";
+export { hardware, type HardwareBackend, type HardwareOptions } from "./lib/vmi/paravirt/hardware/hardware.ts";
+export { HARDWARE_EXITS, type HardwareExit } from "./lib/vmi/paravirt/hardware/exits.ts";
 export { trap } from "./lib/vmi/paravirt/trap/trap.ts";
 export { shadow } from "./lib/vmi/paravirt/shadow/shadow.ts";
 export type { PhysicalRange } from "./lib/vmi/paravirt/monitor/guest_physical.ts";

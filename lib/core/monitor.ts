@@ -146,6 +146,8 @@ export interface MonitorContext extends GuestContext {
   readonly waiting: boolean;
   /** Physical memory as the page walk sees it. */
   readonly physical: PhysicalWords;
+  /** Physical address of a linear one by the real page tables, without side effects; -1: not mapped. */
+  translateReal(linear: number): number;
   /** A segment register. */
   segment(n: number): GuestSegment;
   /** Fills a segment register from descriptor dwords without any check; `high` 0: nothing can be reached through it. */

@@ -102,6 +102,7 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
     charge: p.charge,
     current: p.current,
+    onDeviceAccess: (fn) => p.space.deviceTouched = (): void => fn(p.current()),
     isRam: (at) => (p.space.pages[Math.floor(at / 4096)] & PageBit.ram) !== 0,
     a20: () => p.space.a20,
     hasLocalTimer: p.platform?.localTimer !== undefined,

@@ -223,6 +223,7 @@ export class ParavirtHypervisor implements Hypervisor {
       hooks: host.hooks,
       cpus: host.cpus.length,
       current: () => host.current(),
+      onDeviceAccess: (fn: (cpu: number) => void) => host.onDeviceAccess(fn),
       isRam: (at: number) => host.isRam(at),
       a20: () => host.a20(),
       hasLocalTimer: host.hasLocalTimer,

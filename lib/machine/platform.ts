@@ -51,6 +51,8 @@ export interface HypervisorHost {
   irq(n: number): IrqLine;
   /** Index of the CPU that executes, or did last. */
   current(): number;
+  /** Calls `fn` at each access of a CPU to a device's registers in memory, with the index of the CPU. */
+  onDeviceAccess(fn: (cpu: number) => void): void;
   /** Is there RAM at this physical address? */
   isRam(at: number): boolean;
   /** Does address line 20 go through? */

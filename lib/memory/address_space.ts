@@ -30,6 +30,8 @@ export class AddressSpace implements GuestMemory, MmioMap {
   codeMarked: (pfn: number) => void = () => {};
   /** Called when a page changed what it is (mapped, unmapped) or was cleaned: translations of it are stale. */
   remapped: () => void = () => {};
+  /** Called at each access to a device's registers; absent: nobody wants to know. */
+  deviceTouched: (() => void) | undefined = undefined;
   /** Called once when a guest writes to ROM or to nothing. */
   strayWrite: (physical: number, value: number) => void = () => {};
   #regions: Region[] = [];
@@ -178,6 +180,7 @@ export class AddressSpace implements GuestMemory, MmioMap {
     }
     if ((entry & PageBit.mmio) === 0) return width === 32 ? 0xffffffff : (1 << width) - 1;
     const { region } = this.#handlers[(entry >>> 12) - 1];
+    this.deviceTouched?.();
     const value = region.handler.read(at - region.at, width);
     return width === 32 ? value >>> 0 : value & ((1 << width) - 1);
   }
@@ -199,6 +202,7 @@ export class AddressSpace implements GuestMemory, MmioMap {
       this.wrote(at >>> 12, at & 0xfff, (at & 0xfff) + bytes);
     } else if ((entry & PageBit.mmio) !== 0) {
       const { region } = this.#handlers[(entry >>> 12) - 1];
+      this.deviceTouched?.();
       region.handler.write(at - region.at, width === 32 ? value >>> 0 : value & ((1 << width) - 1), width);
     } else {
       this.strayWrite(at, value);

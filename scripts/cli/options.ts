@@ -6,6 +6,7 @@ import {
   type Bootable,
   type CpuStart,
   direct,
+  hardware,
   native,
   type ParavirtBackend,
   PORTS,
@@ -19,7 +20,7 @@ import { type Io, readInput } from "./io.ts";
 export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
 /** Backends of the paravirtual interface by name. */
-export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap"] as const;
+export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap", "hardware"] as const;
 
 /** Those that have a ROM. */
 export const ROM_BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
@@ -27,7 +28,14 @@ export const ROM_BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
 /** A backend's name. */
 export type BackendName = typeof BACKENDS[number];
 
-const MAKE: Readonly<Record<BackendName, () => ParavirtBackend>> = { native, scripted, shadow, direct, trap };
+const MAKE: Readonly<Record<BackendName, () => ParavirtBackend>> = {
+  native,
+  scripted,
+  shadow,
+  direct,
+  trap,
+  hardware,
+};
 
 /** Makes a backend by name. */
 export function makeBackend(name: BackendName): ParavirtBackend {

@@ -3,7 +3,7 @@
  *
  * If entering a handler raises a fault itself, the pair decides: serially handle the second, #DF, or shutdown. The
  * interrupted state is untouched until a handler is entered, so each attempt starts from the same place. A monitor that
- * intercepts is asked before each attempt.
+ * intercepts is asked about each event before it is entered; a fault on the way that is the monitor's own does not count.
  * Sources: SDM-3A 6.14.1, 6.15 (double fault conditions), 17.3.1.1 (RF). Warm.
  */
 import { Dr6, Dr7, Vector } from "../../spec/i386_regs.ts";
@@ -41,37 +41,63 @@ export function deliverNmi(c: Context): void {
 
 function deliver(c: Context, vector: number, kind: number, code: number): void {
   const s = c.state;
-  const firstVector = vector, firstCode = code, firstLinear = s.get(Layout.faultLinear);
+  const first: CpuFault = { vector, errorCode: code, linear: s.get(Layout.faultLinear) };
+  let now: CpuFault = first, isException = kind === EventKind.exception;
   s.set(Layout.halted, 0);
-  for (;;) {
-    const rf = kind === EventKind.exception && noteException(c, vector);
-    const answer = c.interceptor === undefined ? "deliver" : intercepted(c, c.interceptor, kind, vector, code);
-    if (answer === "handled") return;
-    if (answer !== "deliver") {
-      vector = answer.vector;
-      code = answer.errorCode;
-      kind = EventKind.exception;
-      if (vector === Vector.pf) s.set(Layout.cr2, answer.linear);
-    }
-    if (attempt(c, vector, kind, code, rf)) break;
-    const next = s.get(Layout.faultVector);
-    const verdict = kind === EventKind.exception ? combine(vector, next) : SERIAL;
+  for (let asked = false;;) {
+    const rf = isException && noteException(c, now.vector);
+    const type = isException ? EventKind.exception : kind;
+    const taken: CpuFault | undefined = asked ? now : ask(c, type, now);
+    if (taken === undefined) return;
+    isException ||= taken !== now;
+    const next: CpuFault | undefined = enter(c, taken, isException ? EventKind.exception : kind, rf);
+    if (next === undefined) return;
+    const verdict: number = isException ? combine(taken.vector, next.vector) : SERIAL;
+    if (verdict !== SERIAL && next.vector === Vector.pf) s.set(Layout.cr2, next.linear);
     if (verdict === SHUTDOWN) {
-      if (next === Vector.pf) s.set(Layout.cr2, s.get(Layout.faultLinear));
       s.set(Layout.halted, 1);
-      c.bus.shutdown(firstVector, firstCode < 0 ? 0 : firstCode, firstLinear >>> 0);
+      c.bus.shutdown(first.vector, Math.max(0, first.errorCode), first.linear >>> 0);
       c.attention();
       return;
     }
-    if (verdict === DOUBLE) {
-      if (next === Vector.pf) s.set(Layout.cr2, s.get(Layout.faultLinear));
-      vector = Vector.df;
-      code = 0;
-    } else {
-      vector = next;
-      code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) : -1;
-    }
-    kind = EventKind.exception;
+    now = verdict === DOUBLE ? { vector: Vector.df, errorCode: 0, linear: 0 } : next;
+    asked = verdict === SERIAL;
+    isException = true;
+  }
+}
+
+/** An exception on its way; error code -1: none. */
+interface CpuFault {
+  readonly vector: number;
+  readonly errorCode: number;
+  readonly linear: number;
+}
+
+/** What a monitor makes of an event; `undefined`: it is gone. */
+function ask(c: Context, kind: number, event: CpuFault): CpuFault | undefined {
+  if (c.interceptor === undefined) return event;
+  const answer = intercepted(c, c.interceptor, kind, event.vector, event.errorCode);
+  return answer === "handled" ? undefined : answer === "deliver" ? event : answer;
+}
+
+/**
+ * Enters the handler of an event. If a fault on the way is a monitor's own doing, it is tried again.
+ * @returns The fault that keeps it from entering; `undefined`: it has entered, or the monitor has ended the guest.
+ */
+function enter(c: Context, event: CpuFault, kind: number, rf: boolean): CpuFault | undefined {
+  const s = c.state;
+  for (;;) {
+    if (kind === EventKind.exception && event.vector === Vector.pf) s.set(Layout.cr2, event.linear);
+    if (attempt(c, event.vector, kind, event.errorCode, rf)) return undefined;
+    const hasCode = s.get(Layout.faultHasCode) !== 0;
+    const next: CpuFault = {
+      vector: s.get(Layout.faultVector),
+      errorCode: hasCode ? s.get(Layout.faultCode) : -1,
+      linear: s.get(Layout.faultLinear),
+    };
+    const taken = ask(c, EventKind.exception, next);
+    if (taken !== undefined) return taken;
+    if (s.get(Layout.halted) !== 0) return undefined;
   }
 }
 
@@ -87,10 +113,9 @@ function attempt(c: Context, vector: number, kind: number, code: number, rf: boo
   return true;
 }
 
-/** Registers an exception leaves its cause in. Returns whether it is of the fault class, which pushes RF set. */
+/** Debug registers in which a #DB leaves its cause. Returns whether it is of the fault class, which pushes RF set. */
 function noteException(c: Context, vector: number): boolean {
   const s = c.state;
-  if (vector === Vector.pf) s.set(Layout.cr2, s.get(Layout.faultLinear));
   if (vector !== Vector.db) return true;
   const hits = s.get(Layout.pendingDebug);
   s.set(Layout.pendingDebug, 0);

@@ -34,7 +34,11 @@ function reader(space: AddressSpace): PhysicalWords {
 /** Physical address of a linear one as supervisor reads it, or -1; under a monitor that of the guest's own tables. */
 export function peekTranslate(cpu: I386Cpu, linear: number): number {
   const { interceptor } = cpu;
-  if (interceptor?.translate !== undefined) return interceptor.translate(linear);
+  return interceptor?.translate === undefined ? realTranslate(cpu, linear) : interceptor.translate(linear);
+}
+
+/** The same by the real page tables. */
+export function realTranslate(cpu: I386Cpu, linear: number): number {
   if ((cpu.state.get(Layout.cr0) & Cr0.pg) === 0) return linear >>> 0;
   const found = walk(reader(cpu.board.space), cpu.state, linear, false, false, false, result);
   return found ? result.frame + (linear & 0xfff) : -1;

@@ -12,6 +12,7 @@ import type {
   SystemTables,
 } from "../../core/monitor.ts";
 import type { I386Cpu } from "./cpu.ts";
+import { realTranslate } from "./inspect.ts";
 import { describe } from "./interception.ts";
 import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "./decode.ts";
 import { I386GuestContext } from "./guest_context.ts";
@@ -49,6 +50,11 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
   /** See {@linkcode MonitorContext.physical}. */
   get physical(): PhysicalWords {
     return this.#cpu.mem.words;
+  }
+
+  /** See {@linkcode MonitorContext.translateReal}. */
+  translateReal(linear: number): number {
+    return realTranslate(this.#cpu, linear);
   }
 
   /** See {@linkcode MonitorContext.segment}. */

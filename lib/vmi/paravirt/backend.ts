@@ -89,6 +89,8 @@ export interface ParavirtHost {
   readonly cpus: number;
   /** A CPU in the hands of a monitor; `undefined`: this kind of CPU cannot be. */
   monitor(cpu: number): MonitorContext | undefined;
+  /** Calls `fn` at each access of a CPU to a device's registers in memory, with the number of the CPU. */
+  onDeviceAccess(fn: (cpu: number) => void): void;
   /** Is there RAM at this physical address? */
   isRam(at: number): boolean;
   /** Does address line 20 go through? */

@@ -1,5 +1,5 @@
 /** The backends that must pass the conformance suite. */
-import { direct, native, type ParavirtBackend, scripted, shadow, trap } from "../../../mod.ts";
+import { direct, hardware, native, type ParavirtBackend, scripted, shadow, trap } from "../../../mod.ts";
 
 /** What the suite knows of a backend. */
 export interface Candidate {
@@ -22,6 +22,12 @@ export const CANDIDATES: Readonly<Record<string, Candidate>> = {
 /** Backends of which the guest knows nothing, by name. */
 export const TRANSPARENT: Readonly<Record<string, Candidate>> = {
   trap: { make: () => trap(), deprivileges: true, transparent: true },
+  hardware: { make: () => hardware(), deprivileges: false, transparent: true },
+  "hardware with shadow paging": {
+    make: () => hardware({ paging: "shadow" }),
+    deprivileges: false,
+    transparent: true,
+  },
 };
 
 /** All of them. */

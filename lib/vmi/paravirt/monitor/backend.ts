@@ -114,22 +114,13 @@ class Deprivileging implements MonitorBackend {
     this.#kind = kind;
     this.#time = new VirtualTime(options.epoch);
     this.#sysenter = options.sysenter ?? false;
-    this.memory = checkMemory(options.at ?? DEFAULT_AT, options.size ?? DEFAULT_SIZE);
+    this.memory = checkMemory(options.at, options.size);
   }
 
   attach(host: ParavirtHost): void {
     this.#time.attach(host);
-    const each = Math.floor(this.memory.size / host.cpus / ALIGNED) * ALIGNED;
-    if (each === 0) {
-      throw new ConfigError(
-        "hypervisor-memory",
-        `Backend ${this.name} has ${
-          this.memory.size / ALIGNED
-        } times 2 MiB for ${host.cpus} CPUs; give it a larger size`,
-      );
-    }
     for (let i = 0; i < host.cpus; i++) {
-      const guest = this.#monitored(host.monitor(i)), own = { at: this.memory.at + i * each, size: each };
+      const guest = this.#monitored(host.monitor(i)), own = memoryFor(this.name, this.memory, i, host.cpus);
       const cpu = new VirtualCpu(
         i,
         guest,
@@ -236,11 +227,22 @@ class Deprivileging implements MonitorBackend {
   }
 }
 
-function checkMemory(at: number, size: number): PhysicalRange {
+/** The memory of a hypervisor, with its defaults. @throws {ConfigError} hypervisor-memory */
+export function checkMemory(at: number = DEFAULT_AT, size: number = DEFAULT_SIZE): PhysicalRange {
   const good = [at, size].every((n) => Number.isInteger(n) && n > 0 && n % ALIGNED === 0) && at + size <= 2 ** 32;
   if (good) return { at, size };
   throw new ConfigError(
     "hypervisor-memory",
     `The hypervisor's memory at ${at} with ${size} bytes must begin and end at a multiple of 2 MiB below 4 GiB`,
+  );
+}
+
+/** The part of it for one CPU. @throws {ConfigError} hypervisor-memory */
+export function memoryFor(name: string, all: PhysicalRange, cpu: number, cpus: number): PhysicalRange {
+  const size = Math.floor(all.size / cpus / ALIGNED) * ALIGNED;
+  if (size > 0) return { at: all.at + cpu * size, size };
+  throw new ConfigError(
+    "hypervisor-memory",
+    `Backend ${name} has ${all.size / ALIGNED} times 2 MiB for ${cpus} CPUs; give it a larger size`,
   );
 }

@@ -78,6 +78,7 @@ export class Bench {
       clock: this.clock,
       cpus: 1,
       current: () => 0,
+      onDeviceAccess: (): void => {},
       isRam: () => true,
       a20: () => true,
       hasLocalTimer: false,

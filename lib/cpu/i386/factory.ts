@@ -28,7 +28,7 @@ export type EngineName = "interpreter" | "jit" | "reference";
 export interface I386Options {
   /** Which processor; default `pentium4`. */
   readonly model?: ModelName | Model;
-  /** Who executes; default `interpreter`. Results are the same with every engine. */
+  /** Who executes; default `jit`. Results are the same with every engine. */
   readonly engine?: EngineName;
   /** Switches and sizes of the JIT; used with `engine: "jit"` only. */
   readonly jit?: JitOptions;
@@ -44,7 +44,7 @@ export function i386(options: I386Options = {}): CpuFactory {
   if (model === undefined) {
     throw new ConfigError("cpu-model", `No CPU model "${options.model}"; there are ${Object.keys(MODELS).join(", ")}`);
   }
-  const make = ENGINES[options.engine ?? "interpreter"];
+  const make = ENGINES[options.engine ?? "jit"];
   if (make === undefined) {
     throw new ConfigError("cpu-engine", `No engine "${options.engine}"; there are ${Object.keys(ENGINES).join(", ")}`);
   }

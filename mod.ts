@@ -188,6 +188,7 @@ export {
   Job,
   job,
   type JobOptions,
+  type JobProgress,
   type JobResult,
   type JobRunOptions,
   type NodeContext,

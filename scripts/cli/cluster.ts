@@ -17,6 +17,7 @@ import {
 } from "../../mod.ts";
 import { hostClock, loadModules, runOnWorkers } from "../../lib/host/mod.ts";
 import { type Command, integer, Option, ValidationError } from "../deps/cli.ts";
+import { Progress } from "./console.ts";
 import { describe, type JobArgs, ordinarySpec, PROGRAMS } from "./cluster_jobs.ts";
 import { Exit, type Io, json, readInput, UsageError, writeOutput } from "./io.ts";
 
@@ -90,7 +91,7 @@ async function runCluster(io: Io, o: Options): Promise<number> {
   const args = await jobArgs(io, o);
   const known = o.profile === undefined ? undefined : await knownProfile(io, o.profile, o.program, o.nodes);
   const placed = known === undefined || o.workers < 2 ? args : { ...args, placement: placeByProfile(known, even(o)) };
-  const { result, job } = await execute(o, placed);
+  const { result, job } = await execute(io, o, placed);
   await write(io, o, result, job);
   if (o.json === true) io.out(json({ ...result, trace: undefined, placement: placed.placement }));
   else report(io, result, job);
@@ -137,14 +138,20 @@ function parseSpec(text: string): MessageSpec {
   }
 }
 
-async function execute(o: Options, args: JobArgs): Promise<{ result: JobResult; job: Cluster | undefined }> {
+async function execute(io: Io, o: Options, args: JobArgs): Promise<{ result: JobResult; job: Cluster | undefined }> {
   if (o.workers > 0) {
     const module = new URL("./cluster_jobs.ts", import.meta.url);
     return { result: await runOnWorkers(module, { workers: o.workers, args: { ...args } }), job: undefined };
   }
   const modules = await loadModules(args.spec);
   const job = cluster({ ...describe(args), modules, ...(o.time === "real" ? { clock: hostClock() } : {}) });
-  const result = await job.run(o.limit === undefined ? {} : { untilNs: o.limit * 1000 });
+  const progress = new Progress(io);
+  const result = await job.run({
+    ...(o.limit === undefined ? {} : { untilNs: o.limit * 1000 }),
+    onProgress: ({ time, live, messages }) =>
+      progress.update(() => `${(time / 1e6).toFixed(1)} ms, ${live} of ${o.nodes} ranks at work, ${messages} messages`),
+  });
+  progress.clear();
   return { result, job };
 }
 

@@ -19,6 +19,8 @@ import { guestRam } from "./guest_ram.ts";
 const STOP = "message";
 /** Longest piece of a run, ticks. */
 const PIECE = 20_000_000;
+/** Ticks that are worth a turn of the scheduler. */
+const TURN = 5000;
 
 /** A node with a machine. */
 export class GuestNode implements JobNode {
@@ -26,6 +28,8 @@ export class GuestNode implements JobNode {
   readonly queue: EventQueue;
   /** The machine's message card. */
   readonly card: MessageCard;
+  /** See {@linkcode JobNode.effort}. */
+  effort = 0;
   readonly #log: (text: string) => void;
   #machine: Machine | undefined;
   #timer: Timer | undefined;
@@ -94,7 +98,8 @@ export class GuestNode implements JobNode {
 
   run(horizon: () => number): void {
     this.#horizon = horizon;
-    while (this.next() < horizon()) {
+    const start = this.machine.clock.now;
+    while (this.next() < horizon() && this.machine.clock.now - start < PIECE) {
       if (this.isDone) this.queue.step(Infinity);
       else if (this.#waitUntil !== undefined) this.#passTime();
       else this.#execute(horizon());
@@ -173,8 +178,10 @@ export class GuestNode implements JobNode {
     const until = Math.min(this.#ticks(Math.min(horizon, 2 ** 52)), m.clock.now + PIECE);
     this.#planned = horizon;
     this.#halted = false;
+    const from = m.clock.now;
     const stop = m.run({ ticks: Math.max(1, Math.ceil(until - m.clock.now)) });
     this.#planned = 0;
+    this.effort += (m.clock.now - from) / TURN;
     this.#after(stop);
   }
 

@@ -61,6 +61,18 @@ export interface JobOptions {
 export interface JobRunOptions {
   /** Ends the run at this time, ns. */
   readonly untilNs?: number;
+  /** Told now and then how far a run in virtual time is. */
+  readonly onProgress?: (progress: JobProgress) => void;
+}
+
+/** How far a run is. */
+export interface JobProgress {
+  /** Virtual time, ns. */
+  readonly time: number;
+  /** Ranks of this process that have not ended. */
+  readonly live: number;
+  /** Messages that ranks of this process have sent. */
+  readonly messages: number;
 }
 
 /** What a job gives. */
@@ -97,6 +109,7 @@ export class Job {
   readonly #scheduler: Scheduler | undefined;
   readonly #orders: number[] = [];
   #limit = Infinity;
+  #onProgress: JobRunOptions["onProgress"];
   #ran = false;
   #stopped = false;
   #bad = 0;
@@ -162,6 +175,7 @@ export class Job {
     if (this.#ran) throw new ConfigError("message-job", "This job ran already; make another one");
     this.#ran = true;
     this.#limit = options.untilNs ?? Infinity;
+    this.#onProgress = options.onProgress;
     const { transport } = this.#options;
     try {
       if (this.#scheduler !== undefined) await this.#scheduler.run();
@@ -215,6 +229,11 @@ export class Job {
       transport: this.#options.transport,
       record: (from, record) => this.#record(from, record),
       agenda: this.#agendaView(),
+      progress: (time) => {
+        const live = this.nodes.filter((n) => !n.isDone).length;
+        const connections = this.nodes.flatMap((n) => n.runtime.connections);
+        this.#onProgress?.({ time, live, messages: connections.reduce((sum, c) => sum + c.counters.sent, 0) });
+      },
     });
   }
 

@@ -34,7 +34,9 @@ export interface JobNode {
   readonly result: RankResult;
   /** Earliest time at which it can do something, ns; `Infinity`: only a frame can wake it. */
   next(): number;
-  /** Runs until it can do nothing before the horizon, which may come closer meanwhile. */
+  /** Work done so far, in turns of the scheduler that it was worth, for nodes whose turns are long. */
+  readonly effort?: number;
+  /** Runs until it can do nothing before the horizon, which may come closer meanwhile, or for a while. */
   run(horizon: () => number): void | Promise<void>;
   /** An event of its runtime. */
   event(event: MessageEvent): void;

@@ -23,9 +23,14 @@ export interface SchedulerHost {
   readonly transport: Transport | undefined;
   /** A record from another process that is no sync. */
   record(from: number, record: ReturnType<typeof parseRecord>): void;
-  /** Things to do at certain times, in order; `undefined`: no more. */
+  /** Things to do at certain times, in order. */
   readonly agenda: { next(): number; run(time: number): void };
+  /** Told now and then how far time is; the event loop gets a turn then. Absent: neither. */
+  progress?(time: number): void;
 }
+
+/** Turns of the scheduler between two reports. */
+const REPORT_EVERY = 4096;
 
 /** Runs the nodes of one process in virtual time. */
 export class Scheduler {
@@ -36,6 +41,7 @@ export class Scheduler {
   #round = 0;
   readonly #syncs: Map<number, SyncRecord>[] = [new Map(), new Map()];
   #stop = false;
+  #turns = 0;
 
   /** Makes one. @param host Nodes and transport. */
   constructor(host: SchedulerHost) {
@@ -88,6 +94,7 @@ export class Scheduler {
         if (t < first) [first, second, at] = [t, first, i];
         else if (t < second) second = t;
       }
+      if (++this.#turns >= REPORT_EVERY) await this.#report(first);
       const plan = agenda.next();
       if (plan <= first && plan < end) {
         agenda.run(plan);
@@ -96,9 +103,18 @@ export class Scheduler {
       if (at < 0 || first >= end || (!live && !drain)) return;
       this.#horizon = Math.min(end, second + lookahead, plan);
       this.#running = nodes[at].runtime.rank;
+      const before = nodes[at].effort ?? 0;
       await nodes[at].run(() => this.#horizon);
+      this.#turns += (nodes[at].effort ?? 0) - before;
       this.#running = -1;
     }
+  }
+
+  async #report(time: number): Promise<void> {
+    this.#turns = 0;
+    if (this.#h.progress === undefined || time === Infinity) return;
+    this.#h.progress(time);
+    await new Promise((resolve) => setTimeout(resolve, 0));
   }
 
   async #windows(transport: Transport): Promise<void> {

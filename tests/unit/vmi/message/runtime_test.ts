@@ -274,3 +274,30 @@ Deno.test("the same job gives the same times and messages on every run", async (
   const first = await run();
   assertEquals(await run(), first);
 });
+
+Deno.test("a long run reports how far it is, and lets the event loop go on", async () => {
+  const seen: number[] = [];
+  let turns = 0;
+  const timer = setInterval(() => turns++, 0);
+  const result = await job({
+    ranks: 2,
+    program: async (rank) => {
+      await rank.mesh();
+      for (let i = 0; i < 6000; i++) {
+        if (rank.rank === 0) rank.to(1).sendInline(new Uint8Array(1));
+        await rank.receive();
+        if (rank.rank === 1) rank.to(0).sendInline(new Uint8Array(1));
+      }
+    },
+  }).run({
+    onProgress: ({ time, live, messages }) => {
+      assertEquals(live, 2);
+      assert(messages > 0);
+      seen.push(time);
+    },
+  });
+  clearInterval(timer);
+  assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
+  assert(seen.length > 1 && turns > 0, `${seen.length} reports, ${turns} turns`);
+  assertEquals(seen, [...seen].sort((a, b) => a - b));
+});

@@ -3,7 +3,7 @@
  * with, or as oddly, and none at all. A column says what a backend does not have; tests that need it say so.
  */
 import { native, type ParavirtBackend, type ParavirtName, shadow, type SlotPlan } from "../../../mod.ts";
-import { CANDIDATES } from "../paravirt/backends.ts";
+import { CANDIDATES, TRANSPARENT } from "../paravirt/backends.ts";
 
 /** What the suite knows of a backend. */
 export interface ClientCandidate {
@@ -53,5 +53,11 @@ export const CLIENT_CANDIDATES: Readonly<Record<string, ClientCandidate>> = {
   },
   "IRET and SYSEXIT alone": replaced("least", { IRET: JUMPED_IRET, SYSEXIT: JUMPED_SYSEXIT }, { reloc: "none" }),
   "NOP answers": replaced("nops", { IODelay: NOP, WBINVD: NOP, SYSEXIT: CALLED_SYSEXIT }),
+  ...Object.fromEntries(
+    Object.entries(TRANSPARENT).map(([name, c]): [string, ClientCandidate] => [
+      name,
+      { make: () => c.make(), ring: 0, bare: true },
+    ]),
+  ),
   "bare hardware": { make: () => native(), ring: 0, bare: true },
 };

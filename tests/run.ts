@@ -11,8 +11,15 @@ import { tool, TOOL_NAMES } from "./guests/tool.ts";
 /** A run that takes longer hangs; it is ended and counted as failed. */
 const LIMIT_MINUTES = 45;
 
-/** What tests may do. Loopback is for the debugger's and the importer's own servers. */
-const PERMISSIONS = ["--allow-read", "--allow-write", "--allow-env", "--allow-run", "--allow-net=127.0.0.1"];
+/** What tests may do. Loopback is for servers of our own (debugger, importer, message by tcp), FFI for an MPI library. */
+const PERMISSIONS = [
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-run",
+  "--allow-net=127.0.0.1",
+  "--allow-ffi",
+];
 
 /** Fetches every guest and tool; returns a line for each one that is missing. */
 async function prepare(): Promise<string[]> {

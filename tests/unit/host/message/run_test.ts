@@ -50,7 +50,12 @@ Deno.test("runOnWorkers() says what failed", async () => {
 
 /** Starts a process that runs a part; its standard output is JSON of the ranks. */
 function start(command: string, args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(command, { args: [...args], stdout: "piped", stderr: "piped" }).spawn();
+  return new Deno.Command(command, {
+    args: [...args],
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
 }
 
 async function ranks(child: Deno.ChildProcess): Promise<JobResult["ranks"]> {

@@ -152,14 +152,27 @@ send_message:                       ; EAX: command, EBX: to which APIC
   paravirt APICWrite
   ret
 
-wait_for:                           ; ESI: address of a word; ZF: it has stayed 0 for ever so long
-  mov ecx, 2000000
+wait_for:                           ; ESI: address of a word; ZF: it has stayed 0 for a second
+  mov ecx, 10000                    ; it will not take long
 wait_for_look:
   cmp dword [esi], 0
   jne wait_for_end
   pause
   dec ecx
   jnz wait_for_look
+  push ebx
+  mov ebx, 100                      ; or it will: once in a tick is enough
+wait_for_tick:
+  mov eax, [ticks]
+  inc eax
+  call wait_ticks
+  cmp dword [esi], 0
+  jne wait_for_slow
+  dec ebx
+  jnz wait_for_tick
+wait_for_slow:
+  pop ebx
+  cmp dword [esi], 0
 wait_for_end:
   ret
 

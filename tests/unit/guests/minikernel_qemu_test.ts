@@ -33,9 +33,9 @@ Deno.test("minikernel under QEMU", async (t) => {
   const folder = Deno.makeTempDirSync({ prefix: "vmikit-minikernel-" });
   const step = (name: string, fn: () => Promise<void>): Promise<boolean> =>
     t.step({ name: missing === "" ? name : `${name} (${missing})`, ignore: missing !== "", fn });
-  const boot = (options: ParavirtRomOptions | undefined): Promise<string[]> => {
+  const boot = (options: ParavirtRomOptions | undefined, ...more: string[]): Promise<string[]> => {
     if (!nasm.available || !qemu.available) throw new Error("tools are there when steps run");
-    return bootUnderQemu(folder, nasm.path, qemu.path, options);
+    return bootUnderQemu(folder, nasm.path, qemu.path, options, more);
   };
   try {
     await step("our assembler and nasm make the same of its source", () => {
@@ -52,6 +52,24 @@ Deno.test("minikernel under QEMU", async (t) => {
     await step("runs natively without a ROM", async () => {
       const lines = await boot(undefined);
       assertEquals(lines, ["minikernel", "paravirt: no ROM, running natively", ...AFTER_PROBE]);
+    });
+    await step("starts a second CPU, with the ROM and without", async () => {
+      for (const rom of [undefined, {}]) {
+        const lines = await boot(rom, "-smp", "2");
+        const cpu = "cpu 1: started, answered 3 messages, the last with 500500";
+        const from = AFTER_PROBE.indexOf("clock: 3 ticks") + 1;
+        const want = [...AFTER_PROBE.slice(0, from), cpu, ...AFTER_PROBE.slice(from)];
+        assertEquals(lines.slice(-want.length), want);
+      }
+    });
+    await step("works as its command line says", async () => {
+      const lines = await boot(undefined, "-append", "quiet workload=mixed count=20");
+      assertEquals(lines.slice(-4), [
+        "workload: mixed",
+        "workload: done",
+        "memory: all that the processes had is free again",
+        "ready",
+      ]);
     });
     await step("refuses a ROM of another licence", async () => {
       const lines = await boot({ licence: "GPL " });
@@ -87,9 +105,11 @@ async function bootUnderQemu(
   nasm: string,
   qemu: string,
   rom: ParavirtRomOptions | undefined,
+  more: readonly string[],
 ): Promise<string[]> {
   Deno.writeFileSync(`${folder}/k`, assembled(folder, nasm));
   const args = ["-kernel", `${folder}/k`, "-m", "16", "-display", "none", "-serial", "stdio", "-monitor", "none"];
+  args.push(...more);
   if (rom !== undefined) {
     Deno.writeFileSync(`${folder}/rom`, buildParavirtRom(native({ hypercalls: false }), rom).bytes);
     args.push("-option-rom", `${folder}/rom`);

@@ -1,7 +1,7 @@
 /** The shipped kernel at work on every backend and engine, and without any: processes, further CPUs, snapshots in mid-run. */
 import { guests, pc, vmiPc, type VmiPcMachine } from "../../../mod.ts";
 import { assert, assertEquals, assertGreater } from "../../../scripts/deps/std.ts";
-import { type Candidate, CANDIDATES } from "./backends.ts";
+import { ALL, type Candidate } from "./backends.ts";
 
 const ENGINES = ["interpreter", "reference", "jit"] as const;
 const KINDS = ["syscall", "fault", "fork", "switch", "tick", "mixed"] as const;
@@ -22,7 +22,7 @@ function finish(m: VmiPcMachine): string {
   return m.serial.text;
 }
 
-for (const [name, candidate] of Object.entries(CANDIDATES)) {
+for (const [name, candidate] of Object.entries(ALL)) {
   for (const kind of KINDS) {
     Deno.test(`backend ${name}: workload ${kind} comes to its end, nothing is lost, engines agree`, () => {
       const hashes = ENGINES.map((engine) => {
@@ -54,7 +54,9 @@ for (const [name, candidate] of Object.entries(CANDIDATES)) {
     assertEquals([cut.hash(), other.hash()], [whole.hash(), whole.hash()]);
   });
 
-  Deno.test(`backend ${name}: a second and a third CPU start and answer, on every engine`, () => {
+  // A start-up message to real-mode code cannot be followed by a monitor that de-privileges protected mode alone.
+  const startsOthers = !(candidate.transparent && candidate.deprivileges);
+  Deno.test(`backend ${name}: a second and a third CPU ${startsOthers ? "start and answer" : "stay away"}`, () => {
     const hashes = ENGINES.map((engine) => {
       const m = vmiPc({ backend: candidate.make(), engine, cpus: 3 });
       m.boot(guests.minikernel());
@@ -62,12 +64,13 @@ for (const [name, candidate] of Object.entries(CANDIDATES)) {
       for (const n of [1, 2]) {
         assert(text.includes(`cpu ${n}: started, answered 3 messages, the last with 500500\n`), text);
       }
-      if (candidate.deprivileges) { for (const cpu of m.cpus) assertEquals(cpu.get("cpl"), 1); }
+      if (candidate.deprivileges && startsOthers) { for (const cpu of m.cpus) assertEquals(cpu.get("cpl"), 1); }
       return m.hash();
     });
     assertEquals(new Set(hashes).size, 1, hashes.join());
   });
 
+  if (candidate.transparent) continue; // it hears of nothing
   Deno.test(`backend ${name}: forks make tables known and forget them`, () => {
     const m = working(candidate, "interpreter", "fork", 4);
     const seen = m.paravirt.record();

@@ -7,14 +7,23 @@
  *
  * Prices are in retired/costs.ts, machines in retired/settings.ts. The counts are exact and the same on every run.
  *
- * What one sees:
- * - `native` against `bare`: the interface itself costs a call and a return. A kernel that was written for it lost nothing
- *   where no hypervisor was (at most 5 in 100, at a context switch), which is why Linux could ship it.
- * - `shadow`: a system call leaves the guest twice, for INT and for IRET, where the bare processor has SYSENTER, which the
- *   hypervisors of the time hid from a kernel in ring 1: five times the price. A page fault comes with 6 hypercalls and 2.6
- *   exits, a fork with 45 and 18. A context switch is the worst: each load of CR3 makes the shadow compare its tables with
- *   the guest's and take entries in again, at 18 times the price.
- * - `direct` leaves out the shadow: no entry is made twice, and a context switch costs half of it. The calls are the same.
+ * What one sees, with these prices:
+ * - `native` against `bare`: the interface itself costs a call and a return, at most 5 in 100 (a context switch). A kernel
+ *   that is written for it loses next to nothing where there is no hypervisor.
+ * - `trap`, where everybody began: a system call leaves the guest three times (SYSENTER, STI, SYSEXIT) at 11 times the price, a
+ *   context switch costs 19 times as much, since each load of CR3 makes the shadow compare its tables and fault entries in.
+ * - `shadow`: the interface takes a system call to two exits (INT and IRET), and brings updates of page tables in batches. It
+ *   does not help everywhere: here every change of the interrupt flag is a call that leaves the guest, so that a page
+ *   fault and a fork cost more than under `trap`, which has POPF and IRET replaced. A ROM that keeps the flag in
+ *   memory, as the interface allows, would save these.
+ * - `direct` drops the shadow: the same calls, but a context switch at less than half of the price. The interface pays where it lets
+ *   the hypervisor do without shadow tables.
+ * - `vt-x`: the processor runs the kernel in ring 0. System calls and the interrupt flag cost nothing any more, but each
+ *   of the exits that are left costs five times as much, and shadow tables cause as many as before: page faults, forks
+ *   and context switches are dearer than with any hypervisor in software. So VMI had its years after VT-x came.
+ * - `nested`: the page tables are the guest's own. No exit is left in a page fault, a context switch or a system call; what
+ *   is left is the longer walk of a missing translation, and the devices (a tick: 3 exits). A mixed load costs 1.15 times
+ *   the bare price, against 1.77 for the best that the interface could do here. Nothing that VMI saved was left to save.
  */
 import type { MinikernelWorkload } from "../../mod.ts";
 import { COSTS } from "./retired/costs.ts";

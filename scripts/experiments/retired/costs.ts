@@ -22,6 +22,8 @@ export interface Costs {
   readonly ringExit: number;
   /** An instruction that the monitor decodes and carries out. */
   readonly emulate: number;
+  /** An instruction that was replaced by a jump to code of the monitor's, which does it without an exit. */
+  readonly patched: number;
   /** An event that the monitor delivers to the guest by building its frame. */
   readonly deliver: number;
   /** From a guest to its monitor and back with VT-x. */
@@ -40,6 +42,7 @@ export const COSTS: Costs = {
   walkStep: 10,
   ringExit: 400,
   emulate: 300,
+  patched: 30,
   deliver: 150,
   hardwareExit: 2100,
   shadowEntry: 200,

@@ -26,6 +26,8 @@ export interface Counts {
   readonly exits: number;
   /** Among them: instructions carried out by the monitor. */
   readonly emulated: number;
+  /** Instructions done by code that replaces them. */
+  readonly patched: number;
   /** Interrupts and exceptions that reached the guest. */
   readonly delivered: number;
   /** SYSENTER executed by the processor. */
@@ -56,7 +58,7 @@ type Raw = Record<string, number>;
 
 /** Reasons for an exit that are not an instruction for the monitor to carry out. */
 const NOT_EMULATED =
-  /^exits (external interrupt|software interrupt|hidden page fault|page fault of the guest|exception)/;
+  /^exits (external interrupt|software interrupt|hidden page fault|page fault of the guest|exception|interrupt|nmi|page-fault)/;
 
 /** Counts one workload on one setting, and prices it. */
 export function measure(setting: Setting, workload: MinikernelWorkload, costs: Costs): Result {
@@ -67,7 +69,9 @@ export function measure(setting: Setting, workload: MinikernelWorkload, costs: C
   }
   const counts = summed(per);
   const reasons = Object.fromEntries(
-    Object.entries(per).filter(([name, n]) => n !== 0 && /^(exits|call) /.test(name)).sort(([, a], [, b]) => b - a),
+    Object.entries(per).filter(([name, n]) => n !== 0 && /^(exits|call|patched) /.test(name)).sort(([, a], [, b]) =>
+      b - a
+    ),
   );
   return { workload, setting: setting.name, counts, reasons, cycles: price(counts, setting, costs) };
 }
@@ -106,6 +110,7 @@ function summed(per: Raw): Counts {
     hypercalls: sum((name) => name.startsWith("call ")),
     exits: sum((name) => name.startsWith("exits ")),
     emulated: sum((name) => name.startsWith("exits ") && !NOT_EMULATED.test(name)),
+    patched: sum((name) => name.startsWith("patched ")),
     delivered: per["delivered"] ?? 0,
     fastCalls: per["fastCalls"] ?? 0,
     tlbFills: per["tlbFills"] ?? 0,
@@ -133,6 +138,7 @@ function price(n: Counts, setting: Setting, costs: Costs): number {
     n.tlbFills * setting.walkSteps * costs.walkStep +
     (n.hypercalls + n.exits) * exit +
     n.emulated * costs.emulate +
+    n.patched * costs.patched +
     n.delivered * (own ? costs.gate : costs.deliver) +
     (own ? n.fastCalls * costs.fastCall : 0) +
     n.shadowEntries * costs.shadowEntry +

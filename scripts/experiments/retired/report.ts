@@ -14,12 +14,21 @@ function fixed(n: number): string {
 /** A table for the console: counts of one operation, cycles, and the ratio to the first setting. */
 export function table(results: readonly Result[]): string {
   const head = [
-    ...["operation", "setting", "instructions", "hypercalls", "exits", "emulated", "events", "TLB fills"],
+    ...["operation", "setting", "instructions", "hypercalls", "exits", "emulated", "patched", "events", "TLB fills"],
     ...["entries", "tables", "cycles", "x bare"],
   ];
   const rows = results.map((r) => {
     const n = r.counts, bare = results.find((o) => o.workload === r.workload)?.cycles ?? r.cycles;
-    const numbers = [n.instructions, n.hypercalls, n.exits, n.emulated, n.delivered, n.tlbFills, n.shadowEntries];
+    const numbers = [
+      n.instructions,
+      n.hypercalls,
+      n.exits,
+      n.emulated,
+      n.patched,
+      n.delivered,
+      n.tlbFills,
+      n.shadowEntries,
+    ];
     return [
       ...[r.workload, r.setting, ...[...numbers, n.wholeTables].map(fixed)],
       ...[r.cycles.toFixed(0), (r.cycles / bare).toFixed(2)],

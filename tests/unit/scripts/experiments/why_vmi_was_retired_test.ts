@@ -43,6 +43,7 @@ function story(results: readonly Result[]): void {
     assert(found !== undefined, `${workload} on ${setting}`);
     return found;
   };
+  const cycles = (workload: string, setting: string): number => of(workload, setting).cycles;
   for (const { workload } of results.filter((r) => r.setting === "bare")) {
     const [bare, native, shadow, direct] = ["bare", "native", "shadow", "direct"].map((s) => of(workload, s)) as [
       ...[Result, Result, Result, Result],
@@ -52,10 +53,25 @@ function story(results: readonly Result[]): void {
     assertGreater(shadow.cycles, bare.cycles * 1.5);
     assert(direct.cycles <= shadow.cycles, workload);
     assertEquals(direct.counts.hypercalls, shadow.counts.hypercalls);
+    for (const setting of ["trap", "vt-x", "nested"]) assertEquals(of(workload, setting).counts.hypercalls, 0);
   }
   assertEquals(of("syscall", "shadow").reasons, { "call IRET": 1, "exits software interrupt": 1 });
+  assertEquals(of("syscall", "trap").reasons, { "exits sti": 1, "exits sysenter": 1, "exits sysexit": 1 });
   assertEquals(of("syscall", "bare").counts.fastCalls, 1);
-  assertGreater(of("switch", "shadow").cycles, 2 * of("switch", "direct").cycles);
+  for (const setting of ["vt-x", "nested"]) assertEquals(of("syscall", setting).counts, of("syscall", "bare").counts);
+  assertGreater(cycles("switch", "shadow"), 2 * cycles("switch", "direct"));
+  for (const workload of ["fault", "fork"]) assertGreater(cycles(workload, "shadow"), cycles(workload, "trap"));
+  for (const workload of ["fault", "fork", "switch"]) {
+    for (const software of ["trap", "shadow", "direct"]) {
+      assertGreater(cycles(workload, "vt-x"), cycles(workload, software));
+    }
+  }
+  for (const workload of ["syscall", "fault", "switch"]) assertEquals(of(workload, "nested").counts.exits, 0);
+  assertEquals(of("tick", "nested").reasons, { "exits hlt": 1, "exits interrupt": 1, "exits io": 1 });
+  assertLess(cycles("mixed", "nested") / cycles("mixed", "bare"), 1.2);
+  for (const before of ["trap", "shadow", "direct", "vt-x"]) {
+    assertGreater(cycles("mixed", before) / cycles("mixed", "bare"), 1.7);
+  }
 }
 
 Deno.test("why_vmi_was_retired: prices can be edited, counts stay", () => {

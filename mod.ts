@@ -76,7 +76,7 @@ export { asm, asm16, type AsmSource } from "./lib/cpu/i386/asm/template.ts";
 export { assemble, type AssembledLine, type AssembleOptions, type Assembly } from "./lib/cpu/i386/asm/assemble.ts";
 export { disassemble, type DisassembledLine, type DisassembleOptions } from "./lib/cpu/i386/asm/unassemble.ts";
 export type { CpuBoard, CpuFactory } from "./lib/memory/board.ts";
-export type { Cpu, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
+export type { Cpu, CpuEvent, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
 
 // Memory, ports, devices
 export { mmio, PAGE, type Place, ram, type Region, rom, shadowRam } from "./lib/memory/region.ts";

@@ -10,9 +10,9 @@ m.boot(guests.minikernel());
 
 const seen = m.paravirt.record(); // every call: name, arguments, result, place, time
 m.paravirt.override("GetWallclockTime", () => 1_000_000_000n); // the guest shall think it is 1970
-const mapped: number[] = [];
+const mapped: Set<number> = new Set();
 m.paravirt.before("SetPxE", (call) => {
-  if (call.args.flags & 0x10) mapped.push(call.args.flags & 0xfffff000); // the entry is of the current address space
+  if (call.args.flags & 0x10) mapped.add(call.args.flags & 0xfffff000); // the entry is of the current address space
 });
 
 const stop = m.run({ until: m.serial.contains("ready"), instructions: 50_000_000 });
@@ -26,7 +26,8 @@ console.log(m.serial.text.trim().replaceAll(/^/gm, "  "));
 console.log("\nIt called the hypervisor:");
 for (const [name, count] of seen.counts()) console.log(`  ${String(count).padStart(4)} ${name}`);
 expect(seen.names().slice(0, 2)).toEqual(["Init", "GetRelocationInfo"]);
-console.log(`\nPages mapped in its address space: ${mapped.map((at) => `0x${(at >>> 0).toString(16)}`).join(" ")}`);
+const pages = [...mapped].map((at) => `0x${(at >>> 0).toString(16)}`);
+console.log(`\nIt changed the mapping of ${pages.length} pages, from ${pages[0]} to ${pages.at(-1)}.`);
 
 const hz = inject(m, "GetCycleFrequency"); // as if the guest had called, at this boundary
 expect(hz).toBeGreaterThan(1_000_000n);

@@ -42,6 +42,18 @@ export interface CpuStart {
   readonly registers?: { readonly [name: string]: RegisterValue };
 }
 
+/** An event from outside, as a hypervisor injects it. */
+export interface CpuEvent {
+  /** `fault`: as if the next instruction had raised it; `interrupt`: as if a controller had delivered it. */
+  readonly kind: "fault" | "interrupt";
+  /** Vector: 0-31 for a fault (NMI excepted), 0-255 for an interrupt. */
+  readonly vector: number;
+  /** Error code, u32; default 0 where the vector has one. */
+  readonly errorCode?: number;
+  /** Address for page faults, u32; default 0. */
+  readonly linear?: number;
+}
+
 /** One processor of a machine. */
 export interface Cpu extends Component {
   /** For example `i386`. */
@@ -72,6 +84,12 @@ export interface Cpu extends Component {
   interruptSlice(): void;
   /** Non-maskable interrupt. */
   nmi(): void;
+  /**
+   * Enters the handler of an event: at once between runs (which takes no time), at the next instruction boundary while
+   * the CPU runs. Whether interrupts are enabled is not asked; a halted CPU wakes. Absent: it cannot be done.
+   * @throws {ConfigError} inject-argument, inject-state
+   */
+  deliver?(event: CpuEvent): void;
   /** Hooks were added or removed: what was decided about them is stale. */
   hooksChanged?(): void;
   /** Bytes `from` to `to` of a page marked as code were written. */

@@ -3,10 +3,18 @@
  * trace entries, the tail of the serial port. Cold.
  */
 import { hex, hexBytes } from "../base/hex.ts";
-import type { Machine } from "../machine/machine.ts";
+import { Machine } from "../machine/machine.ts";
 
-/** A value on one line; numbers also in hex. */
-export function show(value: unknown, depth = 0): string {
+/** Characters of a value that a message shows. */
+const LONGEST = 2000;
+
+/** A value on one line, cut where it gets long; numbers also in hex. */
+export function show(value: unknown): string {
+  const text = shown(value, 0);
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}...` : text;
+}
+
+function shown(value: unknown, depth: number): string {
   switch (typeof value) {
     case "number":
       return Number.isInteger(value) && Math.abs(value) > 9 ? `${hex(value)} (${value})` : String(value);
@@ -22,13 +30,14 @@ export function show(value: unknown, depth = 0): string {
     return `${value.length} bytes: ${hexBytes(value.subarray(0, 64))}${value.length > 64 ? " ..." : ""}`;
   }
   if (depth > 4) return "...";
+  if (value instanceof Machine) return `a machine at ${hex(value.current.pc)}, described below`;
   if (value instanceof Error) return `${value.name}: ${value.message}`;
   if (Array.isArray(value) || ArrayBuffer.isView(value)) {
     const items = Array.from(value as ArrayLike<unknown>);
     const more = items.length > 32 ? ", ..." : "";
-    return `[${items.slice(0, 32).map((v) => show(v, depth + 1)).join(", ")}${more}]`;
+    return `[${items.slice(0, 32).map((v) => shown(v, depth + 1)).join(", ")}${more}]`;
   }
-  const fields = Object.entries(value).slice(0, 32).map(([k, v]) => `${k}: ${show(v, depth + 1)}`);
+  const fields = Object.entries(value).slice(0, 32).map(([k, v]) => `${k}: ${shown(v, depth + 1)}`);
   return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
 }
 

@@ -1,7 +1,8 @@
 /**
  * Things done to a guest from outside, at the instruction boundary where it stands: hypercalls as if the guest had made
- * them (its registers are restored afterwards; what the call did otherwise stays), interrupts, NMI. Cold.
+ * them (its registers are restored afterwards; what the call did otherwise stays), interrupts, NMI, faults. Cold.
  */
+import type { CpuEvent } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { ParavirtName } from "../spec/paravirt_calls.ts";
@@ -21,7 +22,11 @@ export type Injection =
   /** An edge on interrupt line `irq` of the board. */
   | { readonly irq: number }
   /** A non-maskable interrupt. */
-  | { readonly nmi: true };
+  | { readonly nmi: true }
+  /** Vector 0-255 as an interrupt that no controller asked for, whether or not the guest has them enabled. */
+  | { readonly interrupt: number }
+  /** Vector 0-31 as if the next instruction had raised it; the address is that of a page fault (CR2). */
+  | { readonly fault: number; readonly errorCode?: number; readonly linear?: number };
 
 /**
  * Makes a call by name. Arguments that are left out are 0.
@@ -36,10 +41,23 @@ export function inject<N extends ParavirtName>(
   args?: Partial<ParavirtArgs<N>>,
 ): ParavirtResultOf<N>;
 /**
- * Makes a rising edge on an interrupt line of the board and leaves it raised (`m.irq(n, false)` drops it), or an NMI; the
- * guest takes it when it may.
+ * Makes a rising edge on an interrupt line of the board and leaves it raised (`m.irq(n, false)` drops it), or an NMI: the
+ * guest takes it when it may. Or has the first CPU enter the handler of an interrupt or a fault: at once between runs,
+ * at the next instruction boundary out of a hook.
  *
- * @throws {ConfigError} no-platform: the board has no interrupt controller.
+ * @throws {ConfigError} no-platform: the board has no interrupt controller; inject-argument: there is no such fault or
+ * interrupt; inject-state: the CPU is shut down or waits; inject-cpu: a CPU of one's own that takes no events.
+ *
+ * @example
+ * ```ts
+ * import { asm, expect, inject, tiny } from "../../mod.ts";
+ *
+ * const m = tiny();
+ * m.load(0x7c00, asm`jmp $`);
+ * m.run({ instructions: 10 });
+ * inject(m, { fault: 6 }); // there is no table of handlers, so the CPU shuts down
+ * expect(m.run({ instructions: 10 })).toMatchObject({ kind: "fault", vector: 6 });
+ * ```
  */
 export function inject(m: Machine, what: Injection): void;
 /** See the overloads. */
@@ -55,6 +73,24 @@ export function inject(
   }
   const machine = m as Machine;
   if ("nmi" in what) return machine.cpu.cpu.nmi();
+  if ("fault" in what) {
+    const { fault: vector, errorCode, linear } = what;
+    return deliver(machine, {
+      kind: "fault",
+      vector,
+      ...(errorCode === undefined ? {} : { errorCode }),
+      ...(linear === undefined ? {} : { linear }),
+    });
+  }
+  if ("interrupt" in what) return deliver(machine, { kind: "interrupt", vector: what.interrupt });
   machine.irq(what.irq, false);
   machine.irq(what.irq, true);
+}
+
+function deliver(machine: Machine, event: CpuEvent): void {
+  const { cpu } = machine.cpu;
+  if (cpu.deliver === undefined) {
+    throw new ConfigError("inject-cpu", `CPU "${cpu.name}" (${cpu.architecture}) takes no events: it has no deliver()`);
+  }
+  cpu.deliver(event);
 }

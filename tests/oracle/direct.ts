@@ -179,6 +179,7 @@ export class Direct {
       modeChanged: nothing,
       debugChanged: nothing,
       attention: nothing,
+      enterShutdown: nothing,
       interruptDue: false,
       hypercall: () => false,
     };

@@ -63,6 +63,7 @@ export class X87Machine {
       fault: {},
       raise,
       attention() {},
+      enterShutdown() {},
     } as unknown as Context;
   }
 

@@ -1,8 +1,8 @@
 /**
- * Debug registers as the run loop reads them: which breakpoints are armed, and which one an instruction hits.
+ * Debug registers as the run loop reads them: which breakpoints are armed, which one an instruction hits, single step.
  * Sources: SDM-3B 17.2.4, 17.2.5. Warm.
  */
-import { Dr6 } from "../../spec/i386_regs.ts";
+import { Dr6, Flag } from "../../spec/i386_regs.ts";
 import { type CpuState, Layout } from "./state.ts";
 
 /** Enable bits of all four breakpoints in DR7. */
@@ -50,4 +50,13 @@ export function breakpointInPage(s: CpuState, page: number): boolean {
     if (isEnabled(dr7, i) && conditionOf(dr7, i) === 0 && s.get(Layout.dr + 4 * i) >>> 12 === page) return true;
   }
   return false;
+}
+
+/** After an instruction that began with `flags`: RF has served, and TF asks for a trap. */
+export function trapAfter(s: CpuState, flags: number): void {
+  s.set(Layout.eflags, s.get(Layout.eflags) & ~(flags & Flag.rf));
+  // No trap follows INT, which clears TF on its way, nor a load of SS (SDM-3B 17.3.1.4).
+  const inhibited = s.get(Layout.noDebug);
+  if (inhibited === 2) s.set(Layout.noDebug, 0);
+  if (inhibited === 0 && (flags & Flag.tf) !== 0) s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | Dr6.bs);
 }

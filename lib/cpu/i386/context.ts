@@ -78,6 +78,8 @@ export interface Context {
   debugChanged(): void;
   /** Leave to the run loop after this instruction (interrupt conditions changed). */
   attention(): void;
+  /** The CPU stops for good: a fault while entering the double fault handler. */
+  enterShutdown(): void;
   /** True while an interrupt or NMI waits, whether or not it may be taken now. */
   readonly interruptDue: boolean;
   /** A monitor that is asked about each event before the guest's handlers get it. */

@@ -11,16 +11,17 @@
  */
 import type { InterruptController } from "../../core/bus.ts";
 import type { Section } from "../../core/component.ts";
-import type { Cpu, CpuExit, CpuStart, RegisterValue } from "../../core/cpu.ts";
+import type { Cpu, CpuEvent, CpuExit, CpuStart, RegisterValue } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { HookTable } from "../../core/hooks.ts";
 import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
-import { Dr6, Flag } from "../../spec/i386_regs.ts";
-import { armed } from "./breakpoints.ts";
+import { Flag } from "../../spec/i386_regs.ts";
+import { armed, trapAfter } from "./breakpoints.ts";
 import type { Context, Op } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
 import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
+import { Injection } from "./injection.ts";
 import { I386MonitorContext } from "./monitor_context.ts";
 import { computeMode } from "./mode.ts";
 import type { Model } from "./model.ts";
@@ -33,6 +34,9 @@ import { Halt, isIdle, Messages, powerOn } from "./startup.ts";
 import { Slice } from "./slice.ts";
 import { Layout } from "./state.ts";
 import { Processor } from "./processor.ts";
+
+/** Flags that want to be looked at after every instruction. */
+const STEPPED = Flag.tf | Flag.rf;
 
 /** One i386 processor. */
 export class I386Cpu extends Processor implements Cpu, Context {
@@ -55,6 +59,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
   #shutdown = false;
   readonly #messages: Messages = new Messages();
   #context: MonitorContext | undefined;
+  readonly #injection: Injection = new Injection();
 
   /** @param name Unique name. @param board Its place. @param model Model. @param engine Makes the engine. */
   constructor(name: string, board: CpuBoard, model: Model, engine: EngineFactory) {
@@ -84,6 +89,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.points.cut();
     powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;
+    this.#injection.clear();
     if (this.interceptor?.powerOn?.() !== true) this.interceptor = undefined;
     this.flushTlb(true);
     this.modeChanged();
@@ -103,7 +109,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Cpu.idle}. */
   get idle(): boolean {
-    return !this.#shutdown && isIdle(this.state, this.#interrupts);
+    return !this.#shutdown && !this.#injection.pending && isIdle(this.state, this.#interrupts);
   }
 
   /** See {@linkcode Cpu.init}. */
@@ -161,14 +167,19 @@ export class I386Cpu extends Processor implements Cpu, Context {
         continue;
       }
       if (halted !== Halt.none) return "halted";
-      if (this.#mustStep()) this.#step();
-      else this.#runEngine();
+      if (this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & STEPPED) !== 0) this.#step();
+      else if (this.#engine.run()) this.#deliverFault();
     }
   }
 
   /** Delivers what waits at this boundary; true if something was delivered. */
   #deliver(): boolean {
     const s = this.state;
+    if (this.#injection.pending) {
+      this.#slice.tick();
+      this.#inject();
+      return true;
+    }
     if (s.get(Layout.pendingDebug) !== 0 && s.get(Layout.noDebug) === 0) {
       this.#slice.tick();
       deliverDebug(this);
@@ -183,19 +194,14 @@ export class I386Cpu extends Processor implements Cpu, Context {
     const pic = this.#interrupts;
     if (pic === undefined || (s.get(Layout.eflags) & Flag.if) === 0 || !pic.pending) return false;
     this.#slice.tick();
-    const vector = pic.acknowledge();
-    if (this.#hooks.hasInterrupt && this.interceptor === undefined) this.#hooks.fireInterrupt(vector, "external");
-    deliverExternal(this, vector);
+    this.#deliverInterrupt(pic.acknowledge());
     return true;
   }
 
-  #mustStep(): boolean {
-    const s = this.state;
-    return this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & (Flag.tf | Flag.rf)) !== 0;
-  }
-
-  #runEngine(): void {
-    if (this.#engine.run()) this.#deliverFault();
+  #deliverInterrupt(vector: number): void {
+    this.points.passed = false;
+    if (this.#hooks.hasInterrupt && this.interceptor === undefined) this.#hooks.fireInterrupt(vector, "external");
+    deliverExternal(this, vector);
   }
 
   #deliverFault(): void {
@@ -222,15 +228,8 @@ export class I386Cpu extends Processor implements Cpu, Context {
     const faulted = this.#engine.run();
     this.points.passed = false;
     this.#slice.release();
-    if (faulted) {
-      this.#deliverFault();
-      return;
-    }
-    s.set(Layout.eflags, s.get(Layout.eflags) & ~(flags & Flag.rf));
-    // No trap follows INT, which clears TF on its way, nor a load of SS (SDM-3B 17.3.1.4).
-    const inhibited = s.get(Layout.noDebug);
-    if (inhibited === 2) s.set(Layout.noDebug, 0);
-    if (inhibited === 0 && (flags & Flag.tf) !== 0) s.set(Layout.pendingDebug, s.get(Layout.pendingDebug) | Dr6.bs);
+    if (faulted) this.#deliverFault();
+    else trapAfter(s, flags);
   }
 
   /** Ticks done since the slice began. */
@@ -269,6 +268,21 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.state.set(Layout.nmiPending, 1);
     this.attention();
     this.bus.woken?.();
+  }
+
+  /** See {@linkcode Cpu.deliver}. */
+  deliver(event: CpuEvent): void {
+    this.#injection.put(event, this, this.#shutdown);
+    if (!this.#running) return this.#inject();
+    this.attention();
+    this.bus.woken?.();
+  }
+
+  #inject(): void {
+    const vector = this.#injection.take(this.state);
+    if (vector < 0) this.#deliverFault();
+    else this.#deliverInterrupt(vector);
+    this.#engine.stateChanged();
   }
 
   /** An interrupt controller or device changed something that may need delivery. */
@@ -315,7 +329,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.debugChanged();
   }
 
-  /** The CPU stopped for good. */
+  /** See {@linkcode Context.enterShutdown}. */
   enterShutdown(): void {
     this.#shutdown = true;
     this.attention();
@@ -375,6 +389,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     const { retired, shutdown } = loadState(this.state, section);
     this.#retired = retired;
     this.#shutdown = shutdown;
+    this.#injection.clear();
     this.#stateReplaced();
   }
 

@@ -57,7 +57,7 @@ function deliver(c: Context, vector: number, kind: number, code: number): void {
     if (verdict === SHUTDOWN) {
       s.set(Layout.halted, 1);
       c.bus.shutdown(first.vector, Math.max(0, first.errorCode), first.linear >>> 0);
-      c.attention();
+      c.enterShutdown();
       return;
     }
     now = verdict === DOUBLE ? { vector: Vector.df, errorCode: 0, linear: 0 } : next;

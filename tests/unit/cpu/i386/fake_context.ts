@@ -300,6 +300,9 @@ export class FakeContext implements Context {
   attention(): void {
     this.effects.push("attention");
   }
+  enterShutdown(): void {
+    this.effects.push("shutdown");
+  }
   /** See {@linkcode Context}. */
   hypercall(_op: Op): boolean {
     return this.answersHypercalls;

@@ -3,9 +3,8 @@
  *
  * An engine executes instructions until its count is used up or somebody asks for attention; between slices this loop
  * delivers traps, NMI and interrupts, wakes from HLT, and steps one instruction at a time while something must be seen
- * at every instruction (trap and resume flag, interrupt shadow; hooks and breakpoints under a plain engine). Every attempt to execute an instruction
- * and every delivery counts one tick; so does each iteration of a repeated string instruction.
- * Sources: SDM-3A 6.7 to 6.9, 17.2, 17.3. Warm.
+ * at every instruction (TF, RF, interrupt shadow; hooks under a plain engine). Every attempt to execute an instruction,
+ * every delivery and each turn of a string instruction counts a tick. Sources: SDM-3A 6.7 to 6.9, 17.2, 17.3. Warm.
  *
  * Not emulated: SMM, VME and PVI, performance counters, machine checks, last-branch records.
  */
@@ -86,14 +85,11 @@ export class I386Cpu extends Processor implements Cpu, Context {
   /** Power-on state. */
   reset(): void {
     if (this.#running) throw new ConfigError("run-nested", `CPU "${this.name}" is running; reset it between runs`);
-    this.points.cut();
     powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;
     this.#injection.clear();
     if (this.interceptor?.powerOn?.() !== true) this.interceptor = undefined;
-    this.flushTlb(true);
-    this.modeChanged();
-    this.debugChanged();
+    this.#stateReplaced();
     this.#engine.forget();
   }
 

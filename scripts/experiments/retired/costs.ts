@@ -2,10 +2,10 @@
  * The prices of the experiment, in virtual cycles. Edit them and run it again: what is counted does not change, what it
  * comes to does.
  *
- * They are round figures of the order in which the literature of 2006 to 2010 puts them, not measurements of one
- * processor: a fault into a monitor at a lower ring and back costs some hundred cycles, an exit of the first processors with
- * VT-x and the entry after it some thousand (K. Adams, O. Agesen, "A Comparison of Software and Hardware Techniques for x86
- * Virtualization", ASPLOS 2006, measure 2409 and 1931 cycles on the first generation, 937 and 1186 on the next).
+ * They are assumptions in round figures, not measurements of a processor: a fault into a monitor at a lower ring and back
+ * some hundred cycles, an exit of the early processors with VT-x and the entry after it some thousand. That such a processor
+ * lost against software where memory management was concerned is what K. Adams and O. Agesen found, "A Comparison of
+ * Software and Hardware Techniques for x86 Virtualization", ASPLOS 2006.
  */
 
 /** What an event costs. */

@@ -2,7 +2,17 @@
  * One WebAssembly function body: an instruction stream with locals on demand. Temporaries are pooled by type, so that
  * a large function keeps few locals (they cost Liftoff code). Branch hints are collected as byte offsets. Warm.
  */
-import { BLOCK_VOID, Mem, type MemName, Numeric, type NumericName, Op, ValType, type ValTypeName } from "./opcodes.ts";
+import {
+  BLOCK_VOID,
+  Mem,
+  type MemName,
+  MiscOp,
+  Numeric,
+  type NumericName,
+  Op,
+  ValType,
+  type ValTypeName,
+} from "./opcodes.ts";
 import {
   Simd,
   SimdLane,
@@ -96,6 +106,16 @@ export class FunctionBody {
     this.code.leb(SimdMem[name]);
     this.code.u8(0);
     this.code.leb(offset);
+  }
+
+  /** memory.copy: target, source and number of bytes are on the stack. */
+  memoryCopy(): void {
+    this.code.raw([Op.misc, MiscOp.memoryCopy, 0, 0]);
+  }
+
+  /** memory.fill: target, value and number of bytes are on the stack. */
+  memoryFill(): void {
+    this.code.raw([Op.misc, MiscOp.memoryFill, 0]);
   }
 
   /** v128.const from 16 bytes. */

@@ -33,10 +33,14 @@ export const Op = {
   i32Const: 0x41,
   i64Const: 0x42,
   f64Const: 0x44,
+  misc: 0xfc,
   simd: 0xfd,
   /** Before the numbers of bulk memory instructions and others. */
   prefix: 0xfc,
 } as const;
+
+/** Numbers behind {@linkcode Op.misc}. */
+export const MiscOp = { memoryCopy: 10, memoryFill: 11 } as const;
 
 /** Element type of a table of functions. */
 export const FUNCREF = 0x70;

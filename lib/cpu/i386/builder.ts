@@ -361,6 +361,13 @@ export class Builder {
     this.#out.push({ s: "checkTarget", target });
   }
 
+  /** Iterations done at once, ahead of the one that follows; see {@linkcode Stmt}. */
+  bulk(what: Omit<Stmt & { readonly s: "bulk" }, "s" | "id" | "w" | "mask">): Expr {
+    const id = this.#temp("i32");
+    this.#out.push({ ...what, s: "bulk", id, w: this.w, mask: this.shape.addrSize === 32 ? -1 : 0xffff });
+    return { k: "temp", id, t: "i32" };
+  }
+
   /** Executes the instruction again. */
   again(): void {
     this.#out.push({ s: "again" });

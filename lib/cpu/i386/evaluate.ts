@@ -92,6 +92,9 @@ class Evaluation {
       case "jump":
         this.#jump(this.#i32(s.target) >>> 0);
         return DONE;
+      case "bulk": // iterations are done one by one
+        this.#temps[s.id] = 0;
+        return GO_ON;
       case "again":
         c.nextEip = state.get(Layout.eip) >>> 0;
         return DONE;

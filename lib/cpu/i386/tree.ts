@@ -46,6 +46,9 @@ export type BinaryOp =
 /** Operators on one value. `extend64*` takes i32 and gives i64, `wrap` the reverse; `eqz` gives i32 0 or 1. */
 export type UnaryOp = "eqz" | "clz" | "ctz" | "popcnt" | "extend8" | "extend16" | "wrap" | "extend64S" | "extend64U";
 
+/** String instructions by name. */
+export type StringOp = "movs" | "cmps" | "stos" | "lods" | "scas";
+
 /** Which register of the instruction: by ModRM.rm (or the low three opcode bits), or by ModRM.reg. */
 export type Slot = "rm" | "reg";
 
@@ -132,6 +135,25 @@ export type Stmt =
   | { readonly s: "jump"; readonly target: Expr }
   /** Faults with #GP(0) if an EIP lies beyond the limit of CS; stands before effects of a near transfer. */
   | { readonly s: "checkTarget"; readonly target: Expr }
+  /**
+   * How many iterations of a repeated string instruction an engine has done ahead of the one that follows, into temporary
+   * `id`: any number that leaves that one to be done, is used up from the ticks as if the instruction had been executed
+   * so often, and met nothing but plain memory; 0 always fits. Registers are changed by what follows. Iterations go on
+   * while the elements are equal (`more` is "eq"), are not ("ne"), or always. `source` and `destination` are offsets in
+   * the operand's segment and in ES, `mask` is what offsets wrap at, `value` the accumulator; the count is not 0.
+   */
+  | {
+    readonly s: "bulk";
+    readonly id: number;
+    readonly op: StringOp;
+    readonly w: AccessWidth;
+    readonly more: "eq" | "ne" | "always";
+    readonly source: Expr;
+    readonly destination: Expr;
+    readonly value: Expr;
+    readonly left: Expr;
+    readonly mask: number;
+  }
   /** The instruction is executed again (one iteration of a repeated string instruction is done and counted). */
   | { readonly s: "again" }
   /** Raises a fault with an error code, or -1 for none. Ends the instruction. */

@@ -255,4 +255,30 @@ export class Code {
     }
     this.#f.end();
   }
+
+  /** A loop: `again` inside it starts over if its condition holds; else it is left at its end. */
+  loop(body: (again: (cond: Value) => void) => void): void {
+    const label = this.#f.loop();
+    body((cond) => {
+      cond();
+      this.#f.brIf(label);
+    });
+    this.#f.end();
+  }
+
+  /** Copies bytes as if through a buffer. */
+  copy(to: Value, from: Value, bytes: Value): void {
+    to();
+    from();
+    bytes();
+    this.#f.memoryCopy();
+  }
+
+  /** Sets bytes to a value. */
+  fill(to: Value, value: Value, bytes: Value): void {
+    to();
+    value();
+    bytes();
+    this.#f.memoryFill();
+  }
 }

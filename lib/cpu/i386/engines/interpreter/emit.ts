@@ -8,6 +8,7 @@ import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
 import { FlagsKind, kindOf } from "../../flags.ts";
+import { runNumber } from "../../kernels/string_runs.ts";
 import { Rights } from "../../segment.ts";
 import { Layout, SEG_BYTES } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
@@ -161,6 +162,9 @@ export class TreeEmitter {
       case "checkTarget":
         if (this.#segmented) this.#transfers.checkTarget(() => this.#expr(s.target));
         break;
+      case "bulk":
+        this.#bulk(s);
+        break;
       case "again": // from the instruction's first record: its hooks are met again
         f.get(this.#l.rec);
         f.get(this.#l.rec);
@@ -192,6 +196,29 @@ export class TreeEmitter {
     f.brIf(this.#labels.fault, "unlikely");
     f.i32(0);
     f.mem("i32.load", this.#state + Layout.ea);
+  }
+
+  /** Iterations at once, but not where the instruction has hooks: they are met at each one. */
+  #bulk(s: Stmt & { readonly s: "bulk" }): void {
+    const f = this.#f, l = this.#l;
+    this.#expr(s.source);
+    f.get(l.rec);
+    f.mem("i32.load16_u", Rec.base);
+    this.#expr(s.destination);
+    this.#expr(s.left);
+    f.i32(0);
+    f.get(l.count);
+    f.get(l.rec);
+    f.mem("i32.load", Rec.op);
+    f.select();
+    this.#expr(s.value);
+    f.i32(s.mask);
+    f.call(this.#calls.runs[runNumber(s)]);
+    f.set(this.#temps[s.id].local);
+    f.get(l.count);
+    f.get(this.#temps[s.id].local);
+    f.num("i32.sub");
+    f.set(l.count);
   }
 
   #store(w: AccessWidth, addr: Expr, e: Expr): void {

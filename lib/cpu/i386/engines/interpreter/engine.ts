@@ -9,6 +9,7 @@ import type { I386Cpu } from "../../cpu.ts";
 import type { Engine, EngineFactory } from "../../engine.ts";
 import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
 import { SegReg } from "../../segment.ts";
+import { type StringRuns, stringRuns } from "../../kernels/string_runs.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
@@ -76,7 +77,8 @@ export class InterpreterEngine implements Engine {
     this.#lowerer = new Lowerer(cpu, this.#cache);
     this.#index = opcodeIndex(cpu.model.features);
     const pages = memory.buffer.byteLength >>> 16;
-    this.#translator = translator?.(this.#asHost());
+    const runs = stringRuns(memory, stateAt);
+    this.#translator = translator?.(this.#asHost(runs));
     this.#decoder = new BlockDecoder(cpu, this.#cache, this.#lowerer, this.#index, this.#translator);
     const regions = this.#translator?.tableSize ?? 0;
     const instance = new WebAssembly.Instance(program(pages, stateAt, regions), {
@@ -84,6 +86,7 @@ export class InterpreterEngine implements Engine {
         memory,
         regions: this.#translator?.table as WebAssembly.ImportValue,
         kernels: this.#lowerer.kernels.table,
+        ...runs,
         hot: (record: number) => this.#translator?.hot(record),
         load: (linear: number, size: number) => this.#load(linear, size),
         store: (linear: number, size: number, value: number) => this.#store(linear, size, value),
@@ -150,8 +153,9 @@ export class InterpreterEngine implements Engine {
     this.#forgetJumps();
   }
 
-  #asHost(): TranslatorHost {
+  #asHost(runs: StringRuns): TranslatorHost {
     return {
+      runs,
       cache: this.#cache,
       lowerer: this.#lowerer,
       index: this.#index,

@@ -41,6 +41,8 @@ export interface Calls {
    * for segments that are not flat.
    */
   readonly segment: number;
+  /** Runs of string instructions by number; see kernels/string_runs.ts. */
+  readonly runs: readonly number[];
   /** (vector, code) -> void: records a fault. */
   readonly raise: number;
 }

@@ -106,7 +106,7 @@ export class Lowerer {
     const found = cases().byShape.get(shapeKey(d.rowIndex, d.isMem, d.opSize, d.addrSize, stackSize, rep));
     if (found !== undefined && (found.segmented.needs.ea?.late !== true || this.#isPlain())) {
       const isFlat = found.flat !== undefined && this.#fits(found.flat);
-      this.#lowerTree(isFlat && found.flat !== undefined ? found.flat : found.segmented, offset, !isFlat);
+      this.#lowerTree(isFlat && found.flat !== undefined ? found.flat : found.segmented, offset);
     } else {
       const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, rep, stackSize);
       this.#lowerCall((c, op) => evaluate(c, op, tree), offset, d.length);
@@ -129,7 +129,7 @@ export class Lowerer {
     return d.addrSize === 32 && (this.#mode & ModeBit.flatData) !== 0 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
   }
 
-  #lowerTree(one: Case, offset: number, segmented: boolean): void {
+  #lowerTree(one: Case, offset: number): void {
     const d = this.decoded, v = this.#view, base = this.#cpu.state.base;
     const { ea, rm8, reg8, operandSegment } = one.needs;
     const plain = ea === undefined || this.#isPlain();
@@ -141,7 +141,7 @@ export class Lowerer {
     v.setUint16(r + Rec.reg, base + registerOffset(d.reg, reg8 ? 8 : 32), true);
     if (plain) this.#addressFields(r);
     else this.#addressBefore(r);
-    if (segmented && operandSegment) v.setUint16(r + Rec.base, base + Layout.segs + d.seg * SEG_BYTES, true);
+    if (operandSegment) v.setUint16(r + Rec.base, base + Layout.segs + d.seg * SEG_BYTES, true);
     v.setInt32(r + Rec.imm, d.imm, true);
     v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
     v.setInt32(r + Rec.offset, offset, true);

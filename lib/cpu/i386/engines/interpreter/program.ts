@@ -13,6 +13,7 @@ import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
 import { emitAddress, emitLookup, segmentBody } from "./entry.ts";
 import { KERNELS } from "../../kernels/index.ts";
 import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
+import { RUN_SIGNATURE, RUNS } from "../../kernels/string_runs.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
 import { emitKernel, emitKernelMemory, type KernelLinks } from "./kernel_cases.ts";
 import { FIRST_TREE, Handler, Rec, RECORD_BYTES } from "./record.ts";
@@ -81,6 +82,7 @@ function build(state: number, regions: number): ModuleBuilder {
   const hot = regions > 0 ? imported("hot", 1, 0) : undefined;
   if (regions > 0) m.importTable("env", "regions", regions);
   const kernels = { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNELS.length) };
+  const runs = RUNS.map((_, n) => m.importFunction("env", `run${n}`, RUN_SIGNATURE));
   const own = (n: number, body: FunctionBody, name?: string): number =>
     m.addFunction({ params: params(n), results: [I32] }, body, name);
   const calls: Calls = {
@@ -90,6 +92,7 @@ function build(state: number, regions: number): ModuleBuilder {
     store: own(9, slowBody(3, store, state)),
     place: own(8, slowBody(2, place, state)),
     segment: own(4, segmentBody(state, segment)),
+    runs,
     commit,
     raise,
   };

@@ -4,6 +4,7 @@
  * translation. Cold contract.
  */
 import type { OpcodeIndex } from "../../opcode_index.ts";
+import type { StringRuns } from "../../kernels/string_runs.ts";
 import type { CodeCache } from "./code_cache.ts";
 import type { Lowerer } from "./lower.ts";
 
@@ -15,6 +16,8 @@ export interface TranslatorHost {
   readonly lowerer: Lowerer;
   /** Opcodes of the model. */
   readonly index: OpcodeIndex;
+  /** Runs of string instructions as imports of a module. */
+  readonly runs: StringRuns;
   /** Byte address of the jump cache for supervisor or user code. */
   jumpCache(user: boolean): number;
   /** Key of the mode in which the CPU decodes now, as in {@linkcode CodeCache.page}. */

@@ -3,6 +3,7 @@
  */
 import type { Expr, Slot, Stmt, Tree } from "../../tree.ts";
 import { FlagsKind } from "../../flags.ts";
+import { runNumber } from "../../kernels/string_runs.ts";
 
 /** Effects of a tree, operands not yet known. */
 export interface Effects {
@@ -24,6 +25,8 @@ export interface Effects {
   readonly written: number;
   /** Registers named by the encoding: slot and width, written or not. */
   readonly slots: readonly { readonly slot: Slot; readonly w: number; readonly written: boolean }[];
+  /** Runs of string instructions it calls, by number. */
+  readonly runs: readonly number[];
   /** Uses base and index of the memory operand. */
   readonly usesAddress: boolean;
 }
@@ -55,6 +58,7 @@ class Walker {
   #registers = 0;
   #written = 0;
   #usesAddress = false;
+  readonly #runs: number[] = [];
   readonly #slots: { slot: Slot; w: number; written: boolean }[] = [];
 
   walk(tree: Tree): Effects {
@@ -69,6 +73,7 @@ class Walker {
       registers: this.#registers,
       written: this.#written,
       slots: this.#slots,
+      runs: this.#runs,
       usesAddress: this.#usesAddress,
     };
   }
@@ -133,6 +138,10 @@ class Walker {
         return 0;
       case "jumpRelative":
         this.#jumps = true;
+        return 0;
+      case "bulk":
+        for (const e of [s.source, s.destination, s.value, s.left]) this.#expr(e);
+        this.#runs.push(runNumber(s));
         return 0;
       case "again":
         this.#repeats = true;

@@ -90,6 +90,7 @@ class JitTranslator implements Translator {
     this.#secondsAt = cpu.board.workAt + TLB_BYTES + INTERPRETER_BYTES;
     this.#seconds = new Int32Array(cpu.board.memory.buffer, this.#secondsAt, SECONDS_BYTES >>> 2);
     this.#imports = {
+      ...host.runs,
       memory: cpu.board.memory,
       regions: this.table,
       read: (linear, size) => this.#fill(linear, size, false),

@@ -8,6 +8,7 @@ import { Flag } from "../../../../spec/i386_regs.ts";
 import { Layout } from "../../state.ts";
 import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
+import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
 import { KERNEL_SIGNATURE, kernelSize } from "../../kernels/module.ts";
 import { REGION } from "../interpreter/program.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
@@ -38,26 +39,6 @@ export interface Target {
   readonly seconds: number;
   /** Byte address of the jump cache. */
   readonly jumpCache: number;
-}
-
-/** Kernels of at most so many bytes are always emitted in place. */
-const SMALL_BYTES = 600;
-/** Larger ones, but not the transcendental ones, if a region has no more than so many bytes of them. */
-const LARGE_BYTES = 1500, REGION_BYTES = 12_000;
-
-/** Numbers of the kernels that a plan calls; a module imports kernel n as `kn`. The others are emitted in place. */
-export function kernelsOf(plan: Plan): Set<number> {
-  const numbers = new Set<number>();
-  const sizes: [number, number][] = [];
-  for (const b of plan.blocks) {
-    for (const { kernel } of b.instructions) {
-      if (kernel !== undefined) sizes.push([kernel.number, kernelSize(kernel.number)]);
-    }
-  }
-  const large = sizes.filter(([, size]) => size > SMALL_BYTES && size <= LARGE_BYTES);
-  const isCrowded = large.reduce((sum, [, size]) => sum + size, 0) > REGION_BYTES;
-  for (const [n, size] of sizes) if (size > (isCrowded ? SMALL_BYTES : LARGE_BYTES)) numbers.add(n);
-  return numbers;
 }
 
 /** What a module imports from TypeScript as `env`. */
@@ -96,8 +77,11 @@ export function buildModule(
   const write = m.importFunction("env", "write", { params: ["i32", "i32"], results: ["i32"] });
   const call = m.importFunction("env", "call", { params: ["i32"], results: ["i32"] });
   const look = m.importFunction("env", "second", { params: ["i32"], results: ["i32"] });
-  const kernels = new Map<number, number>();
+  const kernels = new Map<number, number>(), runs = new Map<number, number>();
   for (const { plan } of regions) {
+    for (const n of runsOf(plan)) {
+      if (!runs.has(n)) runs.set(n, m.importFunction("env", `run${n}`, RUN_SIGNATURE));
+    }
     for (const n of kernelsOf(plan)) {
       if (!kernels.has(n)) kernels.set(n, m.importFunction("env", `k${n}`, KERNEL_SIGNATURE));
     }
@@ -111,7 +95,7 @@ export function buildModule(
     write: m.addFunction(SLOW, slowBody(target, target.writeTable, write)),
   };
   const second = m.addFunction(REGION, secondBody(target, look));
-  const outside = { ...target, slow, call, link, derive, kernels };
+  const outside = { ...target, slow, call, link, derive, kernels, runs };
   regions.forEach(({ plan, slot, second: pfn, record }, i) => {
     const one = { ...outside, second, pfn, record, type: m.typeOf(REGION), self: second + 1 + i };
     m.addElement(slot, m.addFunction(REGION, emitRegion(plan, one, settings)));

@@ -285,6 +285,27 @@ class RegionEmitter implements Control {
     this.#leaveAt(i.offset, all.length - all.indexOf(i));
   }
 
+  /** See {@linkcode Control.spare}. A string instruction is a block by itself, which is checked. */
+  spare(): void {
+    const f = this.#f, block = this.#block, need = block === undefined ? 0 : this.#plan.needs[block.id];
+    if (need === 0 || block?.instructions.length !== 1) {
+      f.i32(0);
+      return;
+    }
+    f.get(this.#count);
+    f.i32(need - 1);
+    f.num("i32.sub");
+  }
+
+  /** See {@linkcode Control.spend}. */
+  spend(local: number): void {
+    const f = this.#f;
+    f.get(this.#count);
+    f.get(local);
+    f.num("i32.sub");
+    f.set(this.#count);
+  }
+
   /** See {@linkcode Control.goto}. */
   goto(i: Instruction, offset: number): void {
     if (Discovery.isCall(i)) {

@@ -8,6 +8,7 @@ import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
+import { runNumber } from "../../kernels/string_runs.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, Seg, SEG_BYTES } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
@@ -29,6 +30,8 @@ export interface Site {
   readonly writeTable: number;
   /** Functions (linear, size) -> host address or -1, for reads and writes. */
   readonly slow: { readonly read: number; readonly write: number };
+  /** Imported runs of string instructions by number. */
+  readonly runs: ReadonlyMap<number, number>;
   /** Local: EIP of offset 0 of the page. */
   readonly base: number;
 }
@@ -39,6 +42,10 @@ export interface Control {
   leave(i: Instruction): void;
   /** Continues at an offset of the page. */
   goto(i: Instruction, offset: number): void;
+  /** Puts on the stack how many instructions may be done besides this one before the count is checked again. */
+  spare(i: Instruction): void;
+  /** Takes the number in a local from the count. */
+  spend(local: number): void;
   /** Continues at the EIP that `target` puts on the stack. */
   jump(i: Instruction, target: () => void): void;
 }
@@ -153,6 +160,9 @@ export class TreeCode {
         break;
       case "checkTarget":
         break; // only flat code is translated
+      case "bulk":
+        this.#bulk(s);
+        break;
       case "again":
         this.#control.goto(i, i.offset);
         break;
@@ -176,6 +186,21 @@ export class TreeCode {
       if (records) this.#flags.forget();
     }
     f.end();
+  }
+
+  /** Iterations of a string instruction at once. */
+  #bulk(s: Stmt & { readonly s: "bulk" }): void {
+    const f = this.#f, i = this.#instruction, { local } = this.#temps[s.id];
+    this.#expr(s.source);
+    f.i32(this.#site.state + Layout.segs + i.seg * SEG_BYTES);
+    this.#expr(s.destination);
+    this.#expr(s.left);
+    this.#control.spare(i);
+    this.#expr(s.value);
+    f.i32(s.mask);
+    f.call(this.#site.runs.get(runNumber(s)) as number);
+    f.set(local);
+    this.#control.spend(local);
   }
 
   /** Effective offset on the stack. */

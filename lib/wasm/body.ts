@@ -248,16 +248,6 @@ export class FunctionBody {
     this.code.u8(0);
   }
 
-  /** memory.copy: destination, source and bytes are on the stack. */
-  memoryCopy(): void {
-    this.code.raw([Op.prefix, 10, 0, 0]);
-  }
-
-  /** memory.fill: address, byte and bytes are on the stack. */
-  memoryFill(): void {
-    this.code.raw([Op.prefix, 11, 0]);
-  }
-
   /** return */
   return(): void {
     this.code.u8(Op.return);

@@ -33,10 +33,9 @@ export const Op = {
   i32Const: 0x41,
   i64Const: 0x42,
   f64Const: 0x44,
+  /** Before the numbers of bulk memory instructions and others. */
   misc: 0xfc,
   simd: 0xfd,
-  /** Before the numbers of bulk memory instructions and others. */
-  prefix: 0xfc,
 } as const;
 
 /** Numbers behind {@linkcode Op.misc}. */

@@ -52,10 +52,6 @@ export class Instruction {
   readonly opSize: 16 | 32;
   /** See {@linkcode Decoded}. */
   readonly addrSize: 16 | 32;
-  /** Repeat prefix, 0xf2, 0xf3 or 0. */
-  readonly rep: number;
-  /** Width of the operation in bits. */
-  readonly width: number;
   /** See {@linkcode Decoded}. */
   readonly seg: number;
   /** See {@linkcode Decoded}. */
@@ -88,8 +84,6 @@ export class Instruction {
     this.sem = d.row.sem;
     this.opSize = d.opSize;
     this.addrSize = d.addrSize;
-    this.rep = d.rep;
-    this.width = d.width;
     this.seg = d.seg;
     this.reg = d.reg;
     this.rm = d.rm;

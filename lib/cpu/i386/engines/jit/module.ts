@@ -41,6 +41,33 @@ export interface Target {
   readonly jumpCache: number;
 }
 
+/** Kernels of at most so many bytes are always emitted in place. */
+const SMALL_BYTES = 600;
+/** Larger ones, but not the transcendental ones, if a region has no more than so many bytes of them. */
+const LARGE_BYTES = 1500, REGION_BYTES = 12_000;
+
+/** Numbers of the kernels that a plan calls; a module imports kernel n as `kn`. The others are emitted in place. */
+export function kernelsOf(plan: Plan): Set<number> {
+  const numbers = new Set<number>();
+  const sizes: [number, number][] = [];
+  for (const b of plan.blocks) {
+    for (const { kernel } of b.instructions) {
+      if (kernel !== undefined) sizes.push([kernel.number, kernelSize(kernel.number)]);
+    }
+  }
+  const large = sizes.filter(([, size]) => size > SMALL_BYTES && size <= LARGE_BYTES);
+  const isCrowded = large.reduce((sum, [, size]) => sum + size, 0) > REGION_BYTES;
+  for (const [n, size] of sizes) if (size > (isCrowded ? SMALL_BYTES : LARGE_BYTES)) numbers.add(n);
+  return numbers;
+}
+
+/** Numbers of the runs of string instructions that a plan calls; a module imports run n as `runn`. */
+function runsOf(plan: Plan): Set<number> {
+  const numbers = new Set<number>();
+  for (const b of plan.blocks) for (const { effects } of b.instructions) effects?.runs.forEach((n) => numbers.add(n));
+  return numbers;
+}
+
 /** What a module imports from TypeScript as `env`. */
 export interface RegionImports {
   /** Fills the TLB for a read: host address, or -1 if the interpreter has to do it. */

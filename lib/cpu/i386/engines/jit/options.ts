@@ -20,7 +20,7 @@ export interface JitOptions {
   readonly fuse?: boolean;
   /** Loops stay inside a region. */
   readonly loops?: boolean;
-  /** Repeated moves and stores are done many iterations at once. */
+  /** Repeated string instructions are done many iterations at once. */
   readonly bulk?: boolean;
   /** Targets of jumps through a table are sought inside the region. */
   readonly tables?: boolean;

@@ -7,7 +7,6 @@ import { Layout } from "../../state.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { DEPTH, ExitCode, type ExitSite } from "./exit_code.ts";
-import { emitBulk, isBulk } from "./bulk_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
 import { LayoutCode } from "./layout_code.ts";
 import { type Instruction, type KernelUse, Way } from "./instruction.ts";
@@ -192,9 +191,6 @@ class RegionEmitter implements Control {
       this.#leaveAt(block.start, 0);
       return;
     }
-    if (this.#bulk && need > 0 && isBulk(block.instructions[0])) {
-      emitBulk(f, block.instructions[0], { ...this.#out, base: this.#base }, this.#registers, this.#count, need);
-    }
     f.get(this.#count);
     f.i32(block.instructions.length);
     f.num("i32.sub");
@@ -288,7 +284,7 @@ class RegionEmitter implements Control {
   /** See {@linkcode Control.spare}. A string instruction is a block by itself, which is checked. */
   spare(): void {
     const f = this.#f, block = this.#block, need = block === undefined ? 0 : this.#plan.needs[block.id];
-    if (need === 0 || block?.instructions.length !== 1) {
+    if (!this.#bulk || need === 0 || block?.instructions.length !== 1) {
       f.i32(0);
       return;
     }

@@ -82,10 +82,8 @@ export class Builder {
 
   /** Linear address of memory operand `i`, checked once per operand for its width and use. */
   address(i: number, write: boolean): Expr {
-    const known = this.#addresses.get(i);
-    if (known !== undefined) return known;
-    const e = this.ea(this.operandWidth(i) >>> 3, write);
-    this.#addresses.set(i, e);
+    let e = this.#addresses.get(i);
+    if (e === undefined) this.#addresses.set(i, e = this.ea(this.operandWidth(i) >>> 3, write));
     return e;
   }
 
@@ -104,11 +102,6 @@ export class Builder {
   /** First immediate. */
   imm(): Expr {
     return { k: "imm" };
-  }
-
-  /** Second immediate. */
-  imm2(): Expr {
-    return { k: "imm2" };
   }
 
   // Registers, memory, state.

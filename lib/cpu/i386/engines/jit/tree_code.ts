@@ -8,7 +8,6 @@ import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
-import { runNumber } from "../../kernels/string_runs.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, Seg, SEG_BYTES } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
@@ -19,6 +18,7 @@ import type { Group } from "./groups.ts";
 import type { Instruction } from "./instruction.ts";
 import { recordsFlags } from "./plan.ts";
 import type { RegisterEmitter } from "./registers.ts";
+import { emitRun } from "./run_code.ts";
 
 /** Where emitted code finds things. */
 export interface Site {
@@ -161,7 +161,11 @@ export class TreeCode {
       case "checkTarget":
         break; // only flat code is translated
       case "bulk":
-        this.#bulk(s);
+        emitRun(f, i, s, this.#temps[s.id].local, {
+          site: this.#site,
+          control: this.#control,
+          expr: (e) => this.#expr(e),
+        });
         break;
       case "again":
         this.#control.goto(i, i.offset);
@@ -186,21 +190,6 @@ export class TreeCode {
       if (records) this.#flags.forget();
     }
     f.end();
-  }
-
-  /** Iterations of a string instruction at once. */
-  #bulk(s: Stmt & { readonly s: "bulk" }): void {
-    const f = this.#f, i = this.#instruction, { local } = this.#temps[s.id];
-    this.#expr(s.source);
-    f.i32(this.#site.state + Layout.segs + i.seg * SEG_BYTES);
-    this.#expr(s.destination);
-    this.#expr(s.left);
-    this.#control.spare(i);
-    this.#expr(s.value);
-    f.i32(s.mask);
-    f.call(this.#site.runs.get(runNumber(s)) as number);
-    f.set(local);
-    this.#control.spend(local);
   }
 
   /** Effective offset on the stack. */

@@ -39,6 +39,8 @@ export {
   pc,
   type PcMachine,
   type PcOptions,
+  type PersonalityPcMachine,
+  type PersonalityPcOptions,
   tiny,
   type TinyOptions,
   vmiPc,
@@ -174,6 +176,29 @@ export type { AfterFn, BeforeFn, OverrideFn } from "./lib/vmi/paravirt/observers
 export { type RecordEntry, type RecordFilter, Recording, type RecordJson } from "./lib/vmi/paravirt/record.ts";
 export type { ParavirtRom, ParavirtRomOptions, RomLine, RomSlot } from "./lib/vmi/paravirt/rom.ts";
 export { PARAVIRT_CALLS, PARAVIRT_ENTRIES, type ParavirtName, type ParavirtRow } from "./lib/spec/paravirt_calls.ts";
+
+// Hypervisors of today
+export {
+  type HypercallStats,
+  hypervisor,
+  PersonalityHypervisor,
+  type PersonalityOptions,
+} from "./lib/machine/personality.ts";
+export { kvm } from "./lib/vmi/personality/kvm.ts";
+export { vmware, type VmwareOptions } from "./lib/vmi/personality/vmware.ts";
+export type { HypercallAnswer } from "./lib/vmi/personality/dispatch.ts";
+export type {
+  CallRegisters,
+  CallRow,
+  CallWay,
+  CpuidLeaf,
+  Decoded,
+  Hypercall,
+  Personality,
+  PersonalityHost,
+} from "./lib/vmi/personality/personality.ts";
+export { KVM_CALLS, type KvmCallName } from "./lib/spec/kvm_abi.ts";
+export { VMWARE_CALLS, type VmwareCallName } from "./lib/spec/vmware_abi.ts";
 
 export { formatParavirtRom, listParavirtRom, type RomListingRow } from "./lib/vmi/paravirt/listing.ts";
 

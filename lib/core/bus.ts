@@ -114,4 +114,13 @@ export interface CpuBus {
    * after the instruction, or where the answer has set EIP); false: nobody listens, the instruction is undefined.
    */
   hypercall?(): boolean;
+  /**
+   * A leaf of CPUID that belongs to a hypervisor (0x40000000 to 0x4fffffff), EAX, EBX, ECX, EDX; undefined: there is no
+   * hypervisor that tells of itself, and CPUID says so.
+   */
+  cpuid?(leaf: number): readonly [number, number, number, number] | undefined;
+  /** The time-stamp counter was written. */
+  tscWritten?(): void;
+  /** The CPU is about to halt until an interrupt comes; true: somebody has woken it already, it goes on at once. */
+  halting?(): boolean;
 }

@@ -37,6 +37,8 @@ export interface LocalApics extends Device {
   onChange(listener: InterruptListener): void;
   /** Delivers a message: `mode` as in ICR bits 8-10, `logical` destination mode, `level` trigger mode. */
   deliver(destination: number, logical: boolean, mode: number, vector: number, level: boolean): void;
+  /** Delivers a message to CPU `index`, whatever its number is now; false: there is none. */
+  deliverTo(index: number, mode: number, vector: number): boolean;
   /** Requests the timer's vector of CPU `index` as if its count had run out, which stays as it is; false: masked or off. */
   timerDue(index: number): boolean;
   /** IA32_APIC_BASE (0x1b) of a CPU; undefined: another register. */
@@ -193,6 +195,14 @@ class Apics implements LocalApics {
     const chosen = mode === 1 ? lowest(addressed) : addressed;
     for (const a of chosen) this.#accept(this.#all.indexOf(a), a, mode, vector, level);
     this.#changed();
+  }
+
+  deliverTo(index: number, mode: number, vector: number): boolean {
+    const a = this.#all[index];
+    if (a === undefined) return false;
+    this.#accept(index, a, mode, vector, false);
+    this.#changed();
+    return true;
   }
 
   readMsr(index: number, msr: number): readonly [number, number] | undefined {

@@ -338,7 +338,8 @@ function civil(days: number): { year: number; month: number; day: number } {
   return { year, month, day: days - daysFrom(year, month, 1) + 1 };
 }
 
-function parseDate(text: string): number {
+/** Seconds from 1970 of `YYYY-MM-DDThh:mm:ss`. @throws {ConfigError} rtc-date */
+export function parseDate(text: string): number {
   const m = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)$/.exec(text);
   const [year, month, day, hour, minute, second] = (m ?? []).slice(1).map(Number);
   if (

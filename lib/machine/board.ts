@@ -61,8 +61,9 @@ export function cpuBus(
     readPort: (port, width) => p.ports.read(port, width),
     writePort: (port, value, width) => p.ports.write(port, value, width),
     now: () => p.clock.now,
-    readMsr: (msr) => platform?.readMsr?.(index, msr),
-    writeMsr: (msr, low, high) => platform?.writeMsr?.(index, msr, low, high) ?? false,
+    readMsr: (msr) => hypervisor?.readMsr?.(index, msr) ?? platform?.readMsr?.(index, msr),
+    writeMsr: (msr, low, high) =>
+      hypervisor?.writeMsr?.(index, msr, low, high) ?? platform?.writeMsr?.(index, msr, low, high) ?? false,
     trace: p.note,
     shutdown,
     unimplemented: (what) => p.request({ kind: "unimplemented", what }),
@@ -70,7 +71,17 @@ export function cpuBus(
     woken: p.attention,
     ...(platform?.ferr === undefined ? {} : { ferr: () => platform.ferr?.(index) ?? false }),
     ...(platform?.ferrClear === undefined ? {} : { ferrClear: () => platform.ferrClear?.(index) }),
-    ...(hypervisor === undefined ? {} : { hypercall: () => hypervisor.hypercall(index) }),
+    ...(hypervisor === undefined ? {} : hypervisorBus(hypervisor, index)),
+  };
+}
+
+/** What a hypervisor interface adds to the bus of CPU `index`. */
+function hypervisorBus(h: Hypervisor, index: number): Partial<CpuBus> {
+  return {
+    hypercall: () => h.hypercall(index),
+    ...(h.cpuid === undefined ? {} : { cpuid: (leaf) => h.cpuid?.(index, leaf) }),
+    ...(h.tscWritten === undefined ? {} : { tscWritten: () => h.tscWritten?.(index) }),
+    ...(h.halting === undefined ? {} : { halting: () => h.halting?.(index) ?? false }),
   };
 }
 
@@ -100,6 +111,11 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     clock: p.clock,
     hooks: p.hooks,
     irq: (n) => p.platform?.irq(n) ?? NOWHERE,
+    ports: p.ports,
+    memory: p.space,
+    pause: p.pause,
+    attention: p.attention,
+    message: (index, mode, vector) => p.platform?.message?.(index, mode, vector) ?? false,
     charge: p.charge,
     current: p.current,
     onDeviceAccess: (fn) => p.space.deviceTouched = (): void => fn(p.current()),

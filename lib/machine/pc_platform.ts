@@ -105,6 +105,11 @@ export class PcPlatform implements Platform {
     return this.apics.timerDue(index);
   }
 
+  /** See {@linkcode Platform.message}. */
+  message(index: number, mode: number, vector: number): boolean {
+    return this.apics.deliverTo(index, mode, vector);
+  }
+
   /** Connects the CPUs. */
   connect(cpus: readonly Cpu[], current: () => number): void {
     this.#current = current;

@@ -2,7 +2,7 @@
  * What a board adds between CPUs and devices: interrupt lines and controllers, registers that belong to the platform,
  * and a hypervisor interface. Contracts only; presets bring implementations, a user may bring another. Cold.
  */
-import type { InterruptController, IrqLine } from "../core/bus.ts";
+import type { GuestMemory, InterruptController, IrqLine, PortMap } from "../core/bus.ts";
 import type { Cpu, GuestContext } from "../core/cpu.ts";
 import type { Component } from "../core/component.ts";
 import type { HookTable } from "../core/hooks.ts";
@@ -26,6 +26,11 @@ export interface Platform {
    * Absent: a board without local timers.
    */
   localTimer?(index: number): boolean;
+  /**
+   * An interrupt message to CPU `index`: `mode` as in bits 8-10 of a local APIC's command register. False: no such CPU.
+   * Absent: a board without such messages.
+   */
+  message?(index: number, mode: number, vector: number): boolean;
   /** FERR#; see `CpuBus.ferr`. */
   ferr?(index: number): boolean;
   /** FERR# falls; see `CpuBus.ferrClear`. */
@@ -51,6 +56,16 @@ export interface HypervisorHost {
   irq(n: number): IrqLine;
   /** Index of the CPU that executes, or did last. */
   current(): number;
+  /** Ports of the machine. */
+  readonly ports: PortMap;
+  /** Guest memory by physical address. */
+  readonly memory: GuestMemory;
+  /** The CPU that executes passes the rest of its turn. */
+  pause(): void;
+  /** A CPU may have something to do that had nothing: the run loop looks at all of them again. */
+  attention(): void;
+  /** See {@linkcode Platform.message}. */
+  message(index: number, mode: number, vector: number): boolean;
   /** Calls `fn` at each access of a CPU to a device's registers in memory, with the index of the CPU. */
   onDeviceAccess(fn: (cpu: number) => void): void;
   /** Is there RAM at this physical address? */
@@ -88,6 +103,16 @@ export interface Hypervisor extends Component {
   attach(host: HypervisorHost): void;
   /** See `CpuBus.hypercall`. */
   hypercall(cpu: number): boolean;
+  /** See `CpuBus.cpuid`. */
+  cpuid?(cpu: number, leaf: number): readonly [number, number, number, number] | undefined;
+  /** A model-specific register of the hypervisor, asked for before the board's; undefined: not the hypervisor's. */
+  readMsr?(cpu: number, msr: number): readonly [number, number] | undefined;
+  /** Writes one; false: refused; undefined: not the hypervisor's. */
+  writeMsr?(cpu: number, msr: number, low: number, high: number): boolean | undefined;
+  /** See `CpuBus.tscWritten`. */
+  tscWritten?(cpu: number): void;
+  /** See `CpuBus.halting`. */
+  halting?(cpu: number): boolean;
   /** A call made by a script, as if the guest had called at this boundary. Arguments by name or in order. */
   call?(name: string, args: { readonly [name: string]: number | bigint }): number | bigint | undefined;
 }

@@ -8,16 +8,20 @@ import { i386, type I386Options } from "../cpu/i386/factory.ts";
 import type { Device } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { OverlayImage } from "../device/block_image.ts";
+import { parseDate } from "../device/rtc_mc146818.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import { PAGE, ram, type Region, rom, shadowRam } from "../memory/region.ts";
 import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
+import type { Personality } from "../vmi/personality/personality.ts";
 import { checkKeys, integer, MAX_CPUS } from "./config.ts";
 import { SerialConsole } from "./serial_console.ts";
 import type { Keyboard } from "./keyboard.ts";
 import { biosRegions } from "./loader/raw.ts";
 import { type Machine, machine } from "./machine.ts";
 import { paravirt, type ParavirtHypervisor, type ParavirtOptions } from "./paravirt.ts";
+import { PersonalityHypervisor } from "./personality.ts";
+import type { Hypervisor } from "./platform.ts";
 import { pcBoard, type PciCard, pcTables, TABLES_AT } from "./pc_board.ts";
 import { type DiskSource, plugDrives } from "./pc_disks.ts";
 import { TextScreen } from "./screen.ts";
@@ -70,6 +74,12 @@ export interface VmiPcOptions extends PcOptions {
   readonly rom?: Omit<ParavirtOptions, "backend">;
 }
 
+/** Options of {@linkcode pc} with a hypervisor of today. */
+export interface PersonalityPcOptions<N extends string = string> extends PcOptions {
+  /** What hypervisor the guest finds, e.g. `kvm()`. */
+  readonly personality: Personality<N>;
+}
+
 /** A PC: `serial`, `screen`, `keyboard` and the disks' overlays are there. */
 export type PcMachine = Machine & {
   /** The text screen. */
@@ -90,6 +100,13 @@ export type VmiPcMachine = PcMachine & {
   readonly paravirt: ParavirtHypervisor;
 };
 
+/** A PC under a hypervisor of today. */
+export type PersonalityPcMachine<N extends string = string> = PcMachine & {
+  /** Its hypercalls: record, before, after, override, inject. */
+  readonly hypercalls: PersonalityHypervisor<N>;
+};
+
+const DEFAULT_MEMORY = 64 * MiB;
 const CPU_KEYS = ["model", "engine", "jit"];
 const PC_KEYS = [
   ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "bootFrom", "cards", "devices", "date"],
@@ -105,12 +122,26 @@ export function tiny(options: TinyOptions = {}): Machine {
 
 /**
  * A PC with interrupt controllers and APICs, timer, serial port at 0x3f8, CMOS clock, keyboard, text screen, PCI with
- * IDE disks and a CD, and power management.
+ * IDE disks and a CD, and power management; under a hypervisor of today if `personality` names one.
  * @throws {ConfigError} config-key, config-value, image-bios, image-size
  */
-export function pc(options: PcOptions = {}): PcMachine {
-  checkKeys("pc", options, PC_KEYS);
-  return assemble(options, undefined);
+export function pc<N extends string>(options: PersonalityPcOptions<N>): PersonalityPcMachine<N>;
+/** A PC without hypervisor; see the first form. */
+export function pc(options?: PcOptions): PcMachine;
+/** See the first form. */
+export function pc(options: PcOptions & { readonly personality?: Personality } = {}): PcMachine {
+  checkKeys("pc", options, ["personality", ...PC_KEYS]);
+  const { personality } = options;
+  if (personality === undefined) return assemble(options, undefined);
+  if (typeof personality?.cpuid !== "function") {
+    throw new ConfigError("config-value", "personality must be one such as kvm() or vmware()");
+  }
+  const hypercalls = new PersonalityHypervisor({
+    personality,
+    memory: options.memory ?? DEFAULT_MEMORY,
+    ...(options.date === undefined ? {} : { epoch: parseDate(options.date) }),
+  });
+  return Object.assign(assemble(options, hypercalls), { hypercalls });
 }
 
 /**
@@ -132,8 +163,8 @@ function bootOrder(first: unknown): number {
   throw new ConfigError("config-value", `bootFrom must be "disk" or "cd", not ${JSON.stringify(first)}`);
 }
 
-function assemble(options: PcOptions, hypervisor: ParavirtHypervisor | undefined): PcMachine {
-  const size = integer("memory", options.memory, 64 * MiB, 2 * MiB, 2 ** 31 - 64 * MiB);
+function assemble(options: PcOptions, hypervisor: Hypervisor | undefined): PcMachine {
+  const size = integer("memory", options.memory, DEFAULT_MEMORY, 2 * MiB, 2 ** 31 - 64 * MiB);
   const cpus = integer("cpus", options.cpus, 1, 1, MAX_CPUS);
   if (options.vgaBios !== undefined && options.bios === undefined) {
     throw new ConfigError("config-value", "vgaBios needs a BIOS that runs it; give bios as well");

@@ -11,10 +11,17 @@ const APIC_ENABLED = 0x800;
 /** Leaf 1 EBX: CLFLUSH line size in units of 8 bytes. */
 const CLFLUSH_64 = 8 << 8;
 const EXTENDED = 0x80000000;
+/** Leaf 1 ECX: there is a hypervisor. */
+const HYPERVISOR = 1 << 31;
+/** Leaves that belong to it. */
+const FOREIGN = 0x40000000;
+const FOREIGN_END = 0x50000000;
 
 /** EAX, EBX, ECX, EDX of a leaf as u32. */
 export function cpuidLeaf(c: Context, leaf: number): [number, number, number, number] {
   const m = c.model;
+  const foreign = c.bus.cpuid?.(leaf >>> 0 >= FOREIGN && leaf >>> 0 < FOREIGN_END ? leaf >>> 0 : FOREIGN);
+  if (foreign !== undefined && leaf >>> 0 >= FOREIGN && leaf >>> 0 < FOREIGN_END) return [...foreign];
   const top = m.brand === "" ? EXTENDED + 1 : EXTENDED + 4;
   let n = leaf >>> 0;
   if (n >= EXTENDED ? n > top || m.extendedBits === 0 && m.brand === "" : n > m.maxLeaf) n = m.maxLeaf;
@@ -23,7 +30,8 @@ export function cpuidLeaf(c: Context, leaf: number): [number, number, number, nu
     const apic = c.bus.readMsr(Msr.apicBase);
     const enabled = apic !== undefined && (apic[0] & APIC_ENABLED) !== 0;
     const flush = m.features.has("clflush") ? CLFLUSH_64 : 0;
-    return [m.signature, (c.apicId << 24 | flush) >>> 0, m.featureBits2, (m.featureBits | (enabled ? APIC : 0)) >>> 0];
+    const more = (m.featureBits2 | (foreign === undefined ? 0 : HYPERVISOR)) >>> 0;
+    return [m.signature, (c.apicId << 24 | flush) >>> 0, more, (m.featureBits | (enabled ? APIC : 0)) >>> 0];
   }
   if (n === EXTENDED) return [top, 0, 0, 0];
   if (n === EXTENDED + 1) return [0, 0, 0, m.extendedBits >>> 0];

@@ -33,6 +33,7 @@ function writeTsc(c: Context, low: number, high: number): void {
   const offset = BigInt.asUintN(64, wanted - BigInt(Math.floor(now)));
   c.state.set(Layout.tscLow, Number(offset & 0xffffffffn));
   c.state.set(Layout.tscHigh, Number(offset >> 32n));
+  c.bus.tscWritten?.();
 }
 
 /** Registers that are plain fields of the state. */

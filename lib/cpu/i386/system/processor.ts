@@ -10,6 +10,7 @@ import { checkRing0 } from "./control_registers.ts";
 export const PROCESSOR: Readonly<Record<string, SystemFn>> = {
   hlt: (c) => {
     checkRing0(c);
+    if (c.bus.halting?.() === true) return;
     c.state.set(Layout.halted, 1);
     c.attention();
   },

@@ -316,6 +316,7 @@ export type { Completion, Submission } from "./lib/vmi/message/guest/entry.ts";
 
 // Guests that ship
 export { guests } from "./lib/guests/guests.ts";
+export { nastyEdges } from "./lib/guests/nasty/nasty.ts";
 export type { MinikernelOptions, MinikernelWorkload } from "./lib/guests/minikernel/minikernel.ts";
 
 // Script kit

@@ -122,6 +122,7 @@ export const NATIVE_CODE: Readonly<Partial<Record<ParavirtName, readonly string[
   OUTSB: ["f3 6e | rep outsb", RET],
   OUTSW: ["f3 66 6f | rep outsw", RET],
   SetIOPLMask: [
+    "25 00 30 00 00 | and eax, 0x3000", // no other flag of the guest's may come in
     "9c | pushfd",
     "5a | pop edx",
     "81 e2 ff cf ff ff | and edx, 0xffffcfff",

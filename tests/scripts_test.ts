@@ -34,6 +34,7 @@ const LESSONS: readonly (readonly [string, string])[] = [
   ["11_system_calls.ts", "hardware, SYSENTER: nothing leaves the guest\n"],
   ["12_lazy_updates.ts", "The guest said the same both times.\n"],
   ["13_broken_hypervisor.ts", "One update refused: the run ends as killed, at SetPxE.\n"],
+  ["14_kvm_guest.ts", "Injected CLOCK_PAIRING: 1767225600 seconds since 1970.\n"],
   ["20_cluster.ts", "The token came back as 106.\n"],
   ["21_remote_memory.ts", "All boards are alike after "],
   ["22_faults.ts", "Each of them was seen, and none went unseen.\n"],

@@ -7,6 +7,7 @@ import {
   elf,
   firmware,
   imageKind,
+  kvm,
   linux,
   MAX_CPUS,
   MiB,
@@ -15,11 +16,12 @@ import {
   type PcMachine,
   type PcOptions,
   vmiPc,
+  vmware,
 } from "../../mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { runGuest } from "./guest_run.ts";
 import { type Io, readInput, UsageError } from "./io.ts";
-import { type BackendName, BACKENDS, count, ENGINES, makeBackend, seconds } from "./options.ts";
+import { count, ENGINES, type HypervisorName, HYPERVISORS, makeBackend, seconds } from "./options.ts";
 
 /** Instructions of a boot when nothing else is said. */
 const BOOT_BUDGET = 50_000_000_000;
@@ -40,6 +42,7 @@ Exit codes:
 Examples:
   deno task vmikit boot --kernel bzImage --append "console=ttyS0" --until "login:" --timeout 60
   deno task vmikit boot --kernel bzImage --initrd root.cpio --backend native --stats
+  deno task vmikit boot --kernel bzImage --initrd root.cpio --backend kvm --cpus 2 --stats
   deno task vmikit boot --kernel kernel.elf --serial none --instructions 100_000_000 --json
   deno task vmikit boot --bios bios.bin --vga-bios vgabios-stdvga.bin --cd install.iso --screen --timeout 60
 `;
@@ -76,9 +79,8 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
     .option("--cpus <n>", "number of CPUs", integer("a number of CPUs", { min: 1, max: MAX_CPUS }), 1)
     .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default("interpreter" as const))
     .addOption(
-      new Option("--backend <name>", "who answers paravirtual calls").choices([...BACKENDS, "none"] as const).default(
-        "none" as const,
-      ),
+      new Option("--backend <name>", "who answers paravirtual calls, or the hypervisor of today that the guest finds")
+        .choices(HYPERVISORS).default("none" as const),
     )
     .addOption(
       new Option("--serial <where>", "serial line").choices(["stdio", "none"] as const).default("stdio" as const),
@@ -157,7 +159,9 @@ function refuseExtras(what: string, { append, initrd }: BootFiles): void {
 }
 
 /** A PC as the options say. */
-export function makePc(options: PcOptions, backend: BackendName | "none"): PcMachine {
+export function makePc(options: PcOptions, backend: HypervisorName): PcMachine {
   if (backend === "none") return pc(options);
+  if (backend === "kvm") return pc({ ...options, personality: kvm() });
+  if (backend === "vmware") return pc({ ...options, personality: vmware() });
   return vmiPc({ ...options, backend: makeBackend(backend) });
 }

@@ -4,8 +4,10 @@
 import {
   type EngineName,
   hex,
+  type HypercallStats,
   type ParavirtStats,
   type PcMachine,
+  type PersonalityPcMachine,
   type StopReason,
   type VmiPcMachine,
 } from "../../mod.ts";
@@ -141,8 +143,12 @@ interface RunEnd {
 function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ended }: RunEnd): void {
   const instructions = m.cpus.reduce((sum, c) => sum + c.cpu.instructions, 0);
   if (run.json === true) {
-    const paravirt = paravirtStats(m);
-    const figures = { instructions, ticks: m.now, seconds, ...(paravirt === undefined ? {} : { paravirt }) };
+    const paravirt = paravirtStats(m), hypercalls = hypercallStats(m);
+    const figures = {
+      ...{ instructions, ticks: m.now, seconds },
+      ...(paravirt === undefined ? {} : { paravirt }),
+      ...(hypercalls === undefined ? {} : { hypercalls }),
+    };
     const stats = run.stats === true ? { stats: figures } : {};
     const screen = run.screen === true ? { screen: m.screen.text() } : {};
     io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, ...screen, serial: text(m.serial.text) }));
@@ -160,6 +166,7 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
     const mips = seconds > 0 ? (instructions / seconds / 1e6).toFixed(1) : "-";
     const virtual = (m.now / m.clock.hz).toFixed(3);
     io.err(`vmikit: ${instructions} instructions, ${virtual} s virtual, ${seconds.toFixed(2)} s host, ${mips} MIPS\n`);
+    io.err(counterText("hypercalls", hypercallStats(m)?.calls ?? {}));
     const paravirt = paravirtStats(m);
     if (paravirt === undefined) return;
     io.err(counterText("paravirtual calls that trapped", paravirt.calls));
@@ -170,6 +177,11 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
 /** What the paravirtual interface has counted, if the machine has one. */
 function paravirtStats(m: PcMachine): ParavirtStats | undefined {
   return (m as { readonly paravirt?: VmiPcMachine["paravirt"] }).paravirt?.stats();
+}
+
+/** What a hypervisor of today has counted, if the guest has one. */
+function hypercallStats(m: PcMachine): HypercallStats | undefined {
+  return (m as { readonly hypercalls?: PersonalityPcMachine["hypercalls"] }).hypercalls?.stats();
 }
 
 /** Counters, a line each; nothing if there are none. */

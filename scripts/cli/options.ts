@@ -25,6 +25,12 @@ export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap", "hard
 /** Those that have a ROM. */
 export const ROM_BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
 
+/** What a guest is given: a paravirtual backend, a hypervisor of today, or nothing. */
+export type HypervisorName = BackendName | "kvm" | "vmware" | "none";
+
+/** All of them. */
+export const HYPERVISORS: readonly HypervisorName[] = [...BACKENDS, "kvm", "vmware", "none"];
+
 /** A backend's name. */
 export type BackendName = typeof BACKENDS[number];
 

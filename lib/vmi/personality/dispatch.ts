@@ -162,7 +162,8 @@ export class HypercallDispatch<N extends string> {
   }
 
   #ask(call: Hypercall<N>): HypercallAnswer {
-    const answer = this.#observers.override(call.no)?.(call) ?? "native";
+    const override = this.#observers.override(call.no);
+    const answer = override === undefined ? "native" : override(call);
     return answer === "native" ? this.#personality.answer(call) : answer;
   }
 

@@ -1,0 +1,131 @@
+/**
+ * Debian's stock kernel finds KVM or VMware, uses what they offer, and its hypercalls can be watched and injected.
+ */
+import { kvm, linux, MiB, pc, type Personality, type PersonalityPcMachine, vmware, writeCpio } from "../../mod.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
+import { guestSync } from "./guest.ts";
+
+const kernel = guestSync("linux-686-pae");
+const busybox = guestSync("busybox");
+const missing = [kernel, busybox].find((g) => !g.available);
+const note = missing === undefined ? "" : " (guest not available)";
+
+/** Without the self tests of its ciphers, which are half of the boot. */
+const APPEND = "console=ttyS0 nokaslr cryptomgr.notests";
+
+const INIT = `#!/bin/sh
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox echo clock $(/bin/busybox cat /sys/devices/system/clocksource/clocksource0/current_clocksource)
+/bin/busybox echo $(/bin/busybox nproc) processors
+steal() { /bin/busybox awk '/^cpu /{print $9}' /proc/stat; }
+/bin/busybox echo stolen $(steal)
+/bin/busybox sleep 1
+/bin/busybox echo then $(steal)
+/bin/busybox reboot -f
+`;
+
+/** The kernel as it begins to boot. */
+function debian<N extends string>(personality: Personality<N>, cpus: number): PersonalityPcMachine<N> {
+  assert(kernel.available && busybox.available);
+  const initrd = writeCpio([
+    { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
+    { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
+    { kind: "symlink", path: "/bin/sh", target: "busybox" },
+    { kind: "directory", path: "/proc" },
+    { kind: "directory", path: "/sys" },
+    { kind: "file", path: "/init", data: INIT, mode: 0o755 },
+  ]);
+  const m = pc({ memory: 128 * MiB, cpus, personality });
+  m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: APPEND }));
+  return m;
+}
+
+Deno.test({
+  name: `Debian's kernel on two CPUs finds KVM, its clock, stolen time, and sends interrupts by hypercall${note}`,
+  ignore: missing !== undefined,
+  fn() {
+    const m = debian(kvm(), 2);
+    const seen = m.hypercalls.record();
+    const up = m.run({ until: m.serial.contains("stolen "), instructions: 20_000_000_000 });
+    assertEquals(up.kind, "until", m.serial.tail(2000));
+    for (
+      const line of [
+        "Hypervisor detected: KVM",
+        "kvm-clock: Using msrs 4b564d01 and 4b564d00",
+        "Booting paravirtualized kernel on KVM",
+        "kvm-guest: PV spinlocks enabled",
+        "kvm-guest: setup PV IPIs",
+        "Switched to clocksource kvm-clock",
+        "clock kvm-clock",
+        "2 processors",
+      ]
+    ) assertStringIncludes(m.serial.text, line);
+    // Both CPUs have sent to each other, and each message had one receiver.
+    const sent = seen.filter("SEND_IPI");
+    assert(sent.length > 50, `${sent.length} messages`);
+    assert(sent.every((e) => e.result === 1));
+    assertEquals(new Set(sent.map((e) => e.args["first"])), new Set([0, 1]));
+    assertEquals(m.hypercalls.stats().calls["SEND_IPI"], sent.length);
+
+    // A call from outside: the kernel takes a rescheduling interrupt that nobody in the guest has sent.
+    const { icr = 0 } = sent.at(-1)?.args ?? {};
+    let taken = 0;
+    const remove = m.hooks.onInterrupt(Number(icr) & 0xff, () => void taken++);
+    const before = seen.filter((e) => e.name === "SEND_IPI" && e.args["icr"] === icr).length;
+    assertEquals(m.hypercalls.inject("SEND_IPI", { low: 1, icr }), 1);
+    assertEquals(m.run({ until: () => taken > 0, instructions: 10_000_000 }).kind, "until");
+    assert(seen.filter((e) => e.name === "SEND_IPI" && e.args["icr"] === icr).length >= before + 1);
+    remove();
+
+    // Two seconds are taken from the first CPU; the kernel counts them in hundredths.
+    const here = m.snapshot();
+    m.hypercalls.steal(2 * m.clock.hz);
+    m.run({ until: m.serial.contains("reboot: "), instructions: 5_000_000_000 });
+    const [, stolen] = /then (\d+)/.exec(m.serial.text) ?? [];
+    assert(Number(stolen) >= 199 && Number(stolen) <= 201, `${stolen} of 200`);
+    // From there the run is the same each time, wherever it is cut.
+    m.restore(here);
+    m.run({ instructions: 3_000_001 });
+    const end = m.hash();
+    m.restore(here);
+    for (const instructions of [1, 999_999, 2_000_001]) m.run({ instructions });
+    assertEquals(m.hash(), end);
+  },
+});
+
+Deno.test({
+  name: `Debian's kernel finds VMware and takes its frequencies from the backdoor${note}`,
+  ignore: missing !== undefined,
+  fn() {
+    const m = debian(vmware(), 1);
+    m.hypercalls.after("GETHZ", (call, result) => assertEquals([call.way, result], ["port", m.clock.hz]));
+    const seen = m.hypercalls.record();
+    const up = m.run({ until: m.serial.contains("then "), instructions: 20_000_000_000 });
+    assertEquals(up.kind, "until", m.serial.tail(2000));
+    for (
+      const line of [
+        "vmware: hypercall mode: 0x00",
+        "Hypervisor detected: VMware",
+        "vmware: TSC freq read from hypervisor : 100.000 MHz",
+        "vmware: Host bus clock speed read from hypervisor : 100000000 Hz",
+        "Booting paravirtualized kernel on VMware hypervisor",
+        "clock tsc",
+      ]
+    ) assertStringIncludes(m.serial.text, line);
+    assertEquals(seen.names(), ["GETHZ", "STEALCLOCK"]);
+  },
+});
+
+Deno.test({
+  name: `Debian's kernel believes a backdoor that a script answers${note}`,
+  ignore: missing !== undefined,
+  fn() {
+    const m = debian(vmware({ calls: "vmcall" }), 1);
+    m.hypercalls.override("GETHZ", () => ({ eax: 123_000_000, ebx: 0, ecx: 50_000_000 }));
+    const up = m.run({ until: m.serial.contains("50000000 Hz"), instructions: 20_000_000_000 });
+    assertEquals(up.kind, "until", m.serial.tail(2000));
+    assertStringIncludes(m.serial.text, "vmware: hypercall mode: 0x02");
+    assertStringIncludes(m.serial.text, "TSC freq read from hypervisor : 123.000 MHz");
+  },
+});

@@ -321,7 +321,7 @@ export type { MinikernelOptions, MinikernelWorkload } from "./lib/guests/miniker
 
 // Script kit
 export { type ErrorClass, expect, type Expectation, ExpectationError } from "./lib/script/expect.ts";
-export { inject, type Injectable, type Injection } from "./lib/script/inject.ts";
+export { type HypercallInjectable, inject, type Injectable, type Injection } from "./lib/script/inject.ts";
 export { scenario, type ScenarioResult, type ScenarioStep } from "./lib/script/scenario.ts";
 export { describe, show } from "./lib/script/format.ts";
 

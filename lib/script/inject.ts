@@ -17,6 +17,15 @@ export interface Injectable {
   };
 }
 
+/** A machine under a hypervisor of today, with calls `N`. */
+export interface HypercallInjectable<N extends string> {
+  /** Its hypercalls. */
+  readonly hypercalls: {
+    /** Makes a call. */
+    inject(name: N, args?: Readonly<Record<string, number | bigint>>): number;
+  };
+}
+
 /** What else can be injected. */
 export type Injection =
   /** An edge on interrupt line `irq` of the board. */
@@ -41,6 +50,17 @@ export function inject<N extends ParavirtName>(
   args?: Partial<ParavirtArgs<N>>,
 ): ParavirtResultOf<N>;
 /**
+ * Makes a hypercall by name on a machine with a personality. Arguments that are left out are 0.
+ *
+ * @returns Its result in EAX.
+ * @throws {ConfigError} hypercall-name, inject-argument, inject-kill
+ */
+export function inject<N extends string>(
+  m: HypercallInjectable<N>,
+  name: N,
+  args?: Readonly<Record<string, number | bigint>>,
+): number;
+/**
  * Makes a rising edge on an interrupt line of the board and leaves it raised (`m.irq(n, false)` drops it), or an NMI: the
  * guest takes it when it may. Or has the first CPU enter the handler of an interrupt or a fault: at once between runs,
  * at the next instruction boundary out of a hook.
@@ -62,14 +82,19 @@ export function inject<N extends ParavirtName>(
 export function inject(m: Machine, what: Injection): void;
 /** See the overloads. */
 export function inject(
-  m: Injectable | Machine,
+  m: Injectable | HypercallInjectable<string> | Machine,
   what: string | Injection,
   args: Readonly<Record<string, number | bigint>> = {},
 ): number | bigint | undefined | void {
   if (typeof what === "string") {
     const paravirt = (m as Partial<Injectable>).paravirt;
     if (paravirt !== undefined) return paravirt.call(what, args);
-    throw new ConfigError("no-hypervisor", `Nobody can answer ${what}: this machine has no paravirt; use vmiPc()`);
+    const hypercalls = (m as Partial<HypercallInjectable<string>>).hypercalls;
+    if (hypercalls !== undefined) return hypercalls.inject(what, args);
+    throw new ConfigError(
+      "no-hypervisor",
+      `Nobody can answer ${what}: this machine has no paravirt; use vmiPc(), or pc() with a personality`,
+    );
   }
   const machine = m as Machine;
   if ("nmi" in what) return machine.cpu.cpu.nmi();

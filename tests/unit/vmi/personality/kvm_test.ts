@@ -1,5 +1,5 @@
 /** KVM's personality against guests written here, on every engine. */
-import { asm, ConfigError, kvm, MiB, pc, type PersonalityPcMachine } from "../../../../mod.ts";
+import { asm, ConfigError, inject, kvm, MiB, pc, type PersonalityPcMachine } from "../../../../mod.ts";
 import type { KvmCallName } from "../../../../mod.ts";
 import { assert, assertEquals, assertThrows } from "../../../../scripts/deps/std.ts";
 import { clockScale } from "../../../../lib/vmi/personality/kvm_time.ts";
@@ -436,4 +436,11 @@ again:
 Deno.test("pc() refuses what is no personality, and one personality serves one kind of snapshot", () => {
   assertThrows(() => pc({ personality: "kvm" as unknown as ReturnType<typeof kvm> }), ConfigError, "kvm()");
   assertThrows(() => guest(call(1)).restore(pc({ memory: 4 * MiB }).snapshot()), ConfigError, "kvm");
+});
+
+Deno.test("inject() of the script layer reaches hypercalls by name", () => {
+  const m = guest(call(1));
+  m.run();
+  assertEquals(inject(m, "CLOCK_PAIRING", { address: 0x2000, clock: 3 }), -95);
+  assertThrows(() => inject(m, "GETHZ" as "KICK_CPU"), ConfigError, "kvm has no call");
 });

@@ -2,8 +2,8 @@
  * Runs a case on our CPU, complete with decoder, paging and an engine: two pages of memory at the addresses that the
  * native runner uses, privilege level 3, selectors as Linux sets them.
  *
- * There is no interrupt table, so a fault ends in a shutdown that names the first vector and leaves the registers as
- * they were. Behind the code lies HLT, whose #GP means that the end was reached.
+ * An interceptor notes a fault before it is delivered and ends the run, so the registers are as they were. Behind the
+ * code lies HLT, whose #GP means that the end was reached.
  */
 import type { CpuBus } from "../../lib/core/bus.ts";
 import { HookTable } from "../../lib/core/hooks.ts";
@@ -38,7 +38,7 @@ export class Ours {
   readonly #space: AddressSpace;
   readonly #data: Uint8Array;
   readonly #view: DataView;
-  #shutdown = -1;
+  #fault = -1;
   #code = 0;
   #linear = 0;
 
@@ -58,11 +58,7 @@ export class Ours {
       writeMsr: () => false,
       trace: nothing,
       unimplemented: nothing,
-      shutdown: (vector, code, linear) => {
-        this.#shutdown = vector;
-        this.#code = code;
-        this.#linear = linear;
-      },
+      shutdown: nothing,
     };
     const hooks = new HookTable();
     this.cpu = new I386Cpu(
@@ -75,6 +71,15 @@ export class Ours {
     space.codeMarked = (pfn) => this.cpu.codeMarked(pfn);
     this.#data = new Uint8Array(memory.buffer, (space.pages[DATA / PAGE] & ~0xfff) >>> 0, PAGE);
     this.#view = new DataView(this.#data.buffer, this.#data.byteOffset, PAGE);
+    this.cpu.interceptor = {
+      intercept: ({ vector, errorCode, linear }) => {
+        this.#fault = vector;
+        this.#code = Math.max(0, errorCode);
+        this.#linear = linear;
+        this.cpu.interruptSlice();
+        return "handled";
+      },
+    };
     this.#map();
   }
 
@@ -118,7 +123,7 @@ export class Ours {
     loadImage(s, one.fx);
     s.set(Layout.halted, 0);
     s.set(Layout.shadow, 0);
-    this.#shutdown = -1;
+    this.#fault = -1;
     this.cpu.set("eip", CODE_AT);
     this.cpu.run(LIMIT);
     return this.#outcome(one);
@@ -126,13 +131,13 @@ export class Ours {
 
   #outcome(one: Case): Outcome {
     const s = this.cpu.state, end = CODE_AT + one.code.length;
-    const halted = s.get(Layout.halted) !== 0 && this.#shutdown < 0;
+    const halted = s.get(Layout.halted) !== 0 && this.#fault < 0;
     const eip = (s.get(Layout.eip) >>> 0) - (halted ? 1 : 0);
-    const ended = eip === end && (halted || this.#shutdown === 13);
+    const ended = eip === end && (halted || this.#fault === 13);
     return {
       regs: Uint32Array.from({ length: 8 }, (_, i) => s.reg32(i)),
       eflags: (s.get(Layout.eflags) & 0x400) | arithmetic(s),
-      vector: ended ? -1 : this.#shutdown < 0 ? 255 : this.#shutdown,
+      vector: ended ? -1 : this.#fault < 0 ? 255 : this.#fault,
       error: ended ? 0 : this.#code,
       cr2: this.#linear,
       eip,

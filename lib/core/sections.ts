@@ -173,7 +173,7 @@ export function readValue(source: ByteSource, depth = 0): FieldValue {
     case Tag.i32:
       return source.u32() | 0;
     case Tag.f64:
-      return source.f64();
+      return readDouble(source.f64());
     case Tag.text:
       return source.text();
     case Tag.bigint:
@@ -197,6 +197,11 @@ export function readValue(source: ByteSource, depth = 0): FieldValue {
   throw new ConfigError("snapshot-corrupt", `Snapshot is damaged: unknown value tag ${tag}`);
 }
 
+function readDouble(value: number): number {
+  if (Number.isNaN(value)) throw new ConfigError("snapshot-corrupt", "Snapshot is damaged: not a number");
+  return value;
+}
+
 function readBigint(text: string): bigint {
   if (!/^-?[0-9a-f]+$/.test(text)) throw new ConfigError("snapshot-corrupt", "Snapshot is damaged: not a number");
   return text.startsWith("-") ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
@@ -216,6 +221,23 @@ export function readSection(source: ByteSource): Section {
     throw new ConfigError("snapshot-corrupt", "Snapshot is damaged: a section has no fields");
   }
   return { version, fields: fields as { readonly [name: string]: FieldValue } };
+}
+
+/**
+ * Takes saved values over into an object that has fields of the same names and kinds, and no others.
+ *
+ * @param into The object. @param from What was saved. @param names Fields that are; default: all it has.
+ * @throws {ConfigError} snapshot-corrupt: a field is missing or of another kind.
+ */
+export function takeFields(into: object, from: unknown, names: readonly string[] = Object.keys(into)): void {
+  const target = into as { [name: string]: unknown };
+  const saved = typeof from === "object" && from !== null ? from as { readonly [name: string]: unknown } : {};
+  for (const name of names) {
+    if (typeof saved[name] !== typeof target[name]) {
+      throw new ConfigError("snapshot-corrupt", `Snapshot is damaged: field "${name}" is missing or of another kind`);
+    }
+  }
+  for (const name of names) target[name] = saved[name];
 }
 
 /** Running hash, 64 bits in two lanes. */

@@ -7,6 +7,7 @@
  */
 import type { IrqLine } from "../core/bus.ts";
 import type { Section } from "../core/component.ts";
+import { ConfigError } from "../core/errors.ts";
 import { fieldsOf } from "./section.ts";
 
 /** What receives lines. */
@@ -29,6 +30,8 @@ export interface IrqHub {
 }
 
 const LINES = 24;
+/** More sources of one line than any board has. */
+const SOURCES = 256;
 
 /** Makes a hub over a pair of 8259s and, if given, an IO-APIC. */
 export function irqHub(pic: IrqSink, ioApic?: IrqSink): IrqHub {
@@ -68,6 +71,9 @@ export function irqHub(pic: IrqSink, ioApic?: IrqSink): IrqHub {
       const f = fieldsOf(section, "irq-hub") as { high: readonly (readonly number[])[] };
       levels = levels.map((line, n) => {
         const high = f.high[n] ?? [];
+        if (high.some((i) => !(i >= 0 && i < SOURCES))) {
+          throw new ConfigError("snapshot-corrupt", `Snapshot is damaged: interrupt line ${n} has sources ${high}`);
+        }
         return Array.from({ length: Math.max(line.length, ...high.map((i) => i + 1)) }, (_, i) => high.includes(i));
       });
     },

@@ -12,6 +12,7 @@ import type { InterruptController, InterruptListener, IrqLine } from "../core/bu
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
+import { takeFields } from "../core/sections.ts";
 
 /** The pair as a device and as what the CPU (or a local APIC's LINT0) asks for vectors. */
 export interface Pic8259 extends Device, InterruptController {
@@ -303,8 +304,9 @@ class Pair implements Pic8259 {
       throw new ConfigError("snapshot-version", `Section "pic" has version ${section.version}, this library reads 1`);
     }
     const f = section.fields as { master: object; slave: object };
-    Object.assign(this.#chips[0], f.master);
-    Object.assign(this.#chips[1], f.slave);
+    const names = Object.keys(this.#chips[0].save());
+    takeFields(this.#chips[0], f.master, names);
+    takeFields(this.#chips[1], f.slave, names);
     for (const listener of this.#listeners) listener();
   }
 

@@ -14,6 +14,7 @@ import type { IrqLine } from "../core/bus.ts";
 import type { Timer } from "../core/clock.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
+import { takeFields } from "../core/sections.ts";
 import { scaledTime } from "./scaled_time.ts";
 import type { ScaledTime } from "./scaled_time.ts";
 import { fieldsOf } from "./section.ts";
@@ -290,7 +291,7 @@ class Pit implements Device {
       edge: number;
       level: boolean;
     };
-    this.#counters.forEach((c, i) => Object.assign(c, f.counters[i]));
+    this.#counters.forEach((c, i) => takeFields(c, f.counters[i]));
     this.#port61 = f.port61;
     this.#edge = f.edge;
     this.#drive(f.level);

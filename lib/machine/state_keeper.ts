@@ -4,6 +4,7 @@
  */
 import type { Component, Section } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
+import { ByteSink, writeSection } from "../core/sections.ts";
 import { PAGE } from "../memory/region.ts";
 import type { MachineParts } from "./board.ts";
 import type { CheckedConfig } from "./config.ts";
@@ -37,6 +38,8 @@ export class StateKeeper {
   readonly #shape: string;
   readonly #far: SerialConsole | undefined;
   #baseline: Snapshot | undefined = undefined;
+  /** Snapshots that were taken here, or loaded once without complaint. */
+  readonly #trusted: WeakSet<Snapshot> = new WeakSet();
 
   /** @param parts Parts. @param config Description. @param loop Run loop. @param more Hypervisor interface. */
   constructor(parts: MachineParts, config: CheckedConfig, loop: RunLoop, more: Component | undefined) {
@@ -53,13 +56,21 @@ export class StateKeeper {
 
   /** Takes a snapshot. */
   snapshot(off: boolean): Snapshot {
-    const { clock, space } = this.#p;
+    const { space } = this.#p;
     const dirty = space.takeDirty();
     const own = new Map<number, Uint8Array>();
     for (const pfn of dirty) {
       const host = space.homeOf(pfn);
       if (host >= 0) own.set(pfn, space.host.slice(host, host + PAGE));
     }
+    const parent = this.#baseline;
+    this.#baseline = new Snapshot(this.#shape, this.#sections(off), own, parent);
+    this.#trusted.add(this.#baseline);
+    return this.#baseline;
+  }
+
+  #sections(off: boolean): Map<string, Section> {
+    const { clock, space } = this.#p;
     const sections = new Map<string, Section>();
     const s = this.shutdown;
     const shutdown = s === undefined ? null : [s.vector, s.errorCode, s.linear];
@@ -67,14 +78,43 @@ export class StateKeeper {
     sections.set("clock", clock.save());
     for (const c of this.components) sections.set(c.name, c.save());
     if (this.#far !== undefined) sections.set(CONSOLE, this.#far.save());
-    const parent = this.#baseline;
-    this.#baseline = new Snapshot(this.#shape, sections, own, parent);
-    return this.#baseline;
+    return sections;
   }
 
-  /** Applies a snapshot; returns whether the machine is powered off in it. */
+  /**
+   * Applies a snapshot; returns whether the machine is powered off in it. One that this machine did not take may be
+   * damaged: if it cannot be loaded, or parts would not save what they were given, the machine stays as it was.
+   * @throws {ConfigError} snapshot-mismatch, snapshot-version, snapshot-corrupt
+   */
   restore(to: Snapshot): boolean {
     this.#check(to);
+    if (this.#trusted.has(to)) return this.#apply(to);
+    const back = this.snapshot(false);
+    try {
+      const off = this.#apply(to);
+      this.#compare(to, this.#sections(off));
+      this.#trusted.add(to);
+      return off;
+    } catch (error) {
+      this.#apply(back);
+      if (error instanceof ConfigError) throw error;
+      throw new ConfigError("snapshot-corrupt", `Snapshot is damaged, it cannot be loaded: ${error}; take it anew`);
+    }
+  }
+
+  #compare(to: Snapshot, now: ReadonlyMap<string, Section>): void {
+    for (const [name, mine] of now) {
+      const given = section(to, name);
+      // A part that reads an older version may save a newer one.
+      if (given.version !== mine.version || same(given, mine)) continue;
+      throw new ConfigError(
+        "snapshot-corrupt",
+        `Snapshot is damaged: section "${name}" holds what no ${name} can be in; take it anew`,
+      );
+    }
+  }
+
+  #apply(to: Snapshot): boolean {
     const { clock, space } = this.#p;
     const pages = to.differing(this.#baseline ?? EMPTY);
     for (const pfn of space.takeDirty()) pages.add(pfn);
@@ -91,7 +131,7 @@ export class StateKeeper {
     this.shutdown = f.shutdown === null
       ? undefined
       : { vector: f.shutdown[0], errorCode: f.shutdown[1], linear: f.shutdown[2] };
-    space.setA20(f.a20);
+    space.setA20(f.a20 === true);
     this.#loop.reset();
     clock.load(section(to, "clock"));
     for (const c of this.components) c.load(section(to, c.name));
@@ -132,6 +172,15 @@ export class StateKeeper {
       }; describe the machine alike`,
     );
   }
+}
+
+function same(a: Section, b: Section): boolean {
+  const [one, other] = [a, b].map((s) => {
+    const sink = new ByteSink();
+    writeSection(sink, s);
+    return sink.take();
+  });
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }
 
 const EMPTY: Snapshot = new Snapshot("", new Map(), new Map(), undefined);

@@ -12,6 +12,7 @@
 import type { Timer } from "../../core/clock.ts";
 import type { Section } from "../../core/component.ts";
 import { ConfigError, InternalError } from "../../core/errors.ts";
+import { takeFields } from "../../core/sections.ts";
 import { ParavirtAlarm, ParavirtCounter } from "../../spec/paravirt_calls.ts";
 import type { CallAnswer, ParavirtCall, ParavirtHost } from "./backend.ts";
 
@@ -112,7 +113,7 @@ export class VirtualTime {
       throw new ConfigError("snapshot-version", `Alarm section has version ${section.version}, this library reads 2`);
     }
     const saved = section.fields["alarms"] as unknown as readonly Alarm[];
-    saved.forEach((a, n) => Object.assign(this.#alarms[n] ?? {}, a));
+    this.#alarms.forEach((a, n) => takeFields(a, saved[n]));
     this.#stolen = [...section.fields["stolen"] as readonly number[]];
   }
 

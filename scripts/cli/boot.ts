@@ -21,7 +21,7 @@ import {
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { runGuest } from "./guest_run.ts";
 import { type Io, readInput, UsageError } from "./io.ts";
-import { count, ENGINES, type HypervisorName, HYPERVISORS, makeBackend, seconds } from "./options.ts";
+import { count, DEFAULT_ENGINE, ENGINES, type HypervisorName, HYPERVISORS, makeBackend, seconds } from "./options.ts";
 
 /** Instructions of a boot when nothing else is said. */
 const BOOT_BUDGET = 50_000_000_000;
@@ -77,7 +77,7 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
     .option("--cd <file>", "CD image")
     .option("--memory <MiB>", "RAM in MiB", integer("a number of MiB", { min: 2, max: 1984 }), 64)
     .option("--cpus <n>", "number of CPUs", integer("a number of CPUs", { min: 1, max: MAX_CPUS }), 1)
-    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default("interpreter" as const))
+    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default(DEFAULT_ENGINE))
     .addOption(
       new Option("--backend <name>", "who answers paravirtual calls, or the hypervisor of today that the guest finds")
         .choices(HYPERVISORS).default("none" as const),

@@ -5,7 +5,7 @@ import { DEFAULT_BUDGET, hex, MiB, pc, type PcMachine } from "../../mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { runGuest } from "./guest_run.ts";
 import type { Io } from "./io.ts";
-import { address, count, ENGINES, flatProgram, placedFile, port, seconds } from "./options.ts";
+import { address, count, DEFAULT_ENGINE, ENGINES, flatProgram, placedFile, port, seconds } from "./options.ts";
 
 const EXAMPLES = `
 Exit codes:
@@ -36,7 +36,7 @@ export function addFlat(program: Command, io: Io, done: (code: number) => void):
     .addOption(new Option("--mode <mode>", "CPU mode").choices(["real", "protected"] as const).default("real" as const))
     .option("--port-log <port>", "print accesses to this port (may be repeated)", port, [])
     .option("--memory <MiB>", "RAM in MiB", integer("a number of MiB", { min: 2, max: 1984 }), 64)
-    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default("interpreter" as const))
+    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default(DEFAULT_ENGINE))
     .addOption(
       new Option("--serial <where>", "serial line").choices(["stdio", "none"] as const).default("stdio" as const),
     )

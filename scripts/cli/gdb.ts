@@ -6,7 +6,7 @@ import { serveGdb } from "../../lib/host/mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { bootImage, makePc } from "./boot.ts";
 import { Exit, type Io, json, UsageError } from "./io.ts";
-import { address, ENGINES, flatProgram, HYPERVISORS, listenAddress, placedFile } from "./options.ts";
+import { address, DEFAULT_ENGINE, ENGINES, flatProgram, HYPERVISORS, listenAddress, placedFile } from "./options.ts";
 
 const EXAMPLES = `
 The guest waits at its first instruction until GDB lets it run. Addresses are linear; in real mode tell GDB
@@ -40,7 +40,7 @@ export function addGdb(program: Command, io: Io, done: (code: number) => void): 
     )
     .option("--memory <MiB>", "RAM in MiB", integer("a number of MiB", { min: 2, max: 1984 }), 64)
     .option("--cpus <n>", "number of CPUs", integer("a number of CPUs", { min: 1, max: MAX_CPUS }), 1)
-    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default("interpreter" as const))
+    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default(DEFAULT_ENGINE))
     .addOption(
       new Option("--backend <name>", "who answers paravirtual calls, or the hypervisor of today that the guest finds")
         .choices(HYPERVISORS).default("none" as const),

@@ -19,6 +19,9 @@ import { type Io, readInput } from "./io.ts";
 /** Engines by name. */
 export const ENGINES = ["interpreter", "jit", "reference"] as const;
 
+/** The engine that executes unless another is named. */
+export const DEFAULT_ENGINE = "jit" as const;
+
 /** Backends of the paravirtual interface by name. */
 export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap", "hardware"] as const;
 

@@ -5,7 +5,7 @@ import { hex32, MiB, pc, type PcMachine } from "../../mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { exitCode, stopText } from "./guest_run.ts";
 import { type Io, json } from "./io.ts";
-import { address, ENGINES, flatProgram, placedFile } from "./options.ts";
+import { address, DEFAULT_ENGINE, ENGINES, flatProgram, placedFile } from "./options.ts";
 
 const REGISTERS = ["eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp"];
 
@@ -25,7 +25,7 @@ export function addTrace(program: Command, io: Io, done: (code: number) => void)
     .option("--entry <address>", "first instruction; default: the first image", address)
     .addOption(new Option("--mode <mode>", "CPU mode").choices(["real", "protected"] as const).default("real" as const))
     .option("--instructions <n>", "instructions at most", integer("a number", { min: 1, max: 10_000_000 }), 1000)
-    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default("interpreter" as const))
+    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default(DEFAULT_ENGINE))
     .option("--registers", "print the registers before each instruction")
     .option("--json", "print one JSON object for each instruction and one for the end, each on its line")
     .addHelpText("after", EXAMPLES)

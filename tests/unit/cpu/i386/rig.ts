@@ -2,6 +2,7 @@
 import { HookTable } from "../../../../lib/core/hooks.ts";
 import { I386Cpu } from "../../../../lib/cpu/i386/cpu.ts";
 import type { EngineFactory } from "../../../../lib/cpu/i386/engine.ts";
+import type { Model } from "../../../../lib/cpu/i386/model.ts";
 import { readEflags } from "../../../../lib/cpu/i386/flags.ts";
 import { Layout, Seg } from "../../../../lib/cpu/i386/state.ts";
 import { TLB_BYTES } from "../../../../lib/cpu/i386/tlb.ts";
@@ -20,15 +21,15 @@ export class Rig {
   /** Ports and effects. */
   readonly bus: FakeBus = new FakeBus();
 
-  /** @param engine Who executes. */
-  constructor(engine: EngineFactory) {
+  /** @param engine Who executes. @param model Which processor. */
+  constructor(engine: EngineFactory, model: Model = FAKE_MODEL) {
     const at = KIB64 + TLB_BYTES + engine.workBytes, pages = (at + KIB64) / KIB64;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.space = new AddressSpace(memory, at);
     this.space.add(ram({ at: 0, size: KIB64 }));
     const hooks = new HookTable();
     const board = { memory, stateAt: 4096, workAt: KIB64, space: this.space, bus: this.bus, interrupts: undefined };
-    this.cpu = new I386Cpu("cpu0", { ...board, hooks, index: 0 }, FAKE_MODEL, engine);
+    this.cpu = new I386Cpu("cpu0", { ...board, hooks, index: 0 }, model, engine);
     this.space.codeWritten = (pfn, from, to) => this.cpu.codeWritten(pfn, from, to);
     this.space.codeMarked = (pfn) => this.cpu.codeMarked(pfn);
   }

@@ -11,6 +11,7 @@ import type { Model } from "../../../../lib/cpu/i386/model.ts";
 import { MODELS } from "../../../../lib/cpu/i386/models.ts";
 import { Layout } from "../../../../lib/cpu/i386/state.ts";
 import { type OpRow, OPS } from "../../../../lib/spec/i386_ops.ts";
+import { CpuidFeature, Decoder, DecoderOptions } from "../../../../scripts/deps/iced.ts";
 import { assert, assertEquals } from "../../../../scripts/deps/std.ts";
 import { Rig } from "./rig.ts";
 import { allSlots, bytesOf, rowOf, type Slot, slotName } from "./slots.ts";
@@ -221,3 +222,44 @@ for (const engine of ENGINES) {
     for (const [name, registers, bytes] of cases) assertEquals(bench.runWith(registers, bytes), UD, name);
   });
 }
+
+/** The feature by the name iced-x86 gives it; what is not named here belongs to the 386 or its coprocessor. */
+const FEATURE_OF: Readonly<Record<string, string>> = {
+  MOV_TR: "tr",
+  INTEL486: "486",
+  CPUID: "cpuid",
+  TSC: "tsc",
+  MSR: "msr",
+  CX8: "cx8",
+  SEP: "sep",
+  CMOV: "cmov",
+  MMX: "mmx",
+  FXSR: "fxsr",
+  SSE: "sse",
+  SSE2: "sse2",
+  CLFSH: "clflush",
+  RDPMC: "mmx", // since the Pentium with MMX
+  VMX: "vmx",
+  SVM: "vmx",
+  SEV_ES: "vmx",
+};
+
+Deno.test("the feature of each row is the one iced-x86 names", () => {
+  const features = new Set(Object.values(MODELS).flatMap((model) => [...model.features])), wrong = new Set<string>();
+  for (const slot of SLOTS) {
+    const row = rowOf(slot, features);
+    if (row === undefined) continue;
+    const decoder = new Decoder(32, Uint8Array.from(bytesOf(slot, DATA, 0)), DecoderOptions.MovTr);
+    const one = decoder.decode(), names = [...one.cpuidFeatures()].map((f) => CpuidFeature[f]);
+    const expected = names.map((name) => FEATURE_OF[name]).filter((f) => f !== undefined).at(-1) ??
+      (names.some((name) => name.startsWith("FPU")) ? "x87" : "386");
+    const isHint = row.sem === "nop" && row.opcode !== 0x90; // came with the P6, used by SSE and later
+    const isLate = row.mnemonic === "paddq"; // the MMX form came with SSE2 (SDM-2B PADDQ)
+    if (!one.isInvalid && !isHint && !isLate && expected !== row.feature) {
+      wrong.add(`${row.mnemonic}: ${row.feature}, iced ${names.join("+")}`);
+    }
+    one.free();
+    decoder.free();
+  }
+  assertEquals([...wrong], []);
+});

@@ -59,6 +59,8 @@ export interface Interceptor {
    * as it is now; `deliver`: the instruction executes.
    */
   instruction?(instruction: GuestInstruction): "deliver" | "handled";
+  /** Privilege level, 0-3, as the guest has it. Absent: the real one is the guest's. */
+  privilege?(): number;
   /** The CPU is reset to its power-on state. True: this interceptor stays. Absent: it goes. */
   powerOn?(): boolean;
   /** The CPU was sent INIT: its registers are those of power-on, and it waits for a start-up message. */

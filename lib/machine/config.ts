@@ -6,6 +6,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { Device } from "../core/device.ts";
 import type { CpuFactory } from "../memory/board.ts";
 import type { Region } from "../memory/region.ts";
+import { oneHypervisor } from "./hypervisor_chain.ts";
 import type { SerialConsole } from "./serial_console.ts";
 import type { Hypervisor, Platform } from "./platform.ts";
 
@@ -21,8 +22,8 @@ export interface MachineConfig {
   readonly devices?: readonly Device[];
   /** Interrupt lines and controllers; default: none, lines lead nowhere. */
   readonly platform?: Platform;
-  /** Hypervisor interface; default none: hypercall instructions are undefined. */
-  readonly paravirt?: Hypervisor;
+  /** Hypervisor interface; several are asked in order. Default none: hypercall instructions are undefined. */
+  readonly paravirt?: Hypervisor | readonly Hypervisor[];
   /** Far end of a serial port that one of the devices feeds, for `machine.serial`; default none. */
   readonly serial?: SerialConsole;
   /** Ticks (instructions) per virtual second; default 100 000 000. */
@@ -47,6 +48,8 @@ export interface CheckedConfig {
   readonly memory: readonly Region[];
   /** Devices. */
   readonly devices: readonly Device[];
+  /** Hypervisor interface. */
+  readonly hypervisor: Hypervisor | undefined;
   /** Far end of the first serial port. */
   readonly serial: SerialConsole | undefined;
   /** Ticks per virtual second. */
@@ -95,9 +98,10 @@ export function checkConfig(config: MachineConfig): CheckedConfig {
   }
   checkKeys("machine", config, KEYS);
   const cpus = checkCpus(config);
-  const memory = [...list(config.memory, "memory"), ...(config.paravirt?.regions ?? [])];
+  const hypervisor = oneHypervisor(config.paravirt);
+  const memory = [...list(config.memory, "memory"), ...(hypervisor?.regions ?? [])];
   const devices = list(config.devices, "devices");
-  checkNames(cpus, devices, config.paravirt);
+  checkNames(cpus, devices, hypervisor);
   const onReset = config.onReset ?? "stop";
   if (onReset !== "stop" && onReset !== "reboot") {
     throw new ConfigError("config-value", `onReset must be "stop" or "reboot", not ${show(onReset)}`);
@@ -106,6 +110,7 @@ export function checkConfig(config: MachineConfig): CheckedConfig {
     cpus,
     memory,
     devices,
+    hypervisor,
     serial: config.serial,
     hz: integer("hz", config.hz, 100_000_000, 1000, 1e12),
     seed: integer("seed", config.seed, 1, -(2 ** 31), 2 ** 32 - 1),

@@ -94,7 +94,7 @@ export class Machine implements LoadTarget {
       hooks: this.hooks,
       cpus: [],
       platform: config.platform,
-      hypervisor: config.paravirt,
+      hypervisor: c.hypervisor,
       note: (kind, text) => this.note(kind, text),
       request: (draft) => this.requestStop(draft),
       charge: (ticks) => this.#loop.charge(ticks),
@@ -120,7 +120,7 @@ export class Machine implements LoadTarget {
       requested: () => this.#driver.requested || this.#keeper.shutdown !== undefined,
       begins: (index) => this.hooks.cpu = index,
     });
-    this.#keeper = new StateKeeper(this.#parts, c, this.#loop, config.paravirt);
+    this.#keeper = new StateKeeper(this.#parts, c, this.#loop, c.hypervisor);
     this.#driver = new Driver({
       loop: this.#loop,
       parts: this.#parts,

@@ -210,6 +210,7 @@ export class PersonalityHypervisor<N extends string = string> implements Hypervi
       memory: host.memory,
       isRam: (at) => host.isRam(at),
       tsc: (cpu) => tsc(host.context(cpu)),
+      privilege: (cpu) => privilege(host.context(cpu)),
       message: (cpu, mode, vector) => host.message(cpu, mode, vector),
       wake: (cpu): boolean => {
         if (host.cpus[cpu]?.waiting === true) return true; // it was never started
@@ -228,6 +229,11 @@ export class PersonalityHypervisor<N extends string = string> implements Hypervi
 /** A hypervisor of today for `machine({ paravirt: hypervisor({ personality: kvm(), memory: 64 * MiB }) })`. */
 export function hypervisor<N extends string>(options: PersonalityOptions<N>): PersonalityHypervisor<N> {
   return new PersonalityHypervisor(options);
+}
+
+/** What a monitor says, if the guest is in the hands of one. */
+function privilege(guest: GuestContext): number {
+  return (guest as Partial<MonitorContext>).interceptor?.privilege?.() ?? guest.cpl;
 }
 
 function tsc(guest: GuestContext): bigint {

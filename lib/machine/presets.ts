@@ -15,6 +15,7 @@ import type { ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { native } from "../vmi/paravirt/backends/native.ts";
 import type { Personality } from "../vmi/personality/personality.ts";
 import { checkKeys, integer, MAX_CPUS } from "./config.ts";
+import { HypervisorChain } from "./hypervisor_chain.ts";
 import { SerialConsole } from "./serial_console.ts";
 import type { Keyboard } from "./keyboard.ts";
 import { biosRegions } from "./loader/raw.ts";
@@ -74,6 +75,12 @@ export interface VmiPcOptions extends PcOptions {
   readonly rom?: Omit<ParavirtOptions, "backend">;
 }
 
+/** Options of {@linkcode vmiPc} with a hypervisor of today beside the backend. */
+export interface PersonalityVmiPcOptions<N extends string = string> extends VmiPcOptions {
+  /** What hypervisor the guest finds, e.g. `kvm()`. */
+  readonly personality: Personality<N>;
+}
+
 /** Options of {@linkcode pc} with a hypervisor of today. */
 export interface PersonalityPcOptions<N extends string = string> extends PcOptions {
   /** What hypervisor the guest finds, e.g. `kvm()`. */
@@ -131,27 +138,42 @@ export function pc(options?: PcOptions): PcMachine;
 /** See the first form. */
 export function pc(options: PcOptions & { readonly personality?: Personality } = {}): PcMachine {
   checkKeys("pc", options, ["personality", ...PC_KEYS]);
-  const { personality } = options;
-  if (personality === undefined) return assemble(options, undefined);
+  if (options.personality === undefined) return assemble(options, undefined);
+  const hypercalls = makeHypercalls(options, options.personality);
+  return Object.assign(assemble(options, hypercalls), { hypercalls });
+}
+
+function makeHypercalls<N extends string>(options: PcOptions, personality: Personality<N>): PersonalityHypervisor<N> {
   if (typeof personality?.cpuid !== "function") {
     throw new ConfigError("config-value", "personality must be one such as kvm() or vmware()");
   }
-  const hypercalls = new PersonalityHypervisor({
+  return new PersonalityHypervisor({
     personality,
     memory: options.memory ?? DEFAULT_MEMORY,
     ...(options.date === undefined ? {} : { epoch: parseDate(options.date) }),
   });
-  return Object.assign(assemble(options, hypercalls), { hypercalls });
 }
 
 /**
- * A PC with the paravirtual interface's option ROM.
+ * A PC with the paravirtual interface's option ROM, or on a backend of which the guest knows nothing, such as
+ * `hardware()`; the guest finds a hypervisor of today besides if `personality` names one.
  * @throws {ConfigError} config-key, config-value, image-bios, image-size, and those of the ROM
  */
-export function vmiPc(options: VmiPcOptions = {}): VmiPcMachine {
-  checkKeys("vmiPc", options, ["backend", "rom", ...PC_KEYS]);
+export function vmiPc<N extends string>(
+  options: PersonalityVmiPcOptions<N>,
+): VmiPcMachine & PersonalityPcMachine<N>;
+/** A PC with the paravirtual interface alone; see the first form. */
+export function vmiPc(options?: VmiPcOptions): VmiPcMachine;
+/** See the first form. */
+export function vmiPc(options: VmiPcOptions & { readonly personality?: Personality } = {}): VmiPcMachine {
+  checkKeys("vmiPc", options, ["backend", "rom", "personality", ...PC_KEYS]);
   const hypervisor = paravirt({ ...options.rom, backend: options.backend ?? native() });
-  return Object.assign(assemble(options, hypervisor), { paravirt: hypervisor });
+  if (options.personality === undefined) {
+    return Object.assign(assemble(options, hypervisor), { paravirt: hypervisor });
+  }
+  const hypercalls = makeHypercalls(options, options.personality);
+  const both = assemble(options, new HypervisorChain([hypervisor, hypercalls]));
+  return Object.assign(both, { paravirt: hypervisor, hypercalls });
 }
 
 /** CMOS byte of the boot order: first and second choice, a nibble each; 2 is a disk, 3 a CD. */

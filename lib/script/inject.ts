@@ -88,8 +88,9 @@ export function inject(
 ): number | bigint | undefined | void {
   if (typeof what === "string") {
     const paravirt = (m as Partial<Injectable>).paravirt;
-    if (paravirt !== undefined) return paravirt.call(what, args);
     const hypercalls = (m as Partial<HypercallInjectable<string>>).hypercalls;
+    if (paravirt !== undefined && hypercalls !== undefined) return (m as Machine).hypervisor?.call?.(what, args);
+    if (paravirt !== undefined) return paravirt.call(what, args);
     if (hypercalls !== undefined) return hypercalls.inject(what, args);
     throw new ConfigError(
       "no-hypervisor",

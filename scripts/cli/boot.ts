@@ -21,7 +21,17 @@ import {
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { runGuest } from "./guest_run.ts";
 import { type Io, readInput, UsageError } from "./io.ts";
-import { count, DEFAULT_ENGINE, ENGINES, type HypervisorName, HYPERVISORS, makeBackend, seconds } from "./options.ts";
+import {
+  count,
+  DEFAULT_ENGINE,
+  ENGINES,
+  type HypervisorName,
+  HYPERVISORS,
+  makeBackend,
+  PERSONALITIES,
+  type PersonalityName,
+  seconds,
+} from "./options.ts";
 
 /** Instructions of a boot when nothing else is said. */
 const BOOT_BUDGET = 50_000_000_000;
@@ -43,6 +53,7 @@ Examples:
   deno task vmikit boot --kernel bzImage --append "console=ttyS0" --until "login:" --timeout 60
   deno task vmikit boot --kernel bzImage --initrd root.cpio --backend native --stats
   deno task vmikit boot --kernel bzImage --initrd root.cpio --backend kvm --cpus 2 --stats
+  deno task vmikit boot --kernel bzImage --initrd root.cpio --backend hardware --personality kvm --stats
   deno task vmikit boot --kernel kernel.elf --serial none --instructions 100_000_000 --json
   deno task vmikit boot --bios bios.bin --vga-bios vgabios-stdvga.bin --cd install.iso --screen --timeout 60
 `;
@@ -83,6 +94,10 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
         .choices(HYPERVISORS).default("none" as const),
     )
     .addOption(
+      new Option("--personality <name>", "the hypervisor of today that the guest finds, beside a backend")
+        .choices(PERSONALITIES),
+    )
+    .addOption(
       new Option("--serial <where>", "serial line").choices(["stdio", "none"] as const).default("stdio" as const),
     )
     .option("--until <text>", "end when the serial output contains this text")
@@ -95,7 +110,7 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
     .action(async (o) => {
       const { image, parts } = await bootImage(io, o);
       const { memory, cpus, engine } = o;
-      const m = makePc({ ...parts, memory: memory * MiB, cpus, engine }, o.backend);
+      const m = makePc({ ...parts, memory: memory * MiB, cpus, engine }, o.backend, o.personality);
       m.boot(image);
       done(await runGuest(io, m, { ...o, haltIsEnd: false }));
     });
@@ -159,9 +174,15 @@ function refuseExtras(what: string, { append, initrd }: BootFiles): void {
 }
 
 /** A PC as the options say. */
-export function makePc(options: PcOptions, backend: HypervisorName): PcMachine {
-  if (backend === "none") return pc(options);
-  if (backend === "kvm") return pc({ ...options, personality: kvm() });
-  if (backend === "vmware") return pc({ ...options, personality: vmware() });
-  return vmiPc({ ...options, backend: makeBackend(backend) });
+export function makePc(options: PcOptions, backend: HypervisorName, beside?: PersonalityName): PcMachine {
+  if ((backend === "kvm" || backend === "vmware") && beside !== undefined && beside !== backend) {
+    throw new UsageError(`The guest cannot find both ${backend} and ${beside}; name a backend beside --personality`);
+  }
+  const name = backend === "kvm" || backend === "vmware" ? backend : beside;
+  const personality = name === undefined ? undefined : name === "kvm" ? kvm() : vmware();
+  if (backend === "none" || backend === "kvm" || backend === "vmware") {
+    return personality === undefined ? pc(options) : pc<string>({ ...options, personality });
+  }
+  const all = { ...options, backend: makeBackend(backend) };
+  return personality === undefined ? vmiPc(all) : vmiPc<string>({ ...all, personality });
 }

@@ -6,7 +6,16 @@ import { serveGdb } from "../../lib/host/mod.ts";
 import { type Command, integer, Option } from "../deps/cli.ts";
 import { bootImage, makePc } from "./boot.ts";
 import { Exit, type Io, json, UsageError } from "./io.ts";
-import { address, DEFAULT_ENGINE, ENGINES, flatProgram, HYPERVISORS, listenAddress, placedFile } from "./options.ts";
+import {
+  address,
+  DEFAULT_ENGINE,
+  ENGINES,
+  flatProgram,
+  HYPERVISORS,
+  listenAddress,
+  PERSONALITIES,
+  placedFile,
+} from "./options.ts";
 
 const EXAMPLES = `
 The guest waits at its first instruction until GDB lets it run. Addresses are linear; in real mode tell GDB
@@ -45,6 +54,10 @@ export function addGdb(program: Command, io: Io, done: (code: number) => void): 
       new Option("--backend <name>", "who answers paravirtual calls, or the hypervisor of today that the guest finds")
         .choices(HYPERVISORS).default("none" as const),
     )
+    .addOption(
+      new Option("--personality <name>", "the hypervisor of today that the guest finds, beside a backend")
+        .choices(PERSONALITIES),
+    )
     .option("--listen <host:port>", "where to listen; port 0: any", listenAddress, {
       hostname: "127.0.0.1",
       port: 1234,
@@ -59,7 +72,7 @@ export function addGdb(program: Command, io: Io, done: (code: number) => void): 
       const booted = o.image === undefined
         ? await bootImage(io, o)
         : { image: await flatProgram(io, o.image, o.mode, o.entry), parts: {} };
-      const m = makePc({ ...booted.parts, memory: memory * MiB, cpus, engine }, o.backend);
+      const m = makePc({ ...booted.parts, memory: memory * MiB, cpus, engine }, o.backend, o.personality);
       m.boot(booted.image);
       m.serial.listen((byte) => (o.json === true ? io.err : io.out)(String.fromCharCode(byte)));
       const { code, said } = await serve(io, (say) => serveGdb(m, { ...o.listen, once: true, say }), o.json === true);

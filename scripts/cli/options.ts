@@ -29,10 +29,16 @@ export const BACKENDS = ["native", "scripted", "shadow", "direct", "trap", "hard
 export const ROM_BACKENDS = ["native", "scripted", "shadow", "direct"] as const;
 
 /** What a guest is given: a paravirtual backend, a hypervisor of today, or nothing. */
-export type HypervisorName = BackendName | "kvm" | "vmware" | "none";
+export type HypervisorName = BackendName | PersonalityName | "none";
 
 /** All of them. */
-export const HYPERVISORS: readonly HypervisorName[] = [...BACKENDS, "kvm", "vmware", "none"];
+export const HYPERVISORS: readonly HypervisorName[] = [...BACKENDS, ...["kvm", "vmware", "none"] as const];
+
+/** Hypervisors of today that a guest may find. */
+export const PERSONALITIES = ["kvm", "vmware"] as const;
+
+/** One of them by name. */
+export type PersonalityName = typeof PERSONALITIES[number];
 
 /** A backend's name. */
 export type BackendName = typeof BACKENDS[number];

@@ -134,7 +134,7 @@ export class Paravirt implements Component {
 
   /** The CPU stands at a hypercall instruction. @returns False: not ours, the instruction is undefined. */
   hypercall(guest: GuestContext): boolean {
-    if (guest.cpl === 3) return false; // user code has no business here
+    if (this.backend.hidden === true || guest.cpl === 3) return false; // user code has no business here
     const eip = guest.eip >>> 0;
     const base = this.#findBase(guest, eip);
     if (base < 0) return false;

@@ -74,7 +74,7 @@ class Kvm implements Personality<KvmCallName> {
   }
 
   answer(call: Hypercall<KvmCallName>): number {
-    if (call.way !== "script" && call.guest.cpl !== 0) return -KvmError.perm;
+    if (call.way !== "script" && this.#host?.privilege(call.cpu) !== 0) return -KvmError.perm;
     const a = call.args;
     switch (call.name) {
       case "VAPIC_POLL_IRQ":

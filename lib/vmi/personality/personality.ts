@@ -90,6 +90,8 @@ export interface PersonalityHost {
   isRam(at: number): boolean;
   /** Time-stamp counter of a CPU as the guest would read it now, u64. */
   tsc(cpu: number): bigint;
+  /** Privilege level of a CPU, 0-3, as the guest has it. */
+  privilege(cpu: number): number;
   /** See `Platform.message`. */
   message(cpu: number, mode: number, vector: number): boolean;
   /** Wakes a CPU that is halted; false: it runs. One that was not started stays so. */

@@ -123,6 +123,6 @@ Deno.test("hardware with shadow paging: CR2 and the interrupted event survive hi
 });
 
 Deno.test("hardware refuses exits and pagings it does not know", () => {
-  assertThrows(() => hardware({ exits: ["vmcall" as HardwareExit] }), ConfigError, "vmcall");
+  assertThrows(() => hardware({ exits: ["vmexit" as HardwareExit] }), ConfigError, "vmexit");
   assertThrows(() => hardware({ paging: "none" as "nested" }), ConfigError, "nested");
 });

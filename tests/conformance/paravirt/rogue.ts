@@ -2,7 +2,15 @@
  * A small guest for hostile tests: tables and paging as a kernel has them, Init of the ROM, then a body of the test's own.
  * All exceptions are logged; after each the guest goes on where the body has said.
  */
-import { assemble, type Device, type ParavirtName, type StopReason, vmiPc, type VmiPcMachine } from "../../../mod.ts";
+import {
+  assemble,
+  type Device,
+  type ParavirtName,
+  type Personality,
+  type StopReason,
+  vmiPc,
+  type VmiPcMachine,
+} from "../../../mod.ts";
 import { codeText, NATIVE_CODE } from "../../../lib/vmi/paravirt/native_code.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import type { Candidate } from "./backends.ts";
@@ -62,6 +70,8 @@ export interface RogueOptions {
   readonly cpus?: number;
   /** Devices beside those of a PC. */
   readonly devices?: readonly Device[];
+  /** What hypervisor of today the guest finds. */
+  readonly personality?: Personality;
   /** Runs before the guest starts. */
   readonly prepare?: (m: VmiPcMachine) => void;
 }
@@ -69,7 +79,9 @@ export interface RogueOptions {
 /** Runs a body on a backend. */
 export function rogue(candidate: Candidate, body: (kit: Kit) => string, options: RogueOptions = {}): Rogue {
   const { cpus = 1, devices = [] } = options;
-  const m = vmiPc({ backend: candidate.make(), memory: 16 << 20, cpus, devices });
+  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices };
+  const { personality } = options;
+  const m = personality === undefined ? vmiPc(parts) : vmiPc<string>({ ...parts, personality });
   let label = 0;
   const used = new Set<ParavirtName>();
   const slot = (name: ParavirtName): number => {

@@ -125,6 +125,15 @@ Deno.test("vmikit boot --stats counts calls and exits of a hypervisor", async ()
   assertEquals(stats.paravirt.calls.Init, 1);
 });
 
+Deno.test("vmikit boot --backend hardware --personality kvm gives the guest both", async () => {
+  const files = { kernel: minikernelImage() };
+  const args = ["boot", "--kernel", "kernel", "--backend", "hardware", "--personality", "kvm", "--until", "ready"];
+  const { stats, exit } = JSON.parse((await vmikit([...args, "--stats", "--json"], files)).out);
+  assertEquals(exit, Exit.ok);
+  assert(stats.paravirt.backend["exits io"] > 0);
+  assertEquals(stats.hypercalls.calls, {});
+});
+
 Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
   const wrong: readonly (readonly [args: string[], says: string])[] = [
     [[], "Usage"],
@@ -142,6 +151,8 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["boot", "--kernel", "a.bin"], 'Cannot tell what "a.bin" is'],
     [["boot", "--kernel", "elf", "--cpus", "16"], "a number of CPUs from 1 to 15"],
     [["boot", "--kernel", "elf", "--backend", "xen"], "Allowed choices"],
+    [["boot", "--kernel", "elf", "--backend", "kvm", "--personality", "vmware"], "both kvm and vmware"],
+    [["boot", "--kernel", "elf", "--personality", "xen"], "Allowed choices"],
     [["boot", "--kernel", "elf", "--disk", "a.bin"], "512-byte sectors"],
     [["boot", "--kernel", "elf", "--cd", "disk"], "2048-byte sectors"],
     [["boot", "--kernel", "elf", "--vga-bios", "a.bin"], "needs a BIOS"],

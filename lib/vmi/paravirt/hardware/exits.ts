@@ -32,6 +32,8 @@ export type HardwareExit =
   | "rdtsc"
   /** RDPMC. */
   | "rdpmc"
+  /** VMCALL; on a real processor it always leaves. */
+  | "vmcall"
   /** INVD, WBINVD. */
   | "wbinvd"
   /** LGDT, SGDT, LIDT, SIDT, LLDT, SLDT, LTR, STR. */
@@ -60,6 +62,7 @@ export const HARDWARE_EXITS: readonly HardwareExit[] = [
   "msr",
   "rdtsc",
   "rdpmc",
+  "vmcall",
   "wbinvd",
   "descriptor",
   "interrupt",
@@ -69,7 +72,9 @@ export const HARDWARE_EXITS: readonly HardwareExit[] = [
 ];
 
 /** What leaves unless told otherwise: what a hypervisor with nested paging asks for. */
-export const NESTED_EXITS: readonly HardwareExit[] = ["cpuid", "hlt", "io", "mmio", "msr", "interrupt", "nmi"];
+export const NESTED_EXITS: readonly HardwareExit[] = [
+  ...["cpuid", "hlt", "io", "mmio", "msr", "vmcall", "interrupt", "nmi"] as const,
+];
 
 /** What shadow paging cannot do without. */
 export const SHADOW_EXITS: readonly HardwareExit[] = ["invlpg", "cr0", "cr3-load", "cr3-store", "cr4", "page-fault"];
@@ -91,6 +96,7 @@ const BY_NAME: Readonly<Record<string, HardwareExit>> = {
   wrmsr: "msr",
   rdtsc: "rdtsc",
   rdpmc: "rdpmc",
+  vmcall: "vmcall",
   invd: "wbinvd",
   wbinvd: "wbinvd",
   lgdt: "descriptor",

@@ -121,6 +121,12 @@ export class Monitor implements Interceptor {
   }
 
   /** See {@linkcode Interceptor}. */
+  privilege(): number {
+    const { cpu } = this;
+    return !cpu.active ? cpu.guest.cpl : cpu.inKernel ? 0 : 3;
+  }
+
+  /** See {@linkcode Interceptor}. */
   translate(linear: number): number {
     return this.cpu.memory.peek(linear >>> 0);
   }

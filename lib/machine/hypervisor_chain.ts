@@ -38,7 +38,7 @@ export class HypervisorChain implements Hypervisor {
   readonly privateMemory: { readonly at: number; readonly size: number } | undefined;
   readonly #all: readonly Hypervisor[];
 
-  /** @param all The interfaces. @throws {ConfigError} config-name, hypervisor-memory */
+  /** Puts them one behind the other. @param all The interfaces. @throws {ConfigError} config-name, hypervisor-memory */
   constructor(all: readonly Hypervisor[]) {
     const names = all.map((h) => h.name);
     const twice = names.find((name, i) => names.indexOf(name) !== i);

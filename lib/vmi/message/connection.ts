@@ -319,7 +319,7 @@ export class Connection {
       data,
       frames: 1,
       multicast,
-      arrived: this.#host.now(),
+      arrived: this.#host.eventTime,
     });
     return true;
   }

@@ -34,6 +34,8 @@ export interface ConnectionHost {
   readonly isFinalized: boolean;
   /** Time, ns. */
   now(): number;
+  /** Time of the event being handled, ns. */
+  readonly eventTime: number;
   /** Makes a timer. */
   timer(fire: () => void): { armAt(time: number): void; cancel(): void };
   /** A fresh number for publications and operations. */

@@ -17,15 +17,15 @@ function makeTables(): readonly Int32Array[] {
   return all;
 }
 
-/** Check value of `bytes`, u32; `seed` continues an earlier one. */
-export function crc32c(bytes: Uint8Array, seed = 0): number {
+/** Check value of `bytes`, u32; `seed` continues an earlier one. @param from First byte. @param to Behind the last. */
+export function crc32c(bytes: Uint8Array, seed = 0, from = 0, to: number = bytes.length): number {
   const [t0, t1, t2, t3] = tables ??= makeTables();
   let c = ~seed;
-  let i = 0;
-  for (const end = bytes.length - 3; i < end; i += 4) {
+  let i = from;
+  for (const end = to - 3; i < end; i += 4) {
     const x = c ^ (bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24));
     c = t3[x & 0xff] ^ t2[(x >>> 8) & 0xff] ^ t1[(x >>> 16) & 0xff] ^ t0[x >>> 24];
   }
-  for (; i < bytes.length; i++) c = t0[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
+  for (; i < to; i++) c = t0[(c ^ bytes[i]) & 0xff] ^ (c >>> 8);
   return ~c >>> 0;
 }

@@ -66,7 +66,13 @@ export function encodeExtensions(extensions: readonly Extension[]): Uint8Array {
   for (const e of extensions) size += 4 + e.data.length;
   if (size === 0) return NO_BYTES;
   const out = new Uint8Array(size);
-  let at = 0;
+  putExtensions(extensions, out, 0);
+  return out;
+}
+
+/** Writes extensions at `at`; returns where they end. */
+function putExtensions(extensions: readonly Extension[], out: Uint8Array, from: number): number {
+  let at = from;
   for (const { type, data } of extensions) {
     out[at] = type;
     out[at + 1] = type >> 8;
@@ -75,17 +81,21 @@ export function encodeExtensions(extensions: readonly Extension[]): Uint8Array {
     out.set(data, at + 4);
     at += 4 + data.length;
   }
-  return out;
+  return at;
 }
 
 /** Reads extensions back; undefined: they do not fill the bytes exactly. Nothing is copied. */
-export function decodeExtensions(bytes: Uint8Array): Extension[] | undefined {
+export function decodeExtensions(
+  bytes: Uint8Array,
+  from = 0,
+  to: number = bytes.length,
+): Extension[] | undefined {
   const out: Extension[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    if (at + 4 > bytes.length) return undefined;
+  let at = from;
+  while (at < to) {
+    if (at + 4 > to) return undefined;
     const length = bytes[at + 2] | (bytes[at + 3] << 8);
-    if (at + 4 + length > bytes.length) return undefined;
+    if (at + 4 + length > to) return undefined;
     out.push({ type: bytes[at] | (bytes[at + 1] << 8), data: bytes.subarray(at + 4, at + 4 + length) });
     at += 4 + length;
   }
@@ -99,25 +109,27 @@ export function encodeFrame(frame: Frame): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** Wire form of a frame at the start of `out`, which is large enough; returns its size. */
-export function encodeFrameInto(frame: Frame, out: Uint8Array): number {
-  const extensions = encodeExtensions(frame.extensions);
-  const view = new DataView(out.buffer, out.byteOffset, out.byteLength);
-  view.setUint32(0, FRAME_MAGIC, true);
-  view.setUint8(4, FRAME_VERSION);
-  view.setUint8(5, frame.type);
-  view.setUint16(6, (frame.flags & 0xff) | (frame.chain << 8), true);
-  view.setUint32(8, frame.source, true);
-  view.setUint32(12, frame.destination, true);
-  setU64(view, 16, frame.sequence);
-  setU64(view, 24, frame.sentAt);
-  view.setUint32(32, frame.payload.length, true);
-  view.setUint32(36, extensions.length, true);
-  view.setUint32(40, frame.epoch, true);
-  view.setUint32(44, crc32c(out.subarray(0, 44)), true);
-  out.set(extensions, FRAME_HEADER);
-  out.set(frame.payload, FRAME_HEADER + extensions.length);
-  return FRAME_HEADER + extensions.length + frame.payload.length;
+/** Wire form of a frame at `at` in `out`, which is large enough; returns its size. */
+export function encodeFrameInto(frame: Frame, out: Uint8Array, at = 0): number {
+  const end = putExtensions(frame.extensions, out, at + FRAME_HEADER);
+  putWord(out, at, FRAME_MAGIC);
+  putWord(
+    out,
+    at + 4,
+    FRAME_VERSION | (frame.type << 8) | ((frame.flags & 0xff) << 16) | (frame.chain << 24),
+  );
+  putWord(out, at + 8, frame.source);
+  putWord(out, at + 12, frame.destination);
+  putWord(out, at + 16, frame.sequence % 2 ** 32);
+  putWord(out, at + 20, Math.floor(frame.sequence / 2 ** 32));
+  putWord(out, at + 24, frame.sentAt % 2 ** 32);
+  putWord(out, at + 28, Math.floor(frame.sentAt / 2 ** 32));
+  putWord(out, at + 32, frame.payload.length);
+  putWord(out, at + 36, end - at - FRAME_HEADER);
+  putWord(out, at + 40, frame.epoch);
+  putWord(out, at + 44, crc32c(out, 0, at, at + 44));
+  out.set(frame.payload, end);
+  return end + frame.payload.length - at;
 }
 
 /** What decoding gives: a frame, or why not. */
@@ -131,41 +143,54 @@ const CORRUPT: Decoded = { status: MessageStatus.corrupt };
 const UNSUPPORTED: Decoded = { status: MessageStatus.unsupported };
 
 /**
- * Reads a frame that fills `bytes` exactly. Never throws: what is malformed gives `corrupt`, what comes from another
- * version or has an unknown type gives `unsupported`. Payload and extensions are views of `bytes`.
+ * Reads a frame that fills `bytes` from `at` on exactly. Never throws: what is malformed gives `corrupt`, what comes from
+ * another version or has an unknown type gives `unsupported`. Payload and extensions are views of `bytes`.
  */
-export function decodeFrame(bytes: Uint8Array): Decoded {
-  if (bytes.length < FRAME_HEADER) return CORRUPT;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0, true) !== FRAME_MAGIC) return CORRUPT;
-  if (view.getUint8(4) !== FRAME_VERSION) return UNSUPPORTED;
-  if (view.getUint32(44, true) !== crc32c(bytes.subarray(0, 44))) return CORRUPT;
-  const payloadLength = view.getUint32(32, true);
-  const extensionLength = view.getUint32(36, true);
-  if (FRAME_HEADER + extensionLength + payloadLength !== bytes.length) return CORRUPT;
-  const sequence = getU64(view, 16);
-  const sentAt = getU64(view, 24);
+export function decodeFrame(bytes: Uint8Array, at = 0): Decoded {
+  if (bytes.length - at < FRAME_HEADER) return CORRUPT;
+  if (word(bytes, at) !== FRAME_MAGIC) return CORRUPT;
+  if (bytes[at + 4] !== FRAME_VERSION) return UNSUPPORTED;
+  if (word(bytes, at + 44) !== crc32c(bytes, 0, at, at + 44)) return CORRUPT;
+  const payloadLength = word(bytes, at + 32);
+  const extensionLength = word(bytes, at + 36);
+  if (at + FRAME_HEADER + extensionLength + payloadLength !== bytes.length) return CORRUPT;
+  const sequence = word(bytes, at + 16) + word(bytes, at + 20) * 2 ** 32;
+  const sentAt = word(bytes, at + 24) + word(bytes, at + 28) * 2 ** 32;
   if (!Number.isSafeInteger(sequence) || !Number.isSafeInteger(sentAt)) return CORRUPT;
-  const type = view.getUint8(5);
+  const type = bytes[at + 5];
   if (!KNOWN.has(type)) return UNSUPPORTED;
-  const extensions = decodeExtensions(bytes.subarray(FRAME_HEADER, FRAME_HEADER + extensionLength));
+  const data = at + FRAME_HEADER + extensionLength;
+  const extensions = decodeExtensions(bytes, at + FRAME_HEADER, data);
   if (extensions === undefined) return CORRUPT;
-  const word = view.getUint16(6, true);
   return {
     status: MessageStatus.success,
     frame: {
       type,
-      flags: word & 0xff,
-      chain: word >> 8,
-      source: view.getUint32(8, true),
-      destination: view.getUint32(12, true),
+      flags: bytes[at + 6],
+      chain: bytes[at + 7],
+      source: word(bytes, at + 8),
+      destination: word(bytes, at + 12),
       sequence,
       sentAt,
-      epoch: view.getUint32(40, true),
+      epoch: word(bytes, at + 40),
       extensions,
-      payload: bytes.subarray(FRAME_HEADER + extensionLength),
+      payload: bytes.subarray(data),
     },
   };
+}
+
+/** Writes a u32. */
+export function putWord(out: Uint8Array, at: number, value: number): void {
+  const v = value | 0;
+  out[at] = v;
+  out[at + 1] = v >> 8;
+  out[at + 2] = v >> 16;
+  out[at + 3] = v >> 24;
+}
+
+/** Reads a u32. */
+export function word(bytes: Uint8Array, at: number): number {
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
 }
 
 /** Writes a non-negative integer below 2^53 as 64 bits. */

@@ -109,6 +109,8 @@ export class Job {
   readonly #scheduler: Scheduler | undefined;
   readonly #orders: number[] = [];
   #limit = Infinity;
+  /** Real time: when the loop last looked, ns. */
+  #turn = 0;
   #onProgress: JobRunOptions["onProgress"];
   #ran = false;
   #stopped = false;
@@ -210,7 +212,9 @@ export class Job {
       modules,
       queue,
       now,
-      transmit: (device, frame, delayNs) => this.#transmit(device, frame, now() + delayNs),
+      // In real time frames arrive when the loop next looks: its time will do, and keeps their order.
+      transmit: (device, frame, delayNs) =>
+        this.#transmit(device, frame, (this.isVirtual ? queue.time : this.#turn) + delayNs),
       emit: (event) => node.event(event),
       log,
       trace: (record) => void this.#trace.push(record),
@@ -283,7 +287,7 @@ export class Job {
       const name = this.#networks[device];
       if (node === undefined || name === undefined || source === undefined || source.process !== from) this.#bad++;
       else {
-        const time = this.isVirtual ? arrival : this.#options.clock?.now() ?? arrival;
+        const time = this.isVirtual ? arrival : this.#turn;
         node.queue.arrival(time, frame.source, order, () => node.runtime.arrive(name, frame));
       }
     } else if (record.kind === "result") {
@@ -318,6 +322,7 @@ export class Job {
       agenda: this.#agendaView(),
       isOver: () => transport === undefined || this.#heard.size === transport.processes - 1,
       ended: () => transport !== undefined && this.#tell(transport),
+      turn: (now) => void (this.#turn = now),
       isStopped: () => this.#stopped,
     });
   }

@@ -78,7 +78,8 @@ export class MessageRank {
   readonly runtime: Runtime;
   readonly #host: RankHost;
   readonly #events: MessageEvent[] = [];
-  readonly #inbox: { event: MessageEvent & { kind: "message" } }[] = [];
+  readonly #inbox: (MessageEvent & { kind: "message" })[] = [];
+  readonly #hasNews = (): boolean => this.#events.length > 0;
   #parked: Notification[] = [];
   readonly #keys: BufferKeys = new BufferKeys();
   #accept: ((c: Connection, data: Slab) => ConnectResponse) | undefined;
@@ -151,7 +152,7 @@ export class MessageRank {
   /** Runs for each stream message, those that wait included; without it messages wait for `receive`. */
   onMessage(handler: (c: Connection, slab: Slab) => "done" | "keep"): void {
     this.#message = handler;
-    this.#events.unshift(...this.#inbox.splice(0).map(({ event }) => event));
+    this.#events.unshift(...this.#inbox.splice(0));
   }
   /** Runs when a network below a connection is switched, lost or found again. */
   onLink(handler: (c: Connection, event: LinkEvent) => void): void {
@@ -182,17 +183,20 @@ export class MessageRank {
   /** Waits for something to happen and handles it; false: nothing happened within `timeoutNs`. */
   async wait(timeoutNs: number = Infinity): Promise<boolean> {
     if (this.#parked.length > 0) this.#unpark();
-    await this.#block(() => this.#events.length > 0, this.now + timeoutNs);
+    // Infinity needs no look at the clock.
+    await this.#block(this.#hasNews, timeoutNs === Infinity ? Infinity : this.now + timeoutNs);
     return this.poll() > 0;
   }
 
   /** Polls and waits until `condition` holds; false: not within `timeoutNs`. */
   async until(condition: () => boolean, timeoutNs: number = Infinity): Promise<boolean> {
-    const end = this.now + timeoutNs;
+    const end = timeoutNs === Infinity ? Infinity : this.now + timeoutNs;
     this.poll();
     while (!condition()) {
-      if (this.now >= end) return false;
-      await this.wait(end - this.now);
+      if (end !== Infinity && this.now >= end) return false;
+      if (this.#parked.length > 0) this.#unpark();
+      await this.#block(this.#hasNews, end);
+      this.poll();
     }
     return true;
   }
@@ -280,12 +284,17 @@ export class MessageRank {
 
   /** Takes the next message, from `source` if given; for programs without a message handler. */
   async receive(source?: number, timeoutNs: number = Infinity): Promise<Received> {
-    const matches = (): number =>
-      this.#inbox.findIndex(({ event }) => source === undefined || event.connection.peer === source);
-    if (!await this.until(() => matches() >= 0, timeoutNs)) {
+    let at = -1;
+    const matches = (): boolean => {
+      at = source === undefined
+        ? (this.#inbox.length === 0 ? -1 : 0)
+        : this.#inbox.findIndex((event) => event.connection.peer === source);
+      return at >= 0;
+    };
+    if (!await this.until(matches, timeoutNs)) {
       throw new ConfigError("message-timeout", `Rank ${this.rank} received nothing within ${timeoutNs} ns`);
     }
-    const [{ event }] = this.#inbox.splice(matches(), 1);
+    const [event] = this.#inbox.splice(at, 1);
     const { connection, data, frames } = event;
     connection.consumed(frames, data.length);
     return { source: connection.peer, connection, data };
@@ -337,10 +346,13 @@ export class MessageRank {
     if (this.#waiting) {
       throw new ConfigError("message-wait", `Rank ${this.rank} waits already; await one operation at a time`);
     }
+    return this.#blocked(ready, until);
+  }
+
+  async #blocked(ready: () => boolean, until: number): Promise<void> {
     this.#waiting = true;
-    return this.#host.block(ready, until).finally(() => {
-      this.#waiting = false;
-    });
+    await this.#host.block(ready, until);
+    this.#waiting = false;
   }
 
   #handle(event: MessageEvent): void {
@@ -387,7 +399,7 @@ export class MessageRank {
 
   #take(event: MessageEvent & { kind: "message" }): void {
     if (this.#message === undefined) {
-      this.#inbox.push({ event });
+      this.#inbox.push(event);
       return;
     }
     const slab = new Slab(event.data);

@@ -32,6 +32,8 @@ export interface RealTimeHost {
   isOver(): boolean;
   /** Called once, when the programs of this process have ended. */
   ended(): void;
+  /** Told at every turn what time it is, ns. */
+  turn(now: number): void;
   /** Should the run end? */
   isStopped(): boolean;
 }
@@ -49,6 +51,7 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
   while (!h.isStopped()) {
     const now = clock.now();
     if (now >= h.limit) return;
+    h.turn(now);
     let moved = transport?.poll((from, bytes) => h.record(from, parseRecord(bytes))) ?? 0;
     while (agenda.next() <= now) agenda.run(agenda.next());
     for (const node of nodes) {
@@ -64,7 +67,7 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
     if (told && h.isOver()) return;
     if (transport?.broken !== undefined && !h.isOver()) throw new ConfigError("message-transport", transport.broken);
     idle = moved > 0 ? 0 : idle + 1;
-    if (idle < SPINS) continue;
+    if (idle < (transport === undefined ? SPINS : 1)) continue;
     const next = Math.min(...nodes.map((n) => n.next()), agenda.next(), h.limit);
     const ms = Math.min(LONGEST_MS, Math.max(0, (next - clock.now()) / 1e6));
     if (transport !== undefined) await transport.sleep(ms);

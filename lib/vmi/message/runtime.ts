@@ -56,6 +56,9 @@ export const DEFAULT_LIMITS: Limits = {
   connectNs: 300_000_000_000,
 };
 
+/** A frame names its chain in a byte. */
+const MAX_CHAINS = 256;
+
 /** One rank's runtime. */
 export class Runtime implements ConnectionHost {
   /** This rank. */
@@ -71,7 +74,7 @@ export class Runtime implements ConnectionHost {
   #finalized = false;
   readonly #host: RuntimeHost;
   readonly #connections: Map<number, Connection> = new Map();
-  readonly #chains: Map<string, Chain> = new Map();
+  readonly #chains: Map<number, Chain> = new Map();
   readonly #devices: Map<string, MessageDevice> = new Map();
   readonly #added: Map<string, { readonly module: MessageModule; readonly parameters: Parameters }> = new Map();
   readonly #reconfigurer: Reconfigurer;
@@ -121,6 +124,10 @@ export class Runtime implements ConnectionHost {
   /** Time, ns. */
   now(): number {
     return this.#host.now();
+  }
+  /** Time of the event being handled, ns; the host's clock is not asked for it. */
+  get eventTime(): number {
+    return this.#host.queue.time;
   }
   /** A timer of this node. */
   timer(fire: () => void): LayerTimer {
@@ -196,7 +203,7 @@ export class Runtime implements ConnectionHost {
   }
 
   #chain(c: Connection, number: number): Chain | undefined {
-    const key = `${c.peer}:${number}`;
+    const key = c.peer * MAX_CHAINS + number;
     const known = this.#chains.get(key);
     if (known !== undefined) return known;
     const plan = this.#host.spec.chains[number];

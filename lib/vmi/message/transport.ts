@@ -58,24 +58,37 @@ const HEAD = 24;
 /** Record of a frame. */
 export function frameRecord(r: FrameRecord): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(HEAD + frameSize(r.frame));
-  const view = new DataView(out.buffer);
-  view.setUint8(0, FRAME);
-  view.setUint16(2, r.device, true);
-  view.setFloat64(8, r.arrival, true);
-  view.setFloat64(16, r.order, true);
-  encodeFrameInto(r.frame, out.subarray(HEAD));
+  out[0] = FRAME;
+  out[2] = r.device;
+  out[3] = r.device >> 8;
+  putDouble(out, 8, r.arrival);
+  putDouble(out, 16, r.order);
+  encodeFrameInto(r.frame, out, HEAD);
   return out;
+}
+
+const double = new Float64Array(1);
+const doubleBytes = new Uint8Array(double.buffer);
+
+/** Writes a double, little-endian as all hosts are that run this. */
+function putDouble(out: Uint8Array, at: number, value: number): void {
+  double[0] = value;
+  for (let i = 0; i < 8; i++) out[at + i] = doubleBytes[i];
+}
+
+function getDouble(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < 8; i++) doubleBytes[i] = bytes[at + i];
+  return double[0];
 }
 
 /** Record of a window's end. */
 export function syncRecord(s: SyncRecord): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(40);
-  const view = new DataView(out.buffer);
-  view.setUint8(0, SYNC);
-  view.setFloat64(8, s.round, true);
-  view.setFloat64(16, s.next, true);
-  view.setFloat64(24, s.live, true);
-  view.setFloat64(32, s.ended, true);
+  out[0] = SYNC;
+  putDouble(out, 8, s.round);
+  putDouble(out, 16, s.next);
+  putDouble(out, 24, s.live);
+  putDouble(out, 32, s.ended);
   return out;
 }
 
@@ -103,16 +116,15 @@ const BAD: ParsedRecord = { kind: "bad" };
 
 /** Reads a record; never throws. */
 export function parseRecord(bytes: Uint8Array): ParsedRecord {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = bytes.length === 0 ? 0 : bytes[0];
   if (kind === RESULT) return { kind: "result", value: new TextDecoder().decode(bytes.subarray(1)) };
   if (kind === SYNC && bytes.length === 40) {
-    const [round, next, live, ended] = [8, 16, 24, 32].map((at) => view.getFloat64(at, true));
+    const [round, next, live, ended] = [8, 16, 24, 32].map((at) => getDouble(bytes, at));
     return Number.isNaN(next + live + ended + round) ? BAD : { kind: "sync", value: { round, next, live, ended } };
   }
   if (kind !== FRAME || bytes.length < HEAD) return BAD;
-  const { frame } = decodeFrame(bytes.subarray(HEAD));
-  const [arrival, order] = [view.getFloat64(8, true), view.getFloat64(16, true)];
+  const { frame } = decodeFrame(bytes, HEAD);
+  const [arrival, order] = [getDouble(bytes, 8), getDouble(bytes, 16)];
   if (frame === undefined || !(arrival >= 0) || !(order >= 0)) return BAD;
-  return { kind: "frame", value: { device: view.getUint16(2, true), arrival, order, frame } };
+  return { kind: "frame", value: { device: bytes[2] | (bytes[3] << 8), arrival, order, frame } };
 }

@@ -1,8 +1,8 @@
 /** One end of the bare ring's ping-pong. */
 import { WorkerTransport } from "../../../lib/host/mod.ts";
 
-const WARM = 500;
-const ROUNDS = 3000;
+const BATCHES = 40;
+const ROUNDS = 500;
 
 interface Scope {
   onmessage: ((e: MessageEvent<{ memory: SharedArrayBuffer; process: number; size: number }>) => void) | null;
@@ -16,12 +16,15 @@ scope.onmessage = async ({ data: { memory, process, size } }): Promise<void> => 
   const receive = async (): Promise<void> => {
     while (transport.poll(() => {}) === 0) await transport.sleep(50);
   };
-  let start = 0;
-  for (let i = 0; i < WARM + ROUNDS; i++) {
-    if (i === WARM) start = performance.now();
-    if (process === 1) await receive();
-    transport.send(1 - process, record);
-    if (process === 0) await receive();
+  let best = Infinity;
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const start = performance.now();
+    for (let i = 0; i < ROUNDS; i++) {
+      if (process === 1) await receive();
+      transport.send(1 - process, record);
+      if (process === 0) await receive();
+    }
+    best = Math.min(best, ((performance.now() - start) * 1000) / (2 * ROUNDS));
   }
-  scope.postMessage(((performance.now() - start) * 1000) / (2 * ROUNDS));
+  scope.postMessage(best);
 };

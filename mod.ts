@@ -222,13 +222,8 @@ export {
   type NodeMaker,
 } from "./lib/vmi/message/job.ts";
 export { HostNode, type JobNode, type RankProgram, type RankResult } from "./lib/vmi/message/node.ts";
-export {
-  type ConnectOptions,
-  type ConnectResult,
-  MessageRank,
-  type RankHost,
-  type Received,
-} from "./lib/vmi/message/rank.ts";
+export { MessageRank } from "./lib/vmi/message/rank.ts";
+export type { ConnectOptions, ConnectResult, RankHost, Received } from "./lib/vmi/message/rank_types.ts";
 export { Connection } from "./lib/vmi/message/connection.ts";
 export type {
   ConnectionCounters,

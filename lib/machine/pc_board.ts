@@ -32,6 +32,8 @@ export interface PciCard extends Device {
   readonly pci: PciFunction;
   /** Called before {@linkcode Device.attach} with the wires of the slot's interrupt pins, 1-4 (INTA-INTD). */
   wire?(pin: (n: number) => IrqLine): void;
+  /** Called before {@linkcode Device.attach} with the way of message-signalled interrupts to the local APICs. */
+  signals?(send: (address: number, data: number) => void): void;
 }
 
 /** What a board is made of. */
@@ -108,6 +110,7 @@ export function pcBoard(o: PcBoardOptions): PcBoard {
   o.cards.forEach((card, i) => {
     bus.add(FIRST_SLOT + i, 0, card.pci);
     card.wire?.((n) => isa.pin(FIRST_SLOT + i, n));
+    card.signals?.((address, data) => platform.signal(address, data));
   });
   const keys = i8042();
   const keyboard = new Keyboard((code, down) => keys.key(code, down));

@@ -110,6 +110,15 @@ export class PcPlatform implements Platform {
     return this.apics.deliverTo(index, mode, vector);
   }
 
+  /**
+   * A message-signalled interrupt: the word `data` written to `address`, 0xfeexxxxx (Intel SDM volume 3, "Message
+   * Signalled Interrupts").
+   */
+  signal(address: number, data: number): void {
+    const logical = (address & 4) !== 0;
+    this.apics.deliver((address >>> 12) & 0xff, logical, (data >>> 8) & 7, data & 0xff, (data & 0x8000) !== 0);
+  }
+
   /** Connects the CPUs. */
   connect(cpus: readonly Cpu[], current: () => number): void {
     this.#current = current;

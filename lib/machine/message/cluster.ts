@@ -101,6 +101,7 @@ function plain(card: MessageCard, size: number, engine: EngineName | undefined, 
   bus.add(SLOT, 0, card.pci);
   card.pci.config[0x3c] = LINE;
   card.wire(() => platform.irq(LINE));
+  card.signals((address, data) => platform.signal(address, data));
   return machine({
     cpu: i386(engine === undefined ? {} : { engine }),
     memory: [ram({ at: 0, size })],

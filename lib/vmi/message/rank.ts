@@ -31,46 +31,11 @@ import { FrameFlag } from "./frame.ts";
 import { BufferKeys, hostBacking, type MemoryRegion } from "./memory.ts";
 import type { LinkEvent, NetAddress } from "./module.ts";
 import type { Steps } from "./mailbox.ts";
+import type { ConnectOptions, ConnectResult, RankHost, Received } from "./rank_types.ts";
 import { complete, hasHandler, MAX_PARKED, type Notification, notify } from "./rank_events.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slab } from "./slab.ts";
 import { statusName } from "./status.ts";
-
-/** What a rank needs of the node it runs on. */
-export interface RankHost {
-  /** Waits until `ready` or the time, ns; the program is not running meanwhile. */
-  block(ready: () => boolean, until: number): Promise<void>;
-  /** A line for the job's log. */
-  log(text: string): void;
-}
-
-/** A message taken by {@linkcode MessageRank.receive}. */
-export interface Received {
-  /** Sender. */
-  readonly source: number;
-  /** Connection it came by. */
-  readonly connection: Connection;
-  /** Data; the caller's own. */
-  readonly data: Uint8Array;
-}
-
-/** Options of {@linkcode MessageRank.connect}. */
-export interface ConnectOptions {
-  /** Data for the peer's handler. */
-  readonly data?: Uint8Array;
-  /** Chain by name; default: the first that fits. */
-  readonly chain?: string;
-}
-
-/** How an attempt to connect ended. */
-export interface ConnectResult {
-  /** Success, or why not. */
-  readonly status: Status;
-  /** The connection, whatever its state. */
-  readonly connection: Connection;
-  /** Data of the peer's answer. */
-  readonly data: Uint8Array;
-}
 
 /** One rank of a job. */
 export class MessageRank {

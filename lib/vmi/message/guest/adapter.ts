@@ -5,11 +5,11 @@
  *
  * The device writes data, then the entry, then raises the interrupt. A full completion ring stops it: nothing is
  * dropped. A message longer than the next receive buffer is completed as truncated. Ring addresses outside RAM set the
- * fatal bit of STATUS and stop the adapter until it is reset. Warm.
- *
- * Not emulated: message-signalled interrupts, moderation (the register keeps its value).
+ * fatal bit of STATUS and stop the adapter until it is reset. While the guest has bus mastering off nothing is read or
+ * written: work waits. MODERATION is the least time between the causes of an interrupt and its signal, ns. Warm.
  */
 import { AdapterDoorbell, AdapterRegister, EntrySize, FRAME_MAGIC, MessageStatus } from "../../../spec/message_abi.ts";
+import type { LayerTimer } from "../event_queue.ts";
 import type { Runtime } from "../runtime.ts";
 import { type Completion, INLINE_MAX, writeCompletion } from "./entry.ts";
 import type { Executor } from "./executor.ts";
@@ -22,8 +22,10 @@ export interface AdapterHost {
   readonly runtime: Runtime;
   /** The executor. */
   readonly executor: Executor;
-  /** The interrupt wire. */
+  /** The interrupt: its level. */
   interrupt(level: boolean): void;
+  /** Does the guest let the adapter master the bus? */
+  mayMaster(): boolean;
   /** Brings the node's events up to now; called before anything is looked at or done. */
   sync(): void;
 }
@@ -62,15 +64,28 @@ export class Adapter {
   #timeHigh = 0;
   #fatal = false;
   #busy = false;
+  #level = false;
+  readonly #moderated: LayerTimer;
 
   /** Makes one. @param host Its node. */
   constructor(host: AdapterHost) {
     this.#h = host;
+    this.#moderated = host.runtime.timer(() => this.#signal(this.#wanted));
   }
 
-  /** Is it enabled and whole? */
+  /** Has the guest enabled it? */
+  get isEnabled(): boolean {
+    return (this.#control & 1) !== 0;
+  }
+
+  /** Is it enabled and whole, and may it reach memory? */
   get isOn(): boolean {
-    return (this.#control & 1) !== 0 && !this.#fatal;
+    return this.isEnabled && !this.#fatal && this.#h.mayMaster();
+  }
+
+  /** Bus mastering was switched: what waited goes on. */
+  resume(): void {
+    this.#submit();
   }
 
   /** Are there completions in the ring that the guest has not taken? */
@@ -268,8 +283,23 @@ export class Adapter {
     return false;
   }
 
+  get #wanted(): boolean {
+    return (this.#control & 4) !== 0 && (this.#isr & this.#imr) !== 0;
+  }
+
   #line(): void {
-    this.#h.interrupt((this.#control & 4) !== 0 && (this.#isr & this.#imr) !== 0);
+    const level = this.#wanted;
+    if (level && !this.#level && this.#moderation > 0 && !this.#fatal) {
+      if (!this.#moderated.isArmed) this.#moderated.armAt(this.#h.runtime.now() + this.#moderation);
+      return;
+    }
+    this.#moderated.cancel();
+    this.#signal(level);
+  }
+
+  #signal(level: boolean): void {
+    this.#level = level;
+    this.#h.interrupt(level);
   }
 }
 

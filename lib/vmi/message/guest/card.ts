@@ -14,13 +14,14 @@ import type { IrqLine, MmioHandler } from "../../../core/bus.ts";
 import type { Section } from "../../../core/component.ts";
 import type { Device, DeviceHost } from "../../../core/device.ts";
 import { ConfigError } from "../../../core/errors.ts";
-import { ADAPTER_PCI, EntrySize, MESSAGE_PORTS, MessageOp, MessageStatus } from "../../../spec/message_abi.ts";
+import { EntrySize, MESSAGE_PORTS, MessageOp, MessageStatus } from "../../../spec/message_abi.ts";
 import type { Status } from "../../../spec/message_abi.ts";
 import type { MessageEvent } from "../events.ts";
 import type { Runtime } from "../runtime.ts";
 import { Adapter, receive } from "./adapter.ts";
 import { type Completion, readSubmission, type Submission, writeCompletion } from "./entry.ts";
 import { Executor } from "./executor.ts";
+import { CardSpace } from "./function.ts";
 import type { GuestRam } from "./registrations.ts";
 
 /** What the card needs of its node. */
@@ -37,6 +38,9 @@ export interface CardHost {
   log(text: string): void;
 }
 
+/** First address of the local APICs' range, 1 MiB. */
+const APICS = 0xfee00000;
+
 /** The function's configuration space; the shape a PCI bus takes. */
 export interface CardFunction {
   /** Name for messages. */
@@ -47,6 +51,8 @@ export interface CardFunction {
   readonly writable: Uint8Array;
   /** Base address registers. */
   readonly bars: readonly { readonly kind: "memory"; readonly size: number; readonly handler: MmioHandler }[];
+  /** The guest changed its space. */
+  changed(space: Uint8Array): void;
 }
 
 /** One node's card. */
@@ -60,7 +66,10 @@ export class MessageCard implements Device {
   /** Registers and rings. */
   readonly adapter: Adapter;
   readonly #host: CardHost;
-  #line: IrqLine | undefined;
+  readonly #space: CardSpace;
+  #signal: ((address: number, data: number) => void) | undefined;
+  /** Hypercalls reach memory whatever the function may do by itself. */
+  #called = false;
   #status: Status = MessageStatus.success;
   #waiting: Submission | undefined;
   #begun = false;
@@ -68,8 +77,12 @@ export class MessageCard implements Device {
   /** Makes one. @param runtime The rank's runtime. @param ram The node's RAM. @param host The node. */
   constructor(runtime: Runtime, ram: GuestRam, host: CardHost) {
     this.#host = host;
+    this.#space = new CardSpace({
+      message: (address, data) => this.#message(ram, address, data),
+      mastering: () => this.adapter.resume(),
+    });
     this.executor = new Executor(runtime, {
-      ram,
+      ram: this.#reachable(ram),
       ready: () => this.adapter.ready(),
       wait: (until) => host.wait(until),
       exit: (code, failed) => host.exit(code, failed),
@@ -78,15 +91,23 @@ export class MessageCard implements Device {
     this.adapter = new Adapter({
       runtime,
       executor: this.executor,
-      interrupt: (level) => this.#line?.set(level),
+      interrupt: (level) => this.#space.interrupt(level),
+      mayMaster: () => this.#space.master,
       sync: () => host.sync(),
     });
-    this.pci = { name: this.name, ...identity(), bars: [this.#registers(), this.#doorbells()] };
+    const { config, writable } = this.#space;
+    const bars = [this.#registers(), this.#doorbells()];
+    this.pci = { name: this.name, config, writable, bars, changed: (space) => this.#space.changed(space) };
   }
 
   /** Takes the wire of pin INTA. */
   wire(pin: (n: number) => IrqLine): void {
-    this.#line = pin(1);
+    this.#space.line = pin(1);
+  }
+
+  /** Takes the way to the local APICs: messages of interrupts go there. */
+  signals(send: (address: number, data: number) => void): void {
+    this.#signal = send;
   }
 
   /** Maps the hypercall ports. */
@@ -142,7 +163,7 @@ export class MessageCard implements Device {
   call(address: number, op?: number): Status {
     this.#begun = true;
     this.#host.sync();
-    this.#status = this.#run(address, op);
+    this.#status = this.#asCall(() => this.#run(address, op));
     this.#host.touched();
     return this.#status;
   }
@@ -151,7 +172,32 @@ export class MessageCard implements Device {
   woken(): void {
     const s = this.#waiting;
     this.#waiting = undefined;
-    if (s !== undefined) this.#status = this.#poll(s);
+    if (s !== undefined) this.#status = this.#asCall(() => this.#poll(s));
+  }
+
+  #asCall(run: () => Status): Status {
+    this.#called = true;
+    try {
+      return run();
+    } finally {
+      this.#called = false;
+    }
+  }
+
+  /** Memory as it can be reached: an adapter that is enabled masters the bus, and only while the guest lets it. */
+  #reachable(ram: GuestRam): GuestRam {
+    const may = (): boolean => this.#called || this.#space.master || !this.adapter.isEnabled;
+    return {
+      has: (at, length) => may() && ram.has(at, length),
+      read: (at, into) => may() && ram.read(at, into),
+      write: (at, bytes) => may() && ram.write(at, bytes),
+    };
+  }
+
+  /** The word of a message-signalled interrupt. */
+  #message(ram: GuestRam, address: number, data: number): void {
+    if (address >>> 20 === APICS >>> 20) this.#signal?.(address, data);
+    else ram.write(address, Uint8Array.of(data, data >> 8, 0, 0));
   }
 
   #run(address: number, op: number | undefined): Status {
@@ -230,19 +276,4 @@ function bufferOf(s: Submission): Uint8Array {
   v.setUint32(8, s.payloadLength, true);
   v.setUint32(12, Number(s.cookie & 0xffffffffn), true);
   return out;
-}
-
-/** Configuration space: identity, INTA, command bits for memory and bus mastering. */
-function identity(): { config: Uint8Array; writable: Uint8Array } {
-  const config = new Uint8Array(256);
-  const view = new DataView(config.buffer);
-  view.setUint16(0, ADAPTER_PCI.vendor, true);
-  view.setUint16(2, ADAPTER_PCI.device, true);
-  view.setUint32(8, (ADAPTER_PCI.classCode << 8) | ADAPTER_PCI.revision, true);
-  config[0x3d] = 1;
-  const writable = new Uint8Array(256);
-  new DataView(writable.buffer).setUint16(4, 0x406, true);
-  writable[0x0c] = writable[0x0d] = 0xff;
-  writable[0x3c] = 0xff;
-  return { config, writable };
 }

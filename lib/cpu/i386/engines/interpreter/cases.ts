@@ -40,6 +40,10 @@ export interface ShapeCases {
 /** What a case is emitted from. */
 export interface CaseTree {
   readonly tree: Tree;
+  /** First row and operand form it was made for. */
+  readonly row: OpRow;
+  /** The ModRM operand is in memory. */
+  readonly isMem: boolean;
   readonly opSize: 16 | 32;
   readonly addrSize: 16 | 32;
   /** Segments are checked, transfers compared with the limit of CS. */
@@ -154,7 +158,7 @@ class CaseMaker {
     const key = `${text}${text.includes('"jumpRelative"') ? opSize : 0} ${asked[1] ? addrSize : 0}`;
     let cases = this.#known.get(key);
     if (cases === undefined) {
-      const one = { tree, opSize, addrSize };
+      const one = { tree, opSize, addrSize, row: shape.row, isMem: shape.isMem };
       const flat = asked[2] && sizes[2] === 16 ? undefined : this.#add({ ...one, segmented: false });
       const both = SEGMENTED.test(text) ? undefined : flat;
       cases = { flat, segmented: both ?? this.#add({ ...one, segmented: true }) };

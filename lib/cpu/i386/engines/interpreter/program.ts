@@ -1,5 +1,5 @@
 /**
- * Builds the interpreter: one WebAssembly function, a loop around a branch table with a case per distinct tree.
+ * Builds the interpreter: loops around branch tables with a case per distinct tree, and functions for rare cases.
  *
  * The module is the same for every CPU of every machine with the same memory size and state address, so it is compiled
  * once and instantiated often. Cold.
@@ -7,16 +7,16 @@
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import type { ValTypeName } from "../../../../wasm/opcodes.ts";
-import { Layout } from "../../state.ts";
-import { cases } from "./cases.ts";
-import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
-import { emitAddress, emitLookup, segmentBody } from "./entry.ts";
 import { KERNELS } from "../../kernels/index.ts";
 import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
 import { RUN_SIGNATURE, RUNS } from "../../kernels/string_runs.ts";
+import { saveContext } from "./context_code.ts";
+import type { Calls } from "./emit.ts";
+import { segmentBody } from "./entry.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
-import { emitKernel, emitKernelMemory, type KernelLinks } from "./kernel_cases.ts";
-import { FIRST_TREE, Handler, Rec, RECORD_BYTES } from "./record.ts";
+import { loopBody, type Others } from "./loop_code.ts";
+import { partition } from "./partition.ts";
+import { rareBodies, rareDispatch } from "./rare_code.ts";
 
 /** What the module imports from TypeScript. */
 export interface ProgramImports {
@@ -96,38 +96,46 @@ function build(state: number, regions: number): ModuleBuilder {
     commit,
     raise,
   };
-  own(0, runBody(state, calls, { find, call, crossing, segment, hook, hot, region: m.typeOf(REGION), kernels }), "run");
+  const { flat, other, rare } = partition();
+  const functions = rareBodies(rare, state, calls).map(({ handlers, body }) => ({ handlers, index: own(1, body) }));
+  const others: Others = {
+    ...{ find, call, crossing, segment, hook, hot, kernels },
+    region: m.typeOf(REGION),
+    rare: own(1, rareDispatch(functions)),
+  };
+  const loops = [flat, other].map((set) => own(1, loopBody(state, calls, others, set, rare)));
+  own(0, runBody(loops[0], loops[1]), "run");
   return m;
 }
 
 /** Saves record, count and flags (the last six parameters), then calls TypeScript with the first `n`. */
 function slowBody(n: number, target: number, state: number): FunctionBody {
   const f = new FunctionBody(n + 6);
-  saveContext(f, state, n, n + 1, n + 2);
+  saveContext(f, { rec: n, count: n + 1, kind: n + 2, a: n + 3, b: n + 4, c: n + 5 }, state);
   for (let i = 0; i < n; i++) f.get(i);
   f.call(target);
   return f;
 }
 
-/** State block := EIP of record, count, flags; `flags` is the first of four consecutive locals. */
-function saveContext(f: FunctionBody, state: number, rec: number, count: number, flags: number): void {
-  const put = (at: number, value: () => void): void => {
-    f.i32(0);
-    value();
-    f.mem("i32.store", state + at);
-  };
-  put(Layout.eip, () => {
-    f.get(rec);
-    f.mem("i32.load", Rec.offset);
-    f.i32(0);
-    f.mem("i32.load", state + Layout.codeBase);
-    f.num("i32.add");
-  });
-  put(Layout.count, () => f.get(count));
-  put(Layout.flagsKind, () => f.get(flags));
-  put(Layout.flagsA, () => f.get(flags + 1));
-  put(Layout.flagsB, () => f.get(flags + 2));
-  put(Layout.flagsC, () => f.get(flags + 3));
+/** The exported function: the loops in turn, until one answers 0, or 1: a fault is recorded. */
+function runBody(flat: number, other: number): FunctionBody {
+  const f = new FunctionBody(0), t = f.local("i32");
+  const again = f.loop();
+  for (const loop of [flat, other]) {
+    f.get(t);
+    f.call(loop);
+    f.tee(t);
+    f.i32(2);
+    f.num("i32.lt_u");
+    f.if("likely");
+    f.get(t);
+    f.return();
+    f.end();
+  }
+  f.br(again);
+  f.end();
+  f.unreachable();
+  return f;
 }
 
 /**
@@ -135,251 +143,3 @@ function saveContext(f: FunctionBody, state: number, rec: number, count: number,
  * up where no region waits for a return.
  */
 export const REGION: Signature = { params: [I32], results: [I32] };
-
-interface Others {
-  readonly find: number;
-  readonly call: number;
-  readonly crossing: number;
-  readonly segment: number;
-  readonly hook: number;
-  readonly hot: number | undefined;
-  readonly region: number;
-  readonly kernels: Pick<KernelLinks, "type" | "table">;
-}
-
-/** The interpreter itself; returns 1 if a fault is recorded. */
-function runBody(state: number, calls: Calls, others: Others): FunctionBody {
-  const f = new FunctionBody(0);
-  const local = (): number => f.local("i32");
-  const l: Locals = {
-    rec: local(),
-    count: local(),
-    kind: local(),
-    a: local(),
-    b: local(),
-    c: local(),
-    eip: local(),
-    from: local(),
-    place: local(),
-    la: local(),
-    t: local(),
-  }; // deno-fmt-ignore
-  const skip = local();
-  const get = (at: number): void => {
-    f.i32(0);
-    f.mem("i32.load", state + at);
-  };
-  const reload = (): void => {
-    for (
-      const [at, to] of [[Layout.count, l.count], [Layout.flagsKind, l.kind], [Layout.flagsA, l.a], [
-        Layout.flagsB,
-        l.b,
-      ], [Layout.flagsC, l.c]]
-    ) {
-      get(at);
-      f.set(to);
-    }
-  };
-  reload();
-  get(Layout.eip);
-  f.set(l.eip);
-  const fault = f.block();
-  const leave = f.block();
-  const lookup = f.loop();
-  emitLookup(f, l, state, others.find, leave, reload);
-  const next = f.loop();
-  // One tick an attempt; the count ends the slice at an instruction boundary.
-  f.get(l.count);
-  f.i32(0);
-  f.num("i32.le_s");
-  f.if("unlikely");
-  saveContext(f, state, l.rec, l.count, l.kind);
-  f.i32(0);
-  f.return();
-  f.end();
-  f.get(l.count);
-  f.i32(1);
-  f.num("i32.sub");
-  f.set(l.count);
-  const dispatch = f.loop();
-  const all = cases().trees;
-  const blocks: number[] = [];
-  for (let i = 0; i < FIRST_TREE + all.length; i++) blocks.push(f.block());
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.handler);
-  const labels = blocks.slice().reverse();
-  f.brTable(labels, labels[0]);
-  const labelsOut: Labels = { next, lookup, fault };
-  const e = new TreeEmitter(f, l, calls, labelsOut, state);
-  f.end(); // look EIP up; the tick was not used
-  untick(f, l);
-  f.get(l.rec);
-  f.mem("i32.load", Rec.offset);
-  get(Layout.codeBase);
-  f.num("i32.add");
-  f.set(l.eip);
-  f.br(lookup);
-  emitKernels(f, l, state, dispatch, { ...others.kernels, slow: labels[Handler.call], next: () => e.next() });
-  f.end(); // TypeScript
-  saveContext(f, state, l.rec, l.count, l.kind);
-  f.get(l.rec);
-  f.mem("i32.load", Rec.op);
-  f.call(others.call);
-  f.set(l.t);
-  reload();
-  f.get(l.t);
-  f.if();
-  f.get(l.t);
-  f.i32(2);
-  f.num("i32.eq");
-  f.if("unlikely"); // the state is complete; a task switch that faults late has its own EIP in it
-  f.i32(1);
-  f.return();
-  f.end();
-  get(Layout.eip);
-  f.set(l.eip);
-  f.br(lookup);
-  f.end();
-  e.next();
-  f.end(); // address
-  emitAddress(f, l, state, dispatch, () => {
-    f.get(l.la);
-    f.call(others.segment);
-    f.br(fault);
-  });
-  f.end(); // crossing
-  saveContext(f, state, l.rec, l.count, l.kind);
-  f.get(l.rec);
-  f.call(others.crossing);
-  f.set(l.t);
-  reload();
-  f.get(l.t);
-  f.if();
-  f.get(l.t);
-  f.i32(2);
-  f.num("i32.eq");
-  f.brIf(fault);
-  untick(f, l);
-  get(Layout.eip);
-  f.set(l.eip);
-  f.br(lookup);
-  f.end();
-  step(f, l, dispatch);
-  f.end(); // counter
-  if (others.hot === undefined) f.unreachable();
-  else emitCounter(f, l, others.hot, dispatch);
-  f.end(); // region
-  if (others.hot === undefined) f.unreachable();
-  else {
-    f.get(skip);
-    f.if("unlikely");
-    f.i32(0);
-    f.set(skip);
-    step(f, l, dispatch);
-    f.end();
-    untick(f, l);
-    saveContext(f, state, l.rec, l.count, l.kind);
-    f.get(l.rec);
-    f.mem("i32.load", Rec.imm);
-    f.get(l.rec);
-    f.mem("i32.load", Rec.op);
-    f.callIndirect(others.region);
-    f.tee(l.t);
-    f.i32(1);
-    f.num("i32.and");
-    f.set(skip);
-    f.get(l.t);
-    f.i32(2);
-    f.num("i32.eq");
-    f.if("unlikely");
-    f.i32(1);
-    f.return();
-    f.end();
-    reload();
-    get(Layout.eip);
-    f.set(l.eip);
-    f.br(lookup);
-  }
-  f.end(); // handler 11: hook; the tick belongs to the instruction
-  untick(f, l);
-  saveContext(f, state, l.rec, l.count, l.kind);
-  f.get(l.rec);
-  f.call(others.hook);
-  f.set(l.t);
-  reload();
-  f.get(l.t);
-  f.if("unlikely");
-  f.i32(0);
-  f.return();
-  f.end();
-  e.next();
-  for (const one of all) {
-    f.end();
-    e.emit(one);
-  }
-  f.end(); // dispatch
-  f.end(); // next
-  f.end(); // lookup
-  f.end(); // leave: nothing was found at EIP; TypeScript has saved everything
-  get(Layout.exit);
-  f.return();
-  f.end(); // fault: recorded; registers are those before the instruction
-  saveContext(f, state, l.rec, l.count, l.kind);
-  f.i32(1);
-  return f;
-}
-
-/** The cases of kernels, in the order of their handlers. */
-function emitKernels(f: FunctionBody, l: Locals, state: number, dispatch: number, links: KernelLinks): void {
-  f.end();
-  emitKernel(f, l, state, links, false);
-  f.end();
-  emitKernelMemory(f, l, state, links, false);
-  f.end();
-  emitKernel(f, l, state, links, true);
-  f.end();
-  emitKernelMemory(f, l, state, links, true);
-  f.end();
-  emitAddress(f, l, state, dispatch, () => {
-    f.get(l.rec);
-    f.i32(RECORD_BYTES);
-    f.num("i32.add");
-    f.set(l.rec);
-    f.br(links.slow);
-  });
-}
-
-/** Goes on with the following record as part of the same instruction. */
-function step(f: FunctionBody, l: Locals, dispatch: number): void {
-  f.get(l.rec);
-  f.i32(RECORD_BYTES);
-  f.num("i32.add");
-  f.set(l.rec);
-  f.br(dispatch);
-}
-
-/** Counts down; at 0 TypeScript is told, which leaves another count or another handler. */
-function emitCounter(f: FunctionBody, l: Locals, hot: number, dispatch: number): void {
-  f.get(l.rec);
-  f.get(l.rec);
-  f.mem("i32.load", Rec.op);
-  f.i32(1);
-  f.num("i32.sub");
-  f.tee(l.t);
-  f.mem("i32.store", Rec.op);
-  f.get(l.t);
-  f.num("i32.eqz");
-  f.if("unlikely");
-  f.get(l.rec);
-  f.call(hot);
-  f.br(dispatch);
-  f.end();
-  step(f, l, dispatch);
-}
-
-function untick(f: FunctionBody, l: Locals): void {
-  f.get(l.count);
-  f.i32(1);
-  f.num("i32.add");
-  f.set(l.count);
-}

@@ -79,6 +79,8 @@ export { MODELS } from "./lib/cpu/i386/models.ts";
 export { asm, asm16, type AsmSource } from "./lib/cpu/i386/asm/template.ts";
 export { assemble, type AssembledLine, type AssembleOptions, type Assembly } from "./lib/cpu/i386/asm/assemble.ts";
 export { disassemble, type DisassembledLine, type DisassembleOptions } from "./lib/cpu/i386/asm/unassemble.ts";
+export { plainCpu } from "./lib/cpu/plain/plain_cpu.ts";
+export type { InstructionContext, InstructionSet } from "./lib/core/instruction_set.ts";
 export type { CpuBoard, CpuFactory } from "./lib/memory/board.ts";
 export type { Cpu, CpuEvent, CpuExit, CpuStart, GuestContext, GuestFault, RegisterValue } from "./lib/core/cpu.ts";
 

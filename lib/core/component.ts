@@ -3,7 +3,7 @@
  * person, compared in a test and written to bytes by {@link ./snapshot.ts}. Cold.
  */
 
-/** A value a section may hold. Numbers are exact integers or doubles; arrays are copied when saved and loaded. */
+/** A value a section may hold. Numbers are exact integers or doubles; a machine copies arrays of devices. */
 export type FieldValue =
   | number
   | boolean

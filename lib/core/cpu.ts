@@ -25,9 +25,10 @@ export type RegisterValue = number | bigint | Uint8Array;
 export interface CpuStart {
   /**
    * `real16`: real mode (segment bases 0). `flat32`: protected mode, ring 0, paging and interrupts off, all segments
-   * base 0 and limit 4 GiB without a table in memory unless `gdt` names one.
+   * base 0 and limit 4 GiB without a table in memory unless `gdt` names one. `plain`: as the architecture is after a
+   * reset, but for the program counter and the stack.
    */
-  readonly mode: "real16" | "flat32";
+  readonly mode: "real16" | "flat32" | "plain";
   /** Linear address of the first instruction, u32; in `real16` below 64 KiB, or with `cs` set: an offset. */
   readonly entry: number;
   /** Stack pointer, u32. */

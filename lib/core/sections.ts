@@ -207,6 +207,22 @@ function readBigint(text: string): bigint {
   return text.startsWith("-") ? -BigInt(`0x${text.slice(1)}`) : BigInt(`0x${text}`);
 }
 
+/** A section that shares no array or object with this one. */
+export function copySection(section: Section): Section {
+  if (!Object.values(section.fields).some((value) => typeof value === "object")) return section;
+  return { version: section.version, fields: copyValue(section.fields) as Section["fields"] };
+}
+
+function copyValue(value: FieldValue): FieldValue {
+  if (typeof value !== "object" || value === null) return value;
+  if (value instanceof Uint8Array) return value.slice();
+  if (Array.isArray(value)) return value.map(copyValue);
+  const from = value as { readonly [name: string]: FieldValue };
+  const into: { [name: string]: FieldValue } = {};
+  for (const name in from) into[name] = copyValue(from[name]);
+  return into;
+}
+
 /** Appends a section. */
 export function writeSection(sink: ByteSink, section: Section): void {
   sink.u32(section.version);

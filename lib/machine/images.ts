@@ -28,12 +28,22 @@ export class Images {
   }
 
   /** The documented entry of a program loaded at `at`. */
-  startOf(at: number, bits: 16 | 32, regions: readonly Region[]): CpuStart {
-    const home = regions.find((r) => r.at <= at && at < r.at + r.size);
-    const end = home === undefined ? 0 : home.at + home.size;
-    if (bits === 32) return { mode: "flat32", entry: at, stack: at >= 0x1000 ? at & ~0xf : end & ~0xf };
-    const stack = at >= 0x1000 && at <= 0xffff ? at & 0xfff0 : Math.min(end, 0xfff0);
-    if (at <= 0xffff) return { mode: "real16", entry: at, stack };
+  startOf(at: number, bits: 16 | 32 | undefined, regions: readonly Region[]): CpuStart {
+    if (bits === undefined) return { mode: "plain", entry: at, stack: stackOf(at, regions) };
+    if (bits === 32) return { mode: "flat32", entry: at, stack: stackOf(at, regions) };
+    if (at <= 0xffff) return { mode: "real16", entry: at, stack: Math.min(stackOf(at, regions), 0xfff0) };
     return { mode: "real16", entry: at & 0xf, code: (at >>> 4) & 0xffff, data: (at >>> 4) & 0xffff, stack: 0xfff0 };
   }
+}
+
+/** Bytes below a program that are enough for its stack. */
+const ROOM = 0x1000;
+
+/** Where the stack of a program at `at` begins: below it in the same RAM, otherwise at the end of its RAM or of the first. */
+function stackOf(at: number, regions: readonly Region[]): number {
+  const rams = regions.filter((r) => r.kind === "ram" && r.hidden !== true);
+  const home = rams.find((r) => r.at <= at && at < r.at + r.size);
+  if (home !== undefined && at - home.at >= ROOM) return at & ~0xf;
+  const other = home ?? rams.at(0);
+  return other === undefined ? 0 : (other.at + other.size) & ~0xf;
 }

@@ -7,8 +7,8 @@ import type { Region } from "../memory/region.ts";
 
 /** An assembled program; what the `asm` tag and `assemble` make. */
 export interface Program {
-  /** 32: entered in flat protected mode; 16: in real mode. */
-  readonly bits: 16 | 32;
+  /** 32: entered in flat protected mode; 16: in real mode; absent: a program of another architecture than i386. */
+  readonly bits?: 16 | 32;
   /** Machine code for the address it was assembled for. */
   readonly bytes: Uint8Array;
   /** Assembles the same source for the address it is loaded at, u32; absent: `bytes` go anywhere. */

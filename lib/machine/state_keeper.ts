@@ -4,7 +4,7 @@
  */
 import type { Component, Section } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
-import { ByteSink, writeSection } from "../core/sections.ts";
+import { ByteSink, copySection, writeSection } from "../core/sections.ts";
 import { PAGE } from "../memory/region.ts";
 import type { MachineParts } from "./board.ts";
 import type { CheckedConfig } from "./config.ts";
@@ -37,6 +37,8 @@ export class StateKeeper {
   readonly #loop: RunLoop;
   readonly #shape: string;
   readonly #far: SerialConsole | undefined;
+  /** Those whose section may hold the very arrays they go on to change; CPUs copy them. */
+  readonly #mayShare: ReadonlySet<Component>;
   #baseline: Snapshot | undefined = undefined;
   /** Snapshots that were taken here, or loaded once without complaint. */
   readonly #trusted: WeakSet<Snapshot> = new WeakSet();
@@ -47,6 +49,7 @@ export class StateKeeper {
     this.#loop = loop;
     this.#far = config.serial;
     this.components = [...config.devices, ...(more === undefined ? [] : [more]), ...parts.cpus];
+    this.#mayShare = new Set([...config.devices, ...(more === undefined ? [] : [more])]);
     const memory = config.memory.filter((r) => r.kind !== "mmio")
       .map((r) => `${r.kind} 0x${r.at.toString(16)}+0x${r.size.toString(16)}`).sort();
     const names = this.components.map((c) => c.name);
@@ -76,7 +79,7 @@ export class StateKeeper {
     const shutdown = s === undefined ? null : [s.vector, s.errorCode, s.linear];
     sections.set("machine", { version: VERSION, fields: { round: this.#loop.save(), off, shutdown, a20: space.a20 } });
     sections.set("clock", clock.save());
-    for (const c of this.components) sections.set(c.name, c.save());
+    for (const c of this.components) sections.set(c.name, this.#mayShare.has(c) ? copySection(c.save()) : c.save());
     if (this.#far !== undefined) sections.set(CONSOLE, this.#far.save());
     return sections;
   }
@@ -134,7 +137,10 @@ export class StateKeeper {
     space.setA20(f.a20 === true);
     this.#loop.reset();
     clock.load(section(to, "clock"));
-    for (const c of this.components) c.load(section(to, c.name));
+    for (const c of this.components) {
+      const saved = section(to, c.name);
+      c.load(this.#mayShare.has(c) ? copySection(saved) : saved);
+    }
     if (this.#far !== undefined) this.#far.load(section(to, CONSOLE));
     this.#loop.load(f.round);
     return f.off;

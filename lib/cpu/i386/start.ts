@@ -32,7 +32,10 @@ export function startState(s: CpuState, how: CpuStart): void {
     for (const n of [0, 2, 3, 4, 5]) setReal(s, n, how.data ?? 0);
     setReal(s, 1, how.code ?? 0);
   } else {
-    throw new ConfigError("start-mode", `Start mode ${JSON.stringify(how.mode)} is not "flat32" or "real16"`);
+    throw new ConfigError(
+      "start-mode",
+      `Start mode ${JSON.stringify(how.mode)} is not "flat32" or "real16"; a program for the i386 has bits, 32 or 16`,
+    );
   }
   s.set(Layout.gdtBase, (how.gdt?.base ?? 0) | 0);
   s.set(Layout.gdtLimit, how.gdt?.limit ?? 0);

@@ -205,7 +205,7 @@ export interface MessageModule {
   readonly abi: 1;
   /** What it is. */
   readonly kind: "network" | "filter" | "composite";
-  /** Parameters it takes. */
+  /** Parameters it takes. A network has `latencyNs`, the least time a frame is on its way: virtual time relies on it. */
   readonly parameters: readonly ParameterRule[];
   /** Networks: the medium that carries frames between processes; absent: within one process only. */
   readonly medium?: string;

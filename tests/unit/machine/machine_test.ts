@@ -314,3 +314,24 @@ Deno.test("runAsync() gives the same run and obeys its signal", async () => {
   assertEquals(stopped.kind, "stopped");
   await assertRejects(() => a.runAsync({ instructions: -1 }), ConfigError);
 });
+
+Deno.test("a snapshot does not change with a device that saves the very arrays it goes on to use", () => {
+  const list: number[] = [1];
+  let bytes: Uint8Array = new Uint8Array(4), deep = { values: list };
+  const device: Device = {
+    name: "sharer",
+    attach() {},
+    reset() {},
+    save: () => ({ version: 1, fields: { bytes, deep } }),
+    load: (section) => void ({ bytes, deep } = section.fields as unknown as { bytes: Uint8Array; deep: typeof deep }),
+  };
+  const m = machine({ cpu: fakeCpu(), memory: RAM, devices: [device] });
+  const start = m.snapshot(), hash = start.hash();
+  for (let turn = 0; turn < 2; turn++) {
+    bytes[2] = 7;
+    deep.values.push(2);
+    assertEquals(start.hash(), hash);
+    m.restore(start);
+    assertEquals([[...bytes], deep.values], [[0, 0, 0, 0], [1]]);
+  }
+});

@@ -70,12 +70,6 @@ export function cluster(options: ClusterOptions): Cluster {
   if (programs !== undefined && programs.length !== nodes) {
     throw new ConfigError("message-program", `There are ${programs.length} programs for ${nodes} nodes`);
   }
-  if (rest.time === "real" && (programs ?? [program]).some((p) => typeof p !== "function")) {
-    throw new ConfigError(
-      "message-time",
-      "Emulated machines run in virtual time; leave time out, or give host programs",
-    );
-  }
   const size = integer("memory", memory, 4 * MiB, 1 * MiB, 2 ** 31);
   const entry = integer("at", at, 0x100000, 0, 2 ** 32 - 1);
   return new Cluster({

@@ -2,7 +2,11 @@
  * A node of a job that is an emulated machine. Its clock is the machine's: retired instructions, scaled to nanoseconds.
  * Frames and timers of its message layer become due at the first instruction boundary at or after their time; a guest
  * that waits or halts lets its clock jump to the next event. So a job of machines repeats exactly, and does not depend
- * on where the scheduler cuts a run into pieces. Warm.
+ * on where the scheduler cuts a run into pieces.
+ *
+ * In real time the message layer's clock is the host's. The machine executes as fast as it can, in short pieces between
+ * which frames are taken; its own clock counts instructions as always, and moves on with the host's while it idles.
+ * Warm.
  */
 import type { Timer } from "../../core/clock.ts";
 import { ConfigError } from "../../core/errors.ts";
@@ -19,6 +23,8 @@ import { guestRam } from "./guest_ram.ts";
 const STOP = "message";
 /** Longest piece of a run, ticks. */
 const PIECE = 20_000_000;
+/** The same in real time, where other nodes and the network wait meanwhile. */
+const REAL_PIECE = 50_000;
 /** Ticks that are worth a turn of the scheduler. */
 const TURN = 5000;
 
@@ -42,6 +48,8 @@ export class GuestNode implements JobNode {
   #value: unknown = undefined;
   #error: string | undefined;
   #ended = 0;
+  /** Real time: when the machine had nothing more to do, ns. */
+  #idleSince = 0;
   #exit: { readonly code: number; readonly failed: boolean } | undefined;
 
   /** Makes one. @param runtime Its runtime. @param queue Its events. @param log The job's log. */
@@ -80,13 +88,14 @@ export class GuestNode implements JobNode {
       state: this.isDone ? this.#state as RankResult["state"] : "blocked",
       value: this.#value,
       error: this.#error,
-      time: this.isDone ? this.#ended : this.#now(),
+      time: this.isDone ? this.#ended : this.#time(),
     };
   }
 
   next(): number {
     if (this.#state === "killed") return Infinity;
     if (this.isDone) return this.queue.next;
+    if (!this.runtime.isVirtual) return this.#nextReal();
     const now = this.#now();
     if (this.#waitUntil !== undefined) {
       if (this.card.hasNews) return now;
@@ -97,6 +106,7 @@ export class GuestNode implements JobNode {
   }
 
   run(horizon: () => number): void {
+    if (!this.runtime.isVirtual) return this.#runReal();
     this.#horizon = horizon;
     const start = this.machine.clock.now;
     while (this.next() < horizon() && this.machine.clock.now - start < PIECE) {
@@ -117,6 +127,47 @@ export class GuestNode implements JobNode {
     if (this.isDone) return;
     this.#end("killed");
     this.runtime.close();
+  }
+
+  /** As `next`, of the host's clock. */
+  #nextReal(): number {
+    if (this.#waitUntil === undefined && !this.#halted) return 0;
+    if (this.card.hasNews && this.#waitUntil !== undefined) return 0;
+    const { nextEvent, now } = this.machine.clock;
+    const timer = nextEvent === Infinity ? Infinity : this.#idleSince + this.#ns(nextEvent - now);
+    return Math.min(this.queue.next, this.#waitUntil ?? Infinity, timer);
+  }
+
+  /** One piece; events that are due were handled. */
+  #runReal(): void {
+    this.#sync();
+    if (this.isDone) return;
+    if (this.#waitUntil !== undefined || this.#halted) this.#idled();
+    if (this.#waitUntil !== undefined) {
+      if (!this.card.hasNews && this.#time() < this.#waitUntil) return;
+      this.#waitUntil = undefined;
+      this.card.woken();
+    }
+    // A halted machine takes one step: has something woken it?
+    const ticks = this.#halted ? 1 : REAL_PIECE;
+    this.#halted = false;
+    this.#after(this.machine.run({ ticks }));
+    if (this.#waitUntil !== undefined || this.#halted) this.#idleSince = this.#time();
+  }
+
+  /** The machine's clock moves on by the time it idled, to its next timer at most. */
+  #idled(): void {
+    const { clock } = this.machine;
+    const since = this.#time();
+    const ticks = Math.floor(((since - this.#idleSince) * clock.hz) / 1e9);
+    this.#idleSince = since;
+    clock.advance(Math.max(0, Math.min(ticks, clock.nextEvent - clock.now)));
+    clock.fireDue();
+  }
+
+  /** Time of the message layer, ns. */
+  #time(): number {
+    return this.runtime.isVirtual ? this.#now() : this.runtime.now();
   }
 
   #ns(ticks: number): number {
@@ -142,7 +193,7 @@ export class GuestNode implements JobNode {
     if (this.#syncing) return;
     this.#syncing = true;
     try {
-      this.queue.runTo(Math.max(this.queue.time, this.#now()));
+      this.queue.runTo(Math.max(this.queue.time, this.#time()));
     } finally {
       this.#syncing = false;
     }
@@ -151,7 +202,7 @@ export class GuestNode implements JobNode {
 
   #arm(): void {
     const { next } = this.queue;
-    if (this.#timer === undefined) return;
+    if (this.#timer === undefined || !this.runtime.isVirtual) return;
     if (next === Infinity) this.#timer.cancel();
     else if (this.#timer.deadline !== this.#ticks(next)) this.#timer.armAt(this.#ticks(next));
   }
@@ -218,7 +269,7 @@ export class GuestNode implements JobNode {
 
   #end(state: RankResult["state"]): void {
     this.#state = state;
-    this.#ended = this.#now();
+    this.#ended = this.#time();
     if (this.queue.time < this.#ended) this.queue.runTo(this.#ended);
     this.#timer?.cancel();
     this.runtime.finalize();

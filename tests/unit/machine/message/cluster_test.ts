@@ -4,7 +4,8 @@ import { messageGuest } from "../../../../lib/guests/message/library.ts";
 import { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "../../../../lib/guests/message/programs.ts";
 import type { JobResult } from "../../../../lib/vmi/message/job.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
-import { asm } from "../../../../mod.ts";
+import { hostClock } from "../../../../lib/host/message/clock.ts";
+import { asm, type NodeProgram, pc } from "../../../../mod.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../../../scripts/deps/std.ts";
 
 function values(result: JobResult): unknown[] {
@@ -131,11 +132,109 @@ Deno.test("guests that halt, abort or crash are told apart", async () => {
   assertStringIncludes(result.ranks[2].error ?? "", "fault");
 });
 
+Deno.test("machines in real time: the same results, on the host's clock", async () => {
+  const clock = hostClock();
+  const real = (nodes: number, program: NodeProgram | NodeProgram[]): Promise<JobResult> =>
+    cluster({ nodes, program, time: "real", clock }).run({ untilNs: 60e9 });
+  assertEquals((await real(4, ringGuest(7))).ranks.map((r) => [r.state, r.value])[0], ["done", 42]);
+  assertEquals((await real(3, barrierGuest(5))).ranks.map((r) => r.value), [5, 5, 5]);
+  const heat = (await real(3, heatGuest(16, 10))).ranks[0];
+  assertEquals([heat.state, (heat.value as number) >>> 0], ["done", 2172780]);
+  const [ping] = (await real(2, pingPongGuest(8, 20))).ranks;
+  assert(Number(ping.value) > 0 && ping.time > 40 * Number(ping.value), `${ping.value} ns, ${ping.time} ns`);
+});
+
+Deno.test("a machine in real time that waits until a deadline or halts until its timer takes the host's time", async () => {
+  const deadline = messageGuest(`
+  call msg_init
+  call msg_time
+  mov ebx, eax
+  mov al, 0x61
+  call msg_begin
+  mov dword [msg_entry + e_address], msg_done
+  mov dword [msg_entry + e_length], 32
+  mov dword [msg_entry + e_offset], 30000000
+  call msg_go
+  mov esi, [msg_done]
+  call msg_time
+  sub eax, ebx
+  cmp esi, 1
+  sbb edx, edx
+  and eax, edx
+  jmp msg_exit`);
+  // Nine ticks of the PC's timer, which come every 10 ms.
+  const timer = messageGuest(`
+  jmp begin
+handler:
+  inc dword [ticks]
+  push eax
+  mov al, 0x20
+  out 0x20, al
+  pop eax
+  iret
+align 8
+gdt: dq 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
+the_gdtr: dw 23
+  dd gdt
+the_idtr: dw 0x20 * 8 + 7
+  dd idt
+ticks: dd 0
+align 8
+idt: times 0x21 dq 0
+begin:
+  lgdt [the_gdtr]
+  lidt [the_idtr]
+  mov eax, handler
+  mov [idt + 0x20 * 8], ax
+  mov word [idt + 0x20 * 8 + 2], cs
+  mov word [idt + 0x20 * 8 + 4], 0x8e00
+  shr eax, 16
+  mov [idt + 0x20 * 8 + 6], ax
+  mov al, 0x11
+  out 0x20, al
+  mov al, 0x20
+  out 0x21, al
+  mov al, 4
+  out 0x21, al
+  mov al, 1
+  out 0x21, al
+  mov al, 0xfe
+  out 0x21, al
+  mov al, 0x34
+  out 0x43, al
+  mov al, 0x9c
+  out 0x40, al
+  mov al, 0x2e
+  out 0x40, al
+  call msg_time
+  mov ebx, eax
+wait:
+  sti
+  hlt
+  cli
+  cmp dword [ticks], 9
+  jb wait
+  call msg_time
+  sub eax, ebx
+  jmp msg_exit`);
+  const result = await cluster({
+    nodes: 2,
+    program: [deadline, timer],
+    time: "real",
+    clock: hostClock(),
+    at: 0x200000, // the stack below must be RAM
+    machine: (_rank, card) => pc({ memory: 4 << 20, cards: [card] }),
+  }).run({ untilNs: 60e9 });
+  assertEquals(result.ranks.map((r) => [r.state, r.error]), [["done", undefined], ["done", undefined]]);
+  const [waited, ticked] = result.ranks.map((r) => Number(r.value));
+  assert(waited >= 30e6, `${waited} ns`);
+  assert(ticked >= 75e6, `${ticked} ns`); // a tick may be early by a piece of a run
+});
+
 Deno.test("cluster() says what is wrong", () => {
   const program = ringGuest(1);
   const cases: [() => unknown, string][] = [
     [() => cluster({ nodes: 2, program: [program] }), "1 programs for 2 nodes"],
-    [() => cluster({ nodes: 2, program, time: "real" }), "virtual time"],
     [() => cluster({ nodes: 2, program, memory: 5 }), "memory must be"],
     [() => cluster({ nodes: 2, program, speed: 1 } as never), 'Unknown key "speed"'],
     [() => cluster({ nodes: 1, program: () => {} }).machine(0), "host-side program"],

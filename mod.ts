@@ -212,6 +212,8 @@ export { GuestNode } from "./lib/machine/message/guest_node.ts";
 export { MESSAGE_LIBRARY, messageGuest } from "./lib/guests/message/library.ts";
 export { MESSAGE_C_HEADER } from "./lib/guests/message/c_source.ts";
 export { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "./lib/guests/message/programs.ts";
+export { matrixGuest, sortGuest } from "./lib/guests/message/exchange_programs.ts";
+export { MESSAGE_C_PROGRAMS } from "./lib/guests/message/c_programs.ts";
 export {
   defaultSpec,
   Job,

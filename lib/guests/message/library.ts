@@ -16,7 +16,7 @@
  * | `msg_log` | ESI text, ECX bytes | |
  * | `msg_exit` | EAX code | does not return |
  *
- * All other registers are kept. Completions that nobody waits for are dropped, requests to connect are accepted. Cold.
+ * `behind` is the first address behind program and library: RAM that a program may use. All other registers are kept. Completions that nobody waits for are dropped, requests to connect are accepted. Cold.
  */
 import { assemble } from "../../cpu/i386/asm/assemble.ts";
 import type { AsmSource } from "../../cpu/i386/asm/template.ts";
@@ -293,6 +293,8 @@ msg_size: dd 0
 msg_cluster: dd 0
 msg_clusters: dd 0
 times 48 db 0
+align 64
+behind:
 `;
 
 /** Source of the library, to be appended to a program's. */

@@ -158,6 +158,8 @@ export interface SortResult {
   readonly after: number;
   /** In order? */
   readonly sorted: boolean;
+  /** Sum of place times key, places from 1, modulo 2^32. */
+  readonly check: number;
 }
 
 /** Sample sort of `count` random keys a rank. */
@@ -188,8 +190,11 @@ export function sampleSort(count: number): (rank: MessageRank) => Promise<SortRe
       if (low < last) sorted = false;
       last = high;
     }
+    const place = ends.slice(0, rank.rank).reduce((n, [, , length]) => n + length, 1);
+    const weight = mine.reduce((sum, k, i) => (sum + Math.imul(place + i, k)) >>> 0, 0);
     const sums = await rank.all.allreduce(Float64Array.of(total(keys), total(mine), mine.length));
-    return { count: sums[2], before: sums[0], after: sums[1], sorted };
+    const [check] = await rank.all.allreduce(Uint32Array.of(weight));
+    return { count: sums[2], before: sums[0], after: sums[1], sorted, check };
   };
 }
 

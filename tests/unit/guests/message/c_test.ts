@@ -1,18 +1,20 @@
-/** The C library for guests: NPB programs made by a real compiler run on emulated machines and verify. */
+/** The C library for guests: programs made by a real compiler run on emulated machines, and give what host-side ranks do. */
 import { MESSAGE_C_HEADER } from "../../../../lib/guests/message/c_source.ts";
-import { cluster, elf } from "../../../../mod.ts";
+import { MESSAGE_C_PROGRAMS } from "../../../../lib/guests/message/c_programs.ts";
+import { matrixProduct } from "../../../../lib/vmi/message/programs/classic.ts";
+import { cluster, elf, job, sampleSort } from "../../../../mod.ts";
 import { toolSync } from "../../../guests/tool.ts";
-import { assert, assertEquals, fromFileUrl } from "../../../../scripts/deps/std.ts";
+import { assert, assertEquals } from "../../../../scripts/deps/std.ts";
 
 const gcc = toolSync("gcc-m32");
-const SOURCE = fromFileUrl(new URL("./npb.c", import.meta.url));
 
-/** Compiles a C program over the header; an ELF file. */
-async function compile(source: string, flags: readonly string[]): Promise<Uint8Array> {
+/** Compiles a C program that ships; an ELF file. */
+async function compile(name: keyof typeof MESSAGE_C_PROGRAMS, flags: readonly string[]): Promise<Uint8Array> {
   assert(gcc.available);
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/vmikit_message.h`, MESSAGE_C_HEADER);
+    await Deno.writeTextFile(`${folder}/a.c`, MESSAGE_C_PROGRAMS[name]);
     const common = ["-m32", "-march=i686", "-mfpmath=387", "-O2", "-ffreestanding", "-nostdlib", "-static", "-no-pie"];
     const more = [
       "-fno-pic",
@@ -30,7 +32,7 @@ async function compile(source: string, flags: readonly string[]): Promise<Uint8A
       `-I${folder}`,
       "-o",
       `${folder}/a.elf`,
-      source,
+      `${folder}/a.c`,
     ];
     const { success, stderr } = await new Deno.Command(gcc.path, { args, stderr: "piped" }).output();
     const said = new TextDecoder().decode(stderr);
@@ -47,7 +49,7 @@ Deno.test({
   name: `NPB EP in C verifies on 1 and 4 machines${skip}`,
   ignore: !gcc.available,
   async fn() {
-    const program = elf(await compile(SOURCE, ["-DEP"]));
+    const program = elf(await compile("ep", []));
     for (const nodes of [1, 4]) {
       const result = await cluster({ nodes, program }).run();
       assertEquals(result.ranks.map((r) => [r.value, r.error]), new Array(nodes).fill([51285, undefined]));
@@ -59,10 +61,29 @@ Deno.test({
   name: `NPB IS class S in C verifies all 51 checks on 1, 2 and 4 machines${skip}`,
   ignore: !gcc.available,
   async fn() {
-    const program = elf(await compile(SOURCE, []));
+    const program = elf(await compile("is", []));
     for (const nodes of [1, 2, 4]) {
       const result = await cluster({ nodes, program }).run();
       assertEquals(result.ranks.map((r) => [r.value, r.error]), new Array(nodes).fill([51, undefined]));
+    }
+  },
+});
+
+Deno.test({
+  name: `matrix multiplication and sort in C give what host-side ranks give, on 1, 3 and 8 machines${skip}`,
+  ignore: !gcc.available,
+  async fn() {
+    const [matrix, sort] = [elf(await compile("matrix", ["-DMATRIX_N=40"])), elf(await compile("sort", []))];
+    const product = matrixProduct(40);
+    for (const nodes of [1, 3, 8]) {
+      const m = await cluster({ nodes, program: matrix }).run();
+      const word = Number(BigInt.asUintN(32, BigInt(product.sum) + 31n * BigInt(product.trace)));
+      assertEquals(m.ranks.map((r) => [(r.value as number) >>> 0, r.error]), new Array(nodes).fill([word, undefined]));
+      const s = await cluster({ nodes, program: sort }).run();
+      const { check } = (await job({ ranks: nodes, program: sampleSort(1000) }).run()).ranks[0].value as {
+        check: number;
+      };
+      assertEquals(s.ranks.map((r) => [(r.value as number) >>> 0, r.error]), new Array(nodes).fill([check, undefined]));
     }
   },
 });

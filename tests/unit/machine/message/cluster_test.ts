@@ -5,7 +5,8 @@ import { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "../../../../l
 import type { JobResult } from "../../../../lib/vmi/message/job.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import { hostClock } from "../../../../lib/host/message/clock.ts";
-import { asm, type NodeProgram, pc } from "../../../../mod.ts";
+import { matrixProduct } from "../../../../lib/vmi/message/programs/classic.ts";
+import { asm, job, matrixGuest, type NodeProgram, pc, sampleSort, sortGuest } from "../../../../mod.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../../../scripts/deps/std.ts";
 
 function values(result: JobResult): unknown[] {
@@ -48,6 +49,22 @@ for (const [n, steps, sum] of HEAT) {
     }
   });
 }
+
+Deno.test("matrix and sort guests give what host-side ranks give, on 1 to 8 machines", async () => {
+  for (const [n, nodes] of [[1, 1], [17, 3], [64, 8], [3, 5]]) {
+    const { sum, trace } = matrixProduct(n);
+    const word = Number(BigInt.asUintN(32, BigInt(sum) + 31n * BigInt(trace)));
+    const got = values(await cluster({ nodes, program: matrixGuest(n) }).run());
+    assertEquals(got.map((v) => (v as number) >>> 0), new Array(nodes).fill(word), `${n} on ${nodes}`);
+  }
+  for (const [count, nodes] of [[1, 1], [1, 3], [500, 2], [2000, 8]]) {
+    const [want] = values(await job({ ranks: nodes, program: sampleSort(count) }).run()) as { check: number }[];
+    const got = values(await cluster({ nodes, program: sortGuest(count) }).run());
+    assertEquals(got.map((v) => (v as number) >>> 0), new Array(nodes).fill(want.check), `${count} on ${nodes}`);
+  }
+  assertThrows(() => matrixGuest(257), ConfigError, "n must be");
+  assertThrows(() => sortGuest(0), ConfigError, "count must be");
+});
 
 Deno.test("a cluster repeats exactly, on each engine alike", async () => {
   const run = async (engine: "reference" | "interpreter" | undefined): Promise<unknown> => {

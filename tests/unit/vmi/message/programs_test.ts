@@ -11,6 +11,7 @@ import {
   sampleSort,
 } from "../../../../lib/vmi/message/programs/classic.ts";
 import { power46, times46 } from "../../../../lib/vmi/message/programs/npb_random.ts";
+import { Prng } from "../../../../lib/base/prng.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import { assert, assertEquals, assertThrows } from "../../../../scripts/deps/std.ts";
 
@@ -95,9 +96,15 @@ Deno.test("sample sort keeps all keys and puts them in order", async () => {
         before: number;
         after: number;
         sorted: boolean;
+        check: number;
       }[]
     ) {
       assertEquals([r.count, r.sorted, r.after], [2000 * ranks, true, r.before]);
+      const all = Array.from({ length: ranks }, (_, k) => new Prng(k + 1)).flatMap((prng) =>
+        Array.from({ length: 2000 }, () => prng.u32())
+      );
+      const want = Uint32Array.from(all).sort().reduce((sum, k, i) => (sum + Math.imul(i + 1, k)) >>> 0, 0);
+      assertEquals(r.check, want);
     }
   }
 });

@@ -212,7 +212,8 @@ export { GuestNode } from "./lib/machine/message/guest_node.ts";
 export { MESSAGE_LIBRARY, messageGuest } from "./lib/guests/message/library.ts";
 export { MESSAGE_C_HEADER } from "./lib/guests/message/c_source.ts";
 export { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "./lib/guests/message/programs.ts";
-export { matrixGuest, sortGuest } from "./lib/guests/message/exchange_programs.ts";
+export { matrixGuest } from "./lib/guests/message/matrix_program.ts";
+export { sortGuest } from "./lib/guests/message/sort_program.ts";
 export { MESSAGE_C_PROGRAMS } from "./lib/guests/message/c_programs.ts";
 export {
   defaultSpec,
@@ -297,6 +298,7 @@ export {
   profileOf,
   readProfile,
 } from "./lib/vmi/message/profile.ts";
+export type { LinkReport } from "./lib/vmi/message/links.ts";
 export { timeline, type TimelineMessage, timelineSvg, traceLines } from "./lib/vmi/message/timeline.ts";
 export { ep, type EpResult } from "./lib/vmi/message/programs/ep.ts";
 export { is, type IsResult } from "./lib/vmi/message/programs/is.ts";

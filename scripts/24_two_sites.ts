@@ -45,10 +45,11 @@ interface Run {
 
 async function run(lineUs: number, clusters: readonly number[]): Promise<Run> {
   const j = job({ ranks: RANKS, clusters, spec: spec(lineUs), program: start });
-  const { ranks, time } = await j.run();
+  const result = await j.run();
+  const { ranks, time } = result;
   const { sum, hash } = ranks[0].value as { sum: number; hash: number };
   expect([sum, hash]).toEqual([expected.sum, expected.hash]);
-  const profile = profileOf(j);
+  const profile = profileOf(result);
   const crossing = placementCost(profile, clusters, { messageNs: 1, byteNs: 0 });
   return { time, crossing, groups: placeByProfile(profile, [RANKS / 2, RANKS / 2]) };
 }

@@ -2,8 +2,8 @@
  * `vmikit cluster`: a parallel program on emulated machines or host-side ranks. Cold.
  */
 import {
-  type Cluster,
   cluster,
+  type JobProgress,
   type JobResult,
   type MessageSpec,
   placeByProfile,
@@ -14,8 +14,9 @@ import {
   timeline,
   timelineSvg,
   traceLines,
+  type Transport,
 } from "../../mod.ts";
-import { hostClock, loadModules, runOnWorkers } from "../../lib/host/mod.ts";
+import { hostClock, joinMpi, runOnWorkers, runPart } from "../../lib/host/mod.ts";
 import { type Command, integer, Option, ValidationError } from "../deps/cli.ts";
 import { Progress } from "./console.ts";
 import { describe, type JobArgs, ordinarySpec, PROGRAMS } from "./cluster_jobs.ts";
@@ -27,7 +28,7 @@ const EXAMPLES = `
 Programs:
 ${NAMES.map((name) => `  ${name.padEnd(16)} ${PROGRAMS[name].text}`).join("\n")}
 
-A file is the assembler source of a guest program; the message library is put behind it.
+A file is the assembler source of a guest program, and the message library is put behind it; or an ELF file.
 A spec is JSON or XML: devices, and the chains they are layered into; its device modules may be files beside it.
 
 Exit codes: 0 every rank is done, 2 the time limit came or ranks wait for ever, 3 a rank failed, 64 wrong usage
@@ -37,6 +38,7 @@ Examples:
   deno task vmikit cluster --nodes 8 --program ep --size 24 --workers 2 --time real
   deno task vmikit cluster --nodes 6 --program heat --clusters 3,3 --timeline heat.svg
   deno task vmikit cluster --nodes 2 --program hello.asm --spec networks.json --json
+  mpirun.mpich -n 2 deno run -A scripts/vmikit.ts cluster --mpi --nodes 8 --program is
 `;
 
 function sizes(text: string): readonly number[] {
@@ -51,6 +53,7 @@ interface Options {
   readonly size?: number | undefined;
   readonly spec?: string | undefined;
   readonly workers: number;
+  readonly mpi?: true | undefined;
   readonly clusters?: readonly number[] | undefined;
   readonly time: "virtual" | "real";
   readonly seed: number;
@@ -75,12 +78,13 @@ export function addCluster(program: Command, io: Io, done: (code: number) => voi
       integer("a number of Workers", { max: 64 }),
       0,
     )
+    .option("--mpi", "this process is one of those that mpirun started; the first reports")
     .option("--clusters <sizes>", "sizes of the clusters the nodes lie in, e.g. 4,4", sizes)
     .addOption(new Option("--time <mode>", "clock").choices(["virtual", "real"] as const).default("virtual" as const))
     .option("--seed <n>", "seed of all chance", integer("a seed", { max: 0xffffffff }), 1)
     .option("--limit <us>", "end the job at this time, in microseconds", integer("microseconds", { min: 1 }))
     .option("--trace <file>", "write every frame as a line of JSON")
-    .option("--timeline <file>", "draw the messages into an SVG file")
+    .option("--timeline <file>", "messages with their times: drawn, or as JSON if the name ends so")
     .option("--profile <file>", "add the job's traffic to this database; if it is there, place nodes by it")
     .option("--json", "print the results as JSON")
     .addHelpText("after", EXAMPLES)
@@ -88,22 +92,28 @@ export function addCluster(program: Command, io: Io, done: (code: number) => voi
 }
 
 async function runCluster(io: Io, o: Options): Promise<number> {
+  if (o.mpi === true && o.workers > 0) throw new UsageError("Give --mpi or --workers, not both");
+  const transport = o.mpi === true ? joinMpi() : undefined;
+  const parts = transport?.processes ?? o.workers;
   const args = await jobArgs(io, o);
   const known = o.profile === undefined ? undefined : await knownProfile(io, o.profile, o.program, o.nodes);
-  const placed = known === undefined || o.workers < 2 ? args : { ...args, placement: placeByProfile(known, even(o)) };
-  const { result, job } = await execute(io, o, placed);
-  await write(io, o, result, job);
+  const placed = known === undefined || parts < 2
+    ? args
+    : { ...args, placement: placeByProfile(known, even(o.nodes, parts)) };
+  const result = await execute(io, o, placed, transport);
+  if (transport !== undefined && transport.process > 0) return Exit.ok;
+  await write(io, o, result);
   if (o.json === true) io.out(json({ ...result, trace: undefined, placement: placed.placement }));
-  else report(io, result, job);
+  else report(io, result);
   if (result.ranks.some((r) => r.state === "failed" || r.state === "killed")) return Exit.crash;
   return result.ranks.every((r) => r.state === "done") ? Exit.ok : Exit.limit;
 }
 
-/** Nodes of each Worker. */
-function even(o: Options): number[] {
+/** Nodes of each part. */
+function even(nodes: number, parts: number): number[] {
   return Array.from(
-    { length: o.workers },
-    (_, i) => Math.floor((o.nodes * (i + 1)) / o.workers) - Math.floor((o.nodes * i) / o.workers),
+    { length: parts },
+    (_, i) => Math.floor((nodes * (i + 1)) / parts) - Math.floor((nodes * i) / parts),
   ).filter((n) => n > 0);
 }
 
@@ -115,7 +125,7 @@ async function jobArgs(io: Io, o: Options): Promise<JobArgs> {
     throw new UsageError(`The clusters ${clusters.join(",")} do not add up to ${nodes} nodes`);
   }
   const traced = o.trace !== undefined || o.timeline !== undefined;
-  const medium = o.workers > 0 ? "worker" : "loopback";
+  const medium = o.mpi === true ? "mpi" : o.workers > 0 ? "worker" : "loopback";
   const spec = o.spec === undefined ? ordinarySpec(medium, traced) : parseSpec(await text(o.spec, "spec"));
   const named = PROGRAMS[o.program] !== undefined;
   return {
@@ -123,10 +133,17 @@ async function jobArgs(io: Io, o: Options): Promise<JobArgs> {
     time,
     seed,
     spec,
-    ...(named ? { program: o.program } : { source: await text(o.program, "program") }),
+    ...(named ? { program: o.program } : await file(io, o.program)),
     ...(size === undefined ? {} : { size }),
     ...(clusters === undefined ? {} : { clusters: clusters.flatMap((n, c) => new Array<number>(n).fill(c)) }),
   };
+}
+
+/** A program in a file: an ELF file by its first bytes, otherwise assembler source. */
+async function file(io: Io, path: string): Promise<{ readonly image: Uint8Array } | { readonly source: string }> {
+  const bytes = await readInput(io, path, "program");
+  const isElf = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
+  return isElf ? { image: bytes } : { source: new TextDecoder().decode(bytes) };
 }
 
 function parseSpec(text: string): MessageSpec {
@@ -138,21 +155,26 @@ function parseSpec(text: string): MessageSpec {
   }
 }
 
-async function execute(io: Io, o: Options, args: JobArgs): Promise<{ result: JobResult; job: Cluster | undefined }> {
-  if (o.workers > 0) {
-    const module = new URL("./cluster_jobs.ts", import.meta.url);
-    return { result: await runOnWorkers(module, { workers: o.workers, args: { ...args } }), job: undefined };
-  }
-  const modules = await loadModules(args.spec);
-  const job = cluster({ ...describe(args), modules, ...(o.time === "real" ? { clock: hostClock() } : {}) });
+async function execute(
+  io: Io,
+  o: Options,
+  args: JobArgs,
+  transport: Transport | undefined,
+): Promise<JobResult> {
   const progress = new Progress(io);
-  const result = await job.run({
+  const run = {
     ...(o.limit === undefined ? {} : { untilNs: o.limit * 1000 }),
-    onProgress: ({ time, live, messages }) =>
+    onProgress: ({ time, live, messages }: JobProgress): void =>
       progress.update(() => `${(time / 1e6).toFixed(1)} ms, ${live} of ${o.nodes} ranks at work, ${messages} messages`),
-  });
-  progress.clear();
-  return { result, job };
+  };
+  const module = new URL("./cluster_jobs.ts", import.meta.url);
+  try {
+    if (transport !== undefined) return await runPart(module, { ...args }, transport, run);
+    if (o.workers > 0) return await runOnWorkers(module, { workers: o.workers, args: { ...args }, ...run });
+    return await cluster({ ...await describe(args), ...(o.time === "real" ? { clock: hostClock() } : {}) }).run(run);
+  } finally {
+    progress.clear();
+  }
 }
 
 async function knownProfile(
@@ -176,33 +198,35 @@ async function database(io: Io, path: string): Promise<string> {
   }
 }
 
-async function write(io: Io, o: Options, result: JobResult, job: Cluster | undefined): Promise<void> {
+async function write(io: Io, o: Options, result: JobResult): Promise<void> {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   if (o.trace !== undefined) await writeOutput(io, o.trace, bytes(traceLines(result.trace)), "trace");
   if (o.timeline !== undefined) {
-    await writeOutput(io, o.timeline, bytes(timelineSvg(timeline(result.trace), o.nodes)), "timeline");
+    const messages = timeline(result.trace);
+    const text = o.timeline.endsWith(".json") ? json(messages) : timelineSvg(messages, o.nodes);
+    await writeOutput(io, o.timeline, bytes(text), "timeline");
   }
-  if (o.profile !== undefined && job !== undefined) {
+  if (o.profile !== undefined) {
     const before = await database(io, o.profile);
-    await writeOutput(io, o.profile, bytes(before + profileLine(profileOf(job, o.program))), "profile");
+    await writeOutput(io, o.profile, bytes(before + profileLine(profileOf(result, o.program))), "profile");
   }
 }
 
-function report(io: Io, result: JobResult, job: Cluster | undefined): void {
+function report(io: Io, result: JobResult): void {
   for (const r of result.ranks) {
     const value = r.value === undefined ? "" : ` ${JSON.stringify(r.value)}`;
     io.out(`rank ${r.rank}: ${r.state} after ${(r.time / 1000).toFixed(3)} us${r.error ?? ""}${value}\n`);
   }
   for (const line of result.log) io.out(`${line}\n`);
-  if (job === undefined) return;
-  io.out("\nlink       messages      bytes  latency us  chain\n");
-  for (const e of profileOf(job).entries) {
-    const chain = job.node(e.from).runtime.connections.find((c) => c.peer === e.to)?.chain?.names.join(" > ") ?? "";
-    const pair = `${e.from} -> ${e.to}`.padEnd(10);
-    io.out(
-      `${pair}${String(e.messages).padStart(9)}${String(e.bytes).padStart(11)}${
-        e.latencyUs.toFixed(1).padStart(12)
-      }  ${chain}\n`,
-    );
+  io.out("\nlink       messages      bytes   lost  latency us  chain\n");
+  for (const l of result.links) {
+    const pair = `${l.from} -> ${l.to}`.padEnd(10);
+    const numbers = [
+      String(l.messages).padStart(9),
+      String(l.bytes).padStart(11),
+      String(l.lost).padStart(7),
+      l.latencyUs.toFixed(1).padStart(12),
+    ];
+    io.out(`${pair}${numbers.join("")}  ${l.chain.join(" > ")}\n`);
   }
 }

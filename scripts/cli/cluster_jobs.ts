@@ -4,10 +4,12 @@
 import {
   barrierGuest,
   type ClusterOptions,
+  elf,
   ep,
   heat,
   heatGuest,
   is,
+  matrixGuest,
   matrixMultiply,
   messageGuest,
   type MessageSpec,
@@ -17,7 +19,9 @@ import {
   ring,
   ringGuest,
   sampleSort,
+  sortGuest,
 } from "../../mod.ts";
+import { loadModules } from "../../lib/host/mod.ts";
 
 /** Programs by name; `n` is what `--size` gives. */
 export const PROGRAMS: {
@@ -33,13 +37,17 @@ export const PROGRAMS: {
   "guest-ring": { text: "the same as emulated machines, size: rounds", make: (n = 10) => ringGuest(n) },
   "guest-ping-pong": { text: "machines 0 and 1, size: bytes", make: (n = 8) => pingPongGuest(n, 100) },
   "guest-barrier": { text: "machines meet, size: times", make: (n = 10) => barrierGuest(n) },
+  "guest-matrix": { text: "matrix multiplication, size: rows", make: (n = 64) => matrixGuest(n) },
+  "guest-sort": { text: "sample sort, size: keys a rank", make: (n = 1000) => sortGuest(n) },
   "guest-heat": { text: "heat stencil of 64 x 64 cells, size: steps", make: (n = 100) => heatGuest(64, n) },
 };
 
 /** What the description needs; plain data. */
 export interface JobArgs {
-  /** Name of a program; absent: `source` is one. */
+  /** Name of a program; absent: `source` or `image` is one. */
   readonly program?: string;
+  /** An ELF file for the machines. */
+  readonly image?: Uint8Array;
   /** Assembler source of a guest, over the message library. */
   readonly source?: string;
   /** Its size. */
@@ -59,14 +67,20 @@ export interface JobArgs {
 }
 
 /** Options of the job. */
-export function describe(args: JobArgs): ClusterOptions {
-  const { program, source, size, clusters, placement, ...rest } = args;
+export async function describe(args: JobArgs): Promise<ClusterOptions> {
+  const { clusters, placement, nodes, time, seed, spec } = args;
   return {
-    ...rest,
-    program: source === undefined ? PROGRAMS[program ?? "ring"].make(size) : messageGuest(source),
+    ...{ nodes, time, seed, spec },
+    program: programOf(args),
+    modules: await loadModules(spec),
     ...(clusters === undefined ? {} : { clusters }),
     ...(placement === undefined ? {} : { placement }),
   };
+}
+
+function programOf({ program, source, image, size }: JobArgs): NodeProgram {
+  if (image !== undefined) return elf(image);
+  return source === undefined ? PROGRAMS[program ?? "ring"].make(size) : messageGuest(source);
 }
 
 /** The spec of jobs that name none: frames are seen, flow is controlled, the network is that of the medium. */

@@ -1,7 +1,7 @@
 /**
  * Guest programs in C over `vmikit_message.h`, for those who have a compiler: the NAS Parallel Benchmarks EP and IS (class
- * S), whose constants are those of NAS reports RNR-94-007 and NAS-95-020, and the programs of
- * `exchange_programs.ts`, which give the same numbers. `-DEP_M=24` (class S), `-DMATRIX_N=128`, `-DSORT_KEYS=5000` change
+ * S), whose constants are those of NAS reports RNR-94-007 and NAS-95-020, and the matrix and sort programs, which give
+ * the numbers of those in assembler. `-DEP_M=24` (class S), `-DMATRIX_N=128`, `-DSORT_KEYS=5000` change
  * sizes. Cold.
  */
 

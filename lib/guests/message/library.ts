@@ -18,6 +18,7 @@
  *
  * `behind` is the first address behind program and library: RAM that a program may use. All other registers are kept. Completions that nobody waits for are dropped, requests to connect are accepted. Cold.
  */
+import { ConfigError } from "../../core/errors.ts";
 import { assemble } from "../../cpu/i386/asm/assemble.ts";
 import type { AsmSource } from "../../cpu/i386/asm/template.ts";
 import { CompletionType, MESSAGE_PORTS, MessageOp, SubmitFlag } from "../../spec/message_abi.ts";
@@ -309,4 +310,10 @@ export function messageGuest(source: string): AsmSource {
   const whole = `${source}\n${MESSAGE_LIBRARY}`;
   const make = (origin: number): AsmSource => ({ ...assemble(whole, { origin }), at: make });
   return make(0x100000);
+}
+
+/** A parameter of a program. @throws {ConfigError} message-guest: it is no integer from `low` to `high`. */
+export function whole(what: string, value: number, low: number, high: number): number {
+  if (Number.isInteger(value) && value >= low && value <= high) return value;
+  throw new ConfigError("message-guest", `${what} must be an integer from ${low} to ${high}, not ${value}`);
 }

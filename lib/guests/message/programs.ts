@@ -2,14 +2,8 @@
  * Guest programs for emulated clusters, each in a page of assembler over the message library: ping-pong, ring, barrier
  * and the heat stencil in fixed-point numbers. Cold.
  */
-import { ConfigError } from "../../core/errors.ts";
 import type { AsmSource } from "../../cpu/i386/asm/template.ts";
-import { messageGuest } from "./library.ts";
-
-function whole(what: string, value: number, low: number, high: number): number {
-  if (Number.isInteger(value) && value >= low && value <= high) return value;
-  throw new ConfigError("message-guest", `${what} must be an integer from ${low} to ${high}, not ${value}`);
-}
+import { messageGuest, whole } from "./library.ts";
 
 /**
  * Ranks 0 and 1 send `bytes` to and fro `rounds` times; others only connect. Rank 0 exits with half of the mean round

@@ -14,7 +14,7 @@
  */
 import { ConfigError } from "../../core/errors.ts";
 import { cluster, type ClusterOptions } from "../../machine/message/cluster.ts";
-import type { JobResult } from "../../vmi/message/job.ts";
+import type { JobProgress, JobResult, JobRunOptions } from "../../vmi/message/job.ts";
 import type { Transport } from "../../vmi/message/transport.ts";
 import { hostClock } from "./clock.ts";
 import { joinMpi } from "./mpi_transport.ts";
@@ -25,20 +25,27 @@ import { RING_BYTES, ringMemory, WorkerTransport } from "./worker_transport.ts";
 export type DescribeArgs = { readonly [name: string]: unknown };
 
 /** Runs this process's part of a job described by a module, over a transport, and closes the transport. */
-export async function runPart(module: string | URL, args: DescribeArgs, transport: Transport): Promise<JobResult> {
+export async function runPart(
+  module: string | URL,
+  args: DescribeArgs,
+  transport: Transport,
+  run: JobRunOptions = {},
+): Promise<JobResult> {
   try {
-    return await cluster(await described(module, args, transport)).run();
+    return await cluster(await described(module, args, transport)).run(run);
   } finally {
     await transport.close();
   }
 }
 
 async function described(module: string | URL, args: DescribeArgs, transport: Transport): Promise<ClusterOptions> {
-  const loaded = await import(String(module)) as { describe?: (args: DescribeArgs) => ClusterOptions };
+  const loaded = await import(String(module)) as {
+    describe?: (args: DescribeArgs) => ClusterOptions | Promise<ClusterOptions>;
+  };
   if (typeof loaded.describe !== "function") {
     throw new ConfigError("message-module", `${module} does not export a function describe(args)`);
   }
-  const options = loaded.describe(args);
+  const options = await loaded.describe(args);
   return { ...options, transport, ...(options.time === "real" ? { clock: options.clock ?? hostClock() } : {}) };
 }
 
@@ -50,6 +57,10 @@ export interface WorkerRunOptions {
   readonly args?: DescribeArgs;
   /** Bytes of a ring; default 1 MiB. */
   readonly ringBytes?: number;
+  /** Ends the run at this time, ns. */
+  readonly untilNs?: number;
+  /** Told now and then how far the Workers are, together: the time of the furthest, the rest in sum. */
+  readonly onProgress?: (progress: JobProgress) => void;
 }
 
 /** What a Worker is told. */
@@ -64,33 +75,49 @@ export interface WorkerTask {
   readonly module: string;
   /** Arguments of the description. */
   readonly args: DescribeArgs;
+  /** Ends the run at this time, ns. */
+  readonly untilNs: number | undefined;
+  /** Does anybody want to know how far it is? */
+  readonly watched: boolean;
 }
 
-/** What a Worker answers. */
-export type WorkerAnswer = { readonly result: JobResult } | { readonly error: string };
+/** What a Worker answers: any number of reports, then one of the others. */
+export type WorkerAnswer =
+  | { readonly progress: JobProgress }
+  | { readonly result: JobResult }
+  | { readonly error: string };
 
 /**
  * Runs a job on Workers.
  * @throws {ConfigError} message-workers, message-worker: one of them failed.
  */
 export async function runOnWorkers(module: string | URL, options: WorkerRunOptions): Promise<JobResult> {
-  const { workers, args = {}, ringBytes = RING_BYTES } = options;
+  const { workers, args = {}, ringBytes = RING_BYTES, untilNs, onProgress } = options;
   if (!Number.isInteger(workers) || workers < 1 || workers > 64) {
     throw new ConfigError("message-workers", `workers must be an integer from 1 to 64, not ${workers}`);
   }
   const memory = ringMemory(workers, ringBytes);
   const all: Worker[] = [];
+  const progress = new Map<number, JobProgress>();
+  const report = (process: number, p: JobProgress): void => {
+    progress.set(process, p);
+    onProgress?.(together([...progress.values()]));
+  };
   try {
     const answers = Array.from({ length: workers }, (_, process) => {
       const worker = new Worker(new URL("./worker_main.ts", import.meta.url), { type: "module" });
       all.push(worker);
-      return new Promise<WorkerAnswer>((resolve) => {
-        worker.onmessage = (e: MessageEvent<WorkerAnswer>): void => resolve(e.data);
+      return new Promise<FinalAnswer>((resolve) => {
+        worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>): void => {
+          if ("progress" in data) report(process, data.progress);
+          else resolve(data);
+        };
         worker.onerror = (e): void => {
           e.preventDefault();
           resolve({ error: e.message });
         };
-        const task: WorkerTask = { memory, process, processes: workers, module: String(module), args };
+        const job = { module: String(module), args, untilNs, watched: onProgress !== undefined };
+        const task: WorkerTask = { memory, process, processes: workers, ...job };
         worker.postMessage(task);
       });
     });
@@ -100,8 +127,18 @@ export async function runOnWorkers(module: string | URL, options: WorkerRunOptio
   }
 }
 
+type FinalAnswer = Exclude<WorkerAnswer, { readonly progress: JobProgress }>;
+
+function together(all: readonly JobProgress[]): JobProgress {
+  return all.reduce((a, b) => ({
+    time: Math.max(a.time, b.time),
+    live: a.live + b.live,
+    messages: a.messages + b.messages,
+  }));
+}
+
 /** All answers, or an error as soon as one Worker fails: the others would wait for it. */
-async function firstFailure(answers: readonly Promise<WorkerAnswer>[]): Promise<JobResult[]> {
+async function firstFailure(answers: readonly Promise<FinalAnswer>[]): Promise<JobResult[]> {
   return await Promise.all(answers.map(async (answer, n) => {
     const a = await answer;
     if ("error" in a) throw new ConfigError("message-worker", `Worker ${n} failed: ${a.error}`);
@@ -120,10 +157,15 @@ function merge(parts: readonly JobResult[]): JobResult {
 }
 
 /** The part of a Worker; called by its main file. */
-export async function workerPart(task: WorkerTask): Promise<WorkerAnswer> {
+export async function workerPart(task: WorkerTask, report: (progress: JobProgress) => void): Promise<WorkerAnswer> {
+  const { untilNs } = task;
   try {
     const transport = new WorkerTransport(task.memory, task.process, task.processes);
-    return { result: await runPart(task.module, task.args, transport) };
+    const run = {
+      ...(untilNs === undefined ? {} : { untilNs }),
+      ...(task.watched ? { onProgress: report } : {}),
+    };
+    return { result: await runPart(task.module, task.args, transport, run) };
   } catch (e) {
     return { error: e instanceof Error ? `${e.name}: ${e.message}` : String(e) };
   }

@@ -1,4 +1,5 @@
-/** Main file of a Worker that runs a part of a job: one task in, one answer out. Cold. */
+/** Main file of a Worker that runs a part of a job: one task in, reports and one answer out. Cold. */
+import type { JobProgress } from "../../vmi/message/job.ts";
 import { workerPart, type WorkerTask } from "./run.ts";
 
 interface WorkerScope {
@@ -8,5 +9,6 @@ interface WorkerScope {
 
 const scope = self as unknown as WorkerScope;
 scope.onmessage = (event): void => {
-  workerPart(event.data).then((answer) => scope.postMessage(answer));
+  const report = (progress: JobProgress): void => scope.postMessage({ progress });
+  workerPart(event.data, report).then((answer) => scope.postMessage(answer));
 };

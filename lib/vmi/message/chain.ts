@@ -8,7 +8,7 @@
  */
 import { InternalError } from "../../core/errors.ts";
 import { type Extension, type Frame, frameSize } from "./frame.ts";
-import type { ChildPort, Link, LinkHost, MessageDevice, NetAddress, Reach } from "./module.ts";
+import type { ChildPort, ControlAnswer, Link, LinkHost, MessageDevice, NetAddress, Reach } from "./module.ts";
 import type { LinkEvent } from "./module.ts";
 import type { Status } from "../../spec/message_abi.ts";
 
@@ -167,6 +167,18 @@ export class Chain {
   find(name: string): Link | undefined {
     for (const s of this.#segments) for (const slot of s.current) if (slot.name === name) return slot.link;
     return undefined;
+  }
+
+  /** What every layer says of itself, by name. */
+  query(): { readonly [name: string]: ControlAnswer } {
+    const out: { [name: string]: ControlAnswer } = {};
+    for (const s of this.#segments) {
+      for (const { name, link } of s.current) {
+        const said = link.control?.({ kind: "query" });
+        if (said !== undefined) out[name] = said;
+      }
+    }
+    return out;
   }
 
   /** Adds a filter at `position` (0: the top) under a new epoch, without sending under it yet. */

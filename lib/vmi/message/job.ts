@@ -5,90 +5,34 @@
  */
 import { ConfigError } from "../../core/errors.ts";
 import { modulesByName } from "./builtins.ts";
-import type { Limits } from "./connection_host.ts";
 import { EventQueue } from "./event_queue.ts";
 import type { Frame } from "./frame.ts";
 import type { MessageModule, NetAddress, TraceRecord } from "./module.ts";
-import { HostNode, type JobNode, type RankProgram, type RankResult } from "./node.ts";
-import { type HostClock, runRealTime } from "./real_time.ts";
+import {
+  checkJob,
+  defaultSpec,
+  type JobOptions,
+  type JobResult,
+  type JobRunOptions,
+  placeRanks,
+  programOf,
+} from "./job_options.ts";
+import { type LinkReport, linksOf } from "./links.ts";
+import { HostNode, type JobNode, type RankResult } from "./node.ts";
+import { runRealTime } from "./real_time.ts";
 import { DEFAULT_LIMITS, Runtime } from "./runtime.ts";
 import { Scheduler } from "./scheduler.ts";
-import { type CheckedSpec, checkSpec, type MessageSpec, networksOf } from "./spec.ts";
+import { type CheckedSpec, checkSpec, networksOf } from "./spec.ts";
 import { frameRecord, parseRecord, resultRecord, type Transport } from "./transport.ts";
 
-/** Makes the node of a rank; default: one that runs the program. */
-export type NodeMaker = (rank: number, runtime: Runtime, queue: EventQueue, job: NodeContext) => JobNode;
+export { defaultSpec, MAX_RANKS } from "./job_options.ts";
+export type { JobOptions, JobProgress, JobResult, JobRunOptions, NodeContext, NodeMaker } from "./job_options.ts";
 
-/** What a node may ask of its job. */
-export interface NodeContext {
-  /** A line for the log. */
-  log(text: string): void;
-  /** Is time virtual? */
-  readonly isVirtual: boolean;
-}
-
-/** Options of {@linkcode job}. */
-export interface JobOptions {
-  /** Ranks. */
-  readonly ranks: number;
-  /** What each rank runs: one program for all, or one each. */
-  readonly program?: RankProgram | readonly RankProgram[];
-  /** Makes nodes of another kind; instead of `program`. */
-  readonly node?: NodeMaker;
-  /** Devices and chains, or JSON of them; default: credit over loopback (over the transport's medium, if there is one). */
-  readonly spec?: MessageSpec | string;
-  /** Modules the spec may name besides those that ship. */
-  readonly modules?: readonly MessageModule[];
-  /** Key of the job; default `job`. */
-  readonly key?: string;
-  /** Seed of all chance; default 1. */
-  readonly seed?: number;
-  /** Virtual (default) or real time; real needs a clock. */
-  readonly time?: "virtual" | "real";
-  /** The host's clock, for real time. */
-  readonly clock?: HostClock;
-  /** Cluster of each rank; default: all in cluster 0. */
-  readonly clusters?: readonly number[];
-  /** Limits; what is left out has its default. */
-  readonly limits?: Partial<Limits>;
-  /** Connects this process with the others of the job. */
-  readonly transport?: Transport;
-  /** Process of each rank; default: in equal blocks. */
-  readonly placement?: readonly number[];
-}
-
-/** Options of a run. */
-export interface JobRunOptions {
-  /** Ends the run at this time, ns. */
-  readonly untilNs?: number;
-  /** Told now and then how far a run in virtual time is. */
-  readonly onProgress?: (progress: JobProgress) => void;
-}
-
-/** How far a run is. */
-export interface JobProgress {
-  /** Virtual time, ns. */
-  readonly time: number;
-  /** Ranks of this process that have not ended. */
-  readonly live: number;
-  /** Messages that ranks of this process have sent. */
-  readonly messages: number;
-}
-
-/** What a job gives. */
-export interface JobResult {
-  /** Time at which the last rank ended, ns. */
-  readonly time: number;
-  /** All ranks. */
+/** What processes tell each other at the end. */
+interface PartResult {
   readonly ranks: readonly RankResult[];
-  /** Lines that ranks and devices logged. */
-  readonly log: readonly string[];
-  /** What trace filters saw, in order of time. */
-  readonly trace: readonly TraceRecord[];
+  readonly links: readonly LinkReport[];
 }
-
-/** Most ranks of a job. */
-export const MAX_RANKS = 4096;
 
 /** One job, or this process's part of it. */
 export class Job {
@@ -105,6 +49,7 @@ export class Job {
   readonly #trace: TraceRecord[] = [];
   readonly #agenda: { readonly time: number; readonly run: () => void }[] = [];
   readonly #results: Map<number, RankResult> = new Map();
+  readonly #links: LinkReport[] = [];
   readonly #heard: Set<number> = new Set();
   readonly #scheduler: Scheduler | undefined;
   readonly #orders: number[] = [];
@@ -118,12 +63,12 @@ export class Job {
 
   /** Makes a job. @param options What it is. @throws {ConfigError} For everything that is wrong with it. */
   constructor(options: JobOptions) {
-    this.#options = check(options);
+    this.#options = checkJob(options);
     const { ranks, transport } = options;
     const modules = modulesByName(options.modules ?? []);
     this.spec = checkSpec(options.spec ?? defaultSpec(transport?.medium), modules);
     this.#networks = networksOf(this.spec);
-    this.addresses = place(options);
+    this.addresses = placeRanks(options);
     const here = transport?.process ?? 0;
     const nodes: JobNode[] = [];
     for (let rank = 0; rank < ranks; rank++) {
@@ -183,6 +128,7 @@ export class Job {
       if (this.#scheduler !== undefined) await this.#scheduler.run();
       else await this.#real();
       for (const n of this.nodes) this.#results.set(n.runtime.rank, n.result);
+      this.#links.push(...linksOf(this.nodes));
       // All processes see values as they travel: as plain data.
       if (transport !== undefined) { for (const r of this.#plain()) this.#results.set(r.rank, r); }
       if (transport !== undefined) await this.#gather(transport);
@@ -192,7 +138,8 @@ export class Job {
     const ranks = [...this.#results.values()].sort((a, b) => a.rank - b.rank);
     const time = ranks.reduce((t, r) => Math.max(t, r.time), 0);
     const trace = this.#trace.sort((a, b) => a.time - b.time || a.rank - b.rank);
-    return { time, ranks, log: this.#log, trace };
+    const links = this.#links.sort((a, b) => a.from - b.from || a.to - b.to);
+    return { time, ranks, log: this.#log, trace, links };
   }
 
   #make(rank: number, modules: ReadonlyMap<string, MessageModule>): JobNode {
@@ -233,12 +180,15 @@ export class Job {
       transport: this.#options.transport,
       record: (from, record) => this.#record(from, record),
       agenda: this.#agendaView(),
-      progress: (time) => {
-        const live = this.nodes.filter((n) => !n.isDone).length;
-        const connections = this.nodes.flatMap((n) => n.runtime.connections);
-        this.#onProgress?.({ time, live, messages: connections.reduce((sum, c) => sum + c.counters.sent, 0) });
-      },
+      progress: (time) => this.#report(time),
     });
+  }
+
+  #report(time: number): void {
+    if (this.#onProgress === undefined) return;
+    const live = this.nodes.filter((n) => !n.isDone).length;
+    const connections = this.nodes.flatMap((n) => n.runtime.connections);
+    this.#onProgress({ time, live, messages: connections.reduce((sum, c) => sum + c.counters.sent, 0) });
   }
 
   /** Least latency of all networks. */
@@ -291,23 +241,27 @@ export class Job {
         node.queue.arrival(time, frame.source, order, () => node.runtime.arrive(name, frame));
       }
     } else if (record.kind === "result") {
-      const results = this.#parse(from, record.value);
-      for (const r of results ?? []) this.#results.set(r.rank, r);
-      if (results === undefined) this.#bad++;
+      const part = this.#parse(from, record.value);
+      for (const r of part?.ranks ?? []) this.#results.set(r.rank, r);
+      this.#links.push(...part?.links ?? []);
+      if (part === undefined) this.#bad++;
       else this.#heard.add(from);
     } else this.#bad++;
   }
 
   /** Results of another process's ranks; undefined: they are no such thing. */
-  #parse(from: number, text: string): RankResult[] | undefined {
+  #parse(from: number, text: string): PartResult | undefined {
     let value: unknown;
     try {
       value = JSON.parse(text);
     } catch {
       return undefined;
     }
-    const belongs = (r: RankResult | null): boolean => r !== null && this.addresses[r.rank]?.process === from;
-    return Array.isArray(value) && value.every(belongs) ? value as RankResult[] : undefined;
+    const { ranks, links } = (value ?? {}) as Partial<PartResult>;
+    const of = (rank: number | undefined): boolean => this.addresses[rank ?? -1]?.process === from;
+    const fits = Array.isArray(ranks) && Array.isArray(links) && !this.#heard.has(from) &&
+      ranks.every((r: RankResult | null) => of(r?.rank)) && links.every((l: LinkReport | null) => of(l?.from));
+    return fits ? { ranks, links } : undefined;
   }
 
   async #real(): Promise<void> {
@@ -323,12 +277,14 @@ export class Job {
       isOver: () => transport === undefined || this.#heard.size === transport.processes - 1,
       ended: () => transport !== undefined && this.#tell(transport),
       turn: (now) => void (this.#turn = now),
+      progress: (now) => this.#report(now),
       isStopped: () => this.#stopped,
     });
   }
 
   #tell(transport: Transport): void {
-    const record = resultRecord(JSON.stringify(this.nodes.map((n) => n.result)));
+    const part: PartResult = { ranks: this.nodes.map((n) => n.result), links: linksOf(this.nodes) };
+    const record = resultRecord(JSON.stringify(part));
     for (let p = 0; p < transport.processes; p++) if (p !== transport.process) transport.send(p, record);
   }
 
@@ -346,47 +302,6 @@ export class Job {
       if (moved === 0) await transport.sleep(1000);
     }
   }
-}
-
-function programOf(o: JobOptions, rank: number): RankProgram {
-  const p = o.program;
-  return typeof p === "function" ? p : p?.[rank] ?? ((): void => {});
-}
-
-function check(o: JobOptions): JobOptions {
-  if (!Number.isInteger(o.ranks) || o.ranks < 1 || o.ranks > MAX_RANKS) {
-    throw new ConfigError("message-ranks", `ranks must be an integer from 1 to ${MAX_RANKS}, not ${o.ranks}`);
-  }
-  if ((o.program === undefined) === (o.node === undefined)) {
-    throw new ConfigError("message-program", "A job needs a program (or node, which makes nodes of another kind)");
-  }
-  if (Array.isArray(o.program) && o.program.length !== o.ranks) {
-    throw new ConfigError("message-program", `There are ${o.program.length} programs for ${o.ranks} ranks`);
-  }
-  if (o.clusters !== undefined && o.clusters.length !== o.ranks) {
-    throw new ConfigError("message-clusters", `clusters names ${o.clusters.length} ranks of ${o.ranks}`);
-  }
-  if (o.placement !== undefined && o.placement.length !== o.ranks) {
-    throw new ConfigError("message-placement", `placement names ${o.placement.length} ranks of ${o.ranks}`);
-  }
-  return o;
-}
-
-function place(o: JobOptions): readonly NetAddress[] {
-  const processes = o.transport?.processes ?? 1;
-  return Array.from({ length: o.ranks }, (_, rank) => ({
-    rank,
-    cluster: o.clusters?.[rank] ?? 0,
-    process: o.placement?.[rank] ?? Math.floor((rank * processes) / o.ranks),
-  }));
-}
-
-/** Credit over one network. @param medium Network that carries frames between processes; default loopback. */
-export function defaultSpec(medium = "loopback"): MessageSpec {
-  return {
-    devices: { net: { module: `builtin:${medium}` } },
-    chains: [{ name: "default", layers: ["credit", "net"] }],
-  };
 }
 
 /** Makes a job. @throws {ConfigError} For everything that is wrong with it. */

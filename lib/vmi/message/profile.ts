@@ -5,7 +5,7 @@
  * gives the same placement. Cold.
  */
 import { ConfigError } from "../../core/errors.ts";
-import type { Job } from "./job.ts";
+import type { JobResult } from "./job_options.ts";
 
 /** Traffic from one rank to another. */
 export interface ProfileEntry {
@@ -31,18 +31,16 @@ export interface Profile {
   readonly entries: readonly ProfileEntry[];
 }
 
-/** Profile of a job that ran; only ranks of this process are senders in it. */
-export function profileOf(job: Job, key = "job"): Profile {
-  const entries = job.nodes.flatMap(({ runtime }) =>
-    runtime.connections.filter((c) => c.counters.sent > 0).map((c) => ({
-      from: runtime.rank,
-      to: c.peer,
-      messages: c.counters.sent,
-      bytes: c.counters.sentBytes,
-      latencyUs: c.oneWayLatencyUs,
-    }))
-  );
-  return { key, ranks: job.addresses.length, entries };
+/** Profile of a job's result. */
+export function profileOf(result: Pick<JobResult, "ranks" | "links">, key = "job"): Profile {
+  const entries = result.links.filter((l) => l.messages > 0).map((l) => ({
+    from: l.from,
+    to: l.to,
+    messages: l.messages,
+    bytes: l.bytes,
+    latencyUs: l.latencyUs,
+  }));
+  return { key, ranks: result.ranks.length, entries };
 }
 
 /** A line of the profile database. */

@@ -34,6 +34,8 @@ export interface RealTimeHost {
   ended(): void;
   /** Told at every turn what time it is, ns. */
   turn(now: number): void;
+  /** Told now and then how far time is. */
+  progress(now: number): void;
   /** Should the run end? */
   isStopped(): boolean;
 }
@@ -43,15 +45,20 @@ const SPINS = 20;
 /** Longest sleep, so that a limit or a stop is noticed; ms. */
 const LONGEST_MS = 50;
 
+/** Time between two reports, ns. */
+const REPORT_NS = 1e8;
+
 /** Runs until all programs of the job ended, or the limit. */
 export async function runRealTime(h: RealTimeHost): Promise<void> {
   const { nodes, clock, transport, agenda } = h;
   let told = false;
   let idle = 0;
+  let reported = 0;
   while (!h.isStopped()) {
     const now = clock.now();
     if (now >= h.limit) return;
     h.turn(now);
+    if (now - reported >= REPORT_NS) h.progress(reported = now);
     let moved = transport?.poll((from, bytes) => h.record(from, parseRecord(bytes))) ?? 0;
     while (agenda.next() <= now) agenda.run(agenda.next());
     for (const node of nodes) {

@@ -36,6 +36,8 @@ Deno.test("vmikit cluster runs every program it names", async () => {
     "guest-heat": "2",
     sort: "100",
     matrix: "8",
+    "guest-sort": "100",
+    "guest-matrix": "8",
   };
   for (const name of Object.keys(PROGRAMS)) {
     const { code, out, err } = await run(`--nodes 2 --program ${name} --size ${size[name] ?? "3"}`);
@@ -56,6 +58,9 @@ Deno.test("vmikit cluster gives JSON, a trace, a timeline and a profile", async 
   assertEquals(result.ranks[0].value, 30);
   assert(text(files["t.jsonl"]).split("\n").length > 60);
   assertStringIncludes(text(files["t.svg"]), "marker-end");
+  await run("--nodes 3 --program ring --timeline t.json", files);
+  const messages = JSON.parse(text(files["t.json"])) as { source: number; sent: number; arrived: number }[];
+  assert(messages.length > 30 && messages.every((m) => m.arrived > m.sent));
   await run("--nodes 3 --program ring --profile p.jsonl", files);
   assertEquals(text(files["p.jsonl"]).trim().split("\n").length, 2);
 });
@@ -83,6 +88,7 @@ Deno.test("vmikit cluster takes assembler source and a spec in JSON or XML", asy
       ["--clusters 1,1", "do not add up to 4"],
       ["--nodes 0", "from 1 to 4096"],
       ["--workers many", "a number of Workers"],
+      ["--workers 2 --mpi", "not both"],
     ]
   ) {
     const { code, err } = await run(args, files);
@@ -99,14 +105,65 @@ Deno.test("vmikit cluster tells by its exit code how the job ended", async () =>
   assertEquals((await run("--nodes 2 --program wait.asm", files)).code, Exit.limit);
   assertEquals((await run("--nodes 2 --program crash.asm", files)).code, Exit.crash);
   assertEquals((await run("--nodes 2 --program ring --size 1000 --limit 5", files)).code, Exit.limit);
+  assertEquals((await run("--nodes 2 --program ring --size 1000 --limit 5 --workers 2", files)).code, Exit.limit);
 });
 
 Deno.test("vmikit cluster spreads nodes over Workers, in real time too, and places them by a profile", async () => {
   const files: Files = {};
   const alone = await run("--nodes 4 --program ring --json --profile p.jsonl", files);
   const spread = await run("--nodes 4 --program ring --json --workers 2 --profile p.jsonl", files);
-  const [a, b] = [alone, spread].map(({ out }) => JSON.parse(out) as { ranks: unknown; placement?: number[] });
+  const [a, b] = [alone, spread].map(({ out }) =>
+    JSON.parse(out) as { ranks: unknown; links: unknown[]; placement?: number[] }
+  );
   assertEquals(JSON.stringify(b.ranks), JSON.stringify(a.ranks));
+  assertEquals(JSON.stringify(b.links).replaceAll("worker", "loopback"), JSON.stringify(a.links));
+  assertEquals(a.links.length, 8);
   assertEquals(b.placement?.length, 4);
+  assertEquals(text(files["p.jsonl"]).trim().split("\n").length, 2); // Workers add to the database as well
   assertEquals((await run("--nodes 2 --program ep --size 16 --workers 2 --time real")).code, Exit.ok);
+});
+
+Deno.test("vmikit cluster places ranks that talk on one Worker, and a frame crosses less", async () => {
+  // Ranks 0 and 2 talk, and 1 and 3: even blocks would separate both pairs.
+  const source = `
+  call msg_mesh
+  mov ebp, 20
+again:
+  mov eax, [msg_rank]
+  xor eax, 2
+  mov esi, word_
+  mov ecx, 4
+  call msg_send
+  mov edi, word_
+  mov ecx, 4
+  call msg_receive
+  dec ebp
+  jnz again
+  xor eax, eax
+  jmp msg_exit
+word_: dd 0
+`;
+  const files: Files = { "pairs.asm": bytes(source) };
+  const command = "--nodes 4 --program pairs.asm --json --workers 2 --profile p.jsonl";
+  const first = JSON.parse((await run(command, files)).out) as { placement?: number[]; time: number };
+  const second = JSON.parse((await run(command, files)).out) as { placement: number[]; time: number };
+  assertEquals(first.placement, undefined);
+  assertEquals(second.placement, [0, 1, 0, 1]);
+  assertEquals(second.time, first.time); // virtual time does not depend on where ranks are
+});
+
+Deno.test("vmikit cluster shows how far Workers are", async () => {
+  const said: string[] = [];
+  let clock = 0;
+  const io: Io = {
+    out: () => {},
+    err: (text) => void said.push(text),
+    terminal: { input: false, output: false, error: true } as never,
+    read: (path) => Promise.reject(new Deno.errors.NotFound(path)),
+    write: () => Promise.resolve(),
+    load: () => Promise.resolve({}),
+    now: () => clock += 3000,
+  };
+  assertEquals(await main("cluster --nodes 2 --program ring --size 4000 --workers 2".split(" "), io), Exit.ok);
+  assert(said.some((s) => /ms, [12] of 2 ranks at work, \d+ messages/.test(s)), said.join(""));
 });

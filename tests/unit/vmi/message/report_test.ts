@@ -34,8 +34,8 @@ async function evenOdd(placement?: readonly number[]): Promise<{ profile: Profil
       }
     },
   });
-  const { time } = await j.run();
-  return { profile: profileOf(j, "k"), time };
+  const result = await j.run();
+  return { profile: profileOf(result, "k"), time: result.time };
 }
 
 Deno.test("placeByProfile() puts ranks that talk into one group, and the job is faster for it", async () => {

@@ -20,7 +20,7 @@ const SYMBOLS = {
   MPI_Isend: { parameters: ["buffer", "i32", "i32", "i32", "i32", "i32", "buffer"], result: "i32" },
   MPI_Test: { parameters: ["buffer", "buffer", "pointer"], result: "i32" },
   MPI_Get_count: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
-  MPI_Barrier: { parameters: ["i32"], result: "i32" },
+  MPI_Ibarrier: { parameters: ["i32", "buffer"], result: "i32" },
   MPI_Finalize: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -63,6 +63,7 @@ export class MpiTransport implements Transport {
   readonly #comm: number;
   readonly #flag: Int32Array<ArrayBuffer> = new Int32Array(1);
   readonly #status: Int32Array<ArrayBuffer> = new Int32Array(Mpich.statusWords);
+  readonly #request: Int32Array<ArrayBuffer> = new Int32Array(1);
   readonly #ignore: Deno.PointerValue;
   readonly #sending: Sending[] = [];
   #broken: string | undefined;
@@ -142,14 +143,29 @@ export class MpiTransport implements Transport {
     await new Promise((resolve) => setTimeout(resolve, Math.min(ms, 0)));
   }
 
-  /** Waits until everything has left and all processes came here, and ends MPI. */
+  /**
+   * Waits until everything has left and all processes came here, and ends MPI. What still comes is taken and thrown away:
+   * a large message leaves only when its receiver takes it.
+   */
   async close(): Promise<void> {
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
+    const drain = (): void => {
+      while (this.#broken === undefined && this.poll(() => {}) > 0);
+    };
     while (this.#sending.length > 0 && this.#broken === undefined) {
-      this.#sweep();
-      if (this.#sending.length > 0) await new Promise((resolve) => setTimeout(resolve, 0));
+      drain();
+      if (this.#sending.length > 0) await turn();
     }
     const s = this.#lib.symbols;
-    if (this.#broken === undefined) s.MPI_Barrier(this.#comm);
+    if (this.#broken === undefined && s.MPI_Ibarrier(this.#comm, this.#request) === 0) {
+      while (true) {
+        s.MPI_Test(this.#request, this.#flag, this.#ignore);
+        if (this.#flag[0] !== 0) break;
+        drain();
+        await turn();
+      }
+      drain();
+    }
     s.MPI_Finalize();
     this.#lib.close();
   }

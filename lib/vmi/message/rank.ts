@@ -211,9 +211,12 @@ export class MessageRank {
     );
   }
 
-  /** Connects every pair: to all lower ranks, waiting for all higher ones. @throws {ConfigError} message-connect */
+  /**
+   * Connects every pair: to all lower ranks, waiting for all higher ones. Connections that are there stay.
+   * @throws {ConfigError} message-connect
+   */
   async mesh(): Promise<void> {
-    for (let r = 0; r < this.rank; r++) await this.connect(r);
+    for (let r = 0; r < this.rank; r++) if (!this.to(r).isConnected) await this.connect(r);
     const open = (): boolean => this.#higher().every((c) => c.isConnected);
     const limit = this.runtime.limits.connectNs;
     if (await this.until(open, limit)) return;

@@ -1,5 +1,7 @@
 /** Jobs that tests run in Workers and processes of their own. */
-import { ringGuest } from "../../../../lib/guests/message/programs.ts";
+import { matrixGuest } from "../../../../lib/guests/message/matrix_program.ts";
+import { heatGuest, ringGuest } from "../../../../lib/guests/message/programs.ts";
+import { sortGuest } from "../../../../lib/guests/message/sort_program.ts";
 import type { ClusterOptions } from "../../../../lib/machine/message/cluster.ts";
 import { pingPong, ring } from "../../../../lib/vmi/message/programs/classic.ts";
 import { ep } from "../../../../lib/vmi/message/programs/ep.ts";
@@ -14,6 +16,13 @@ export function describe(args: { [name: string]: unknown }): ClusterOptions {
   switch (args["job"]) {
     case "guests":
       return { ...base, program: ringGuest(5) };
+    case "npb":
+      return { ...base, program: async (rank) => [await ep(Number(args["m"] ?? 24))(rank), await is("S")(rank)] };
+    case "machines":
+      return {
+        ...base,
+        program: [ringGuest(5), matrixGuest(24), sortGuest(200), heatGuest(16, 10)][Number(args["which"])],
+      };
     case "is":
       return { ...base, program: is("S") };
     case "ep":

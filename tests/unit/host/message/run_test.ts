@@ -1,6 +1,7 @@
 /** Jobs on real Workers, on real processes by tcp, under mpirun where there is one; virtual and real time. */
 import { runOnWorkers, runOverTcp } from "../../../../lib/host/message/run.ts";
 import { hostClock } from "../../../../lib/host/message/clock.ts";
+import { FLAGS, mpirun, PART, ranks, start } from "./parts.ts";
 import { job, type JobResult } from "../../../../lib/vmi/message/job.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import {
@@ -12,7 +13,7 @@ import {
 } from "../../../../scripts/deps/std.ts";
 
 const JOBS = new URL("./jobs.ts", import.meta.url);
-const PART = fromFileUrl(new URL("./part_main.ts", import.meta.url));
+const launcher = mpirun();
 
 function done(result: JobResult): unknown[] {
   assertEquals(result.ranks.map((r) => [r.state, r.error]), result.ranks.map(() => ["done", undefined]));
@@ -47,25 +48,6 @@ Deno.test("runOnWorkers() says what failed", async () => {
   await assertRejects(() => runOnWorkers(new URL("./none.ts", JOBS), { workers: 1 }), ConfigError, "Worker 0 failed");
   await assertRejects(() => runOnWorkers(PART, { workers: 0 }), ConfigError, "1 to 64");
 });
-
-/** Starts a process that runs a part; its standard output is JSON of the ranks. */
-function start(command: string, args: readonly string[]): Deno.ChildProcess {
-  return new Deno.Command(command, {
-    args: [...args],
-    env: { NO_COLOR: "1" },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-}
-
-async function ranks(child: Deno.ChildProcess): Promise<JobResult["ranks"]> {
-  const { code, stdout, stderr } = await child.output();
-  const text = new TextDecoder();
-  assertEquals(code, 0, text.decode(stderr));
-  return JSON.parse(text.decode(stdout).trim().split("\n")[0]);
-}
-
-const FLAGS = ["run", "--no-prompt", "--allow-read", "--allow-net=127.0.0.1", "--allow-ffi", "--no-check", PART];
 
 Deno.test("processes joined by tcp run one job, and agree with Workers", async () => {
   const key = "a key for two processes";
@@ -108,22 +90,6 @@ Deno.test("real time over loopback in one process: delays take their time", asyn
   const [[trip]] = done(result) as [number, number][];
   assert(trip >= 40e6 && trip < 5e9, `${trip} ns`);
 });
-
-/** Is there an MPICH with its launcher? */
-function mpirun(): string | undefined {
-  for (const name of ["mpirun.mpich", "mpiexec.mpich"]) {
-    try {
-      if (new Deno.Command(name, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync().success) {
-        return name;
-      }
-    } catch {
-      // not installed
-    }
-  }
-  return undefined;
-}
-
-const launcher = mpirun();
 
 Deno.test({
   name: `mpirun starts one job of 2 processes${launcher === undefined ? " (no MPICH here)" : ""}`,

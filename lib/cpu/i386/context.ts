@@ -84,6 +84,11 @@ export interface Context {
   readonly interruptDue: boolean;
   /** A monitor that is asked about each event before the guest's handlers get it. */
   readonly interceptor?: Interceptor | undefined;
+  /**
+   * An event is about to enter its handler, and no monitor has it in hand: hooks are fired. `kind` is one of `EventKind`;
+   * EIP is that of the faulting or the next instruction. Error code -1: none.
+   */
+  delivering?(kind: number, vector: number, errorCode: number, linear: number): void;
   /** VMCALL and other hypercall instructions: true if a backend took it, false: #UD. */
   hypercall(op: Op): boolean;
 }

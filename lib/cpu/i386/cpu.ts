@@ -12,7 +12,6 @@ import type { InterruptController } from "../../core/bus.ts";
 import type { Section } from "../../core/component.ts";
 import type { Cpu, CpuEvent, CpuExit, CpuStart, RegisterValue } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { HookTable } from "../../core/hooks.ts";
 import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Flag } from "../../spec/i386_regs.ts";
@@ -49,7 +48,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
   readonly registerNames: readonly string[] = REGISTER_NAMES;
   readonly #engine: Engine;
   readonly #interrupts: InterruptController | undefined;
-  readonly #hooks: HookTable;
   #retired = 0;
   readonly #slice: Slice;
   #stop = false;
@@ -65,7 +63,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
     super(name, board, model);
     this.engine = engine.name;
     this.#interrupts = board.interrupts;
-    this.#hooks = board.hooks;
     this.points = new HookPoints(this, board.hooks);
     this.#slice = new Slice(this.state);
     this.#engine = engine.create(this);
@@ -196,20 +193,20 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   #deliverInterrupt(vector: number): void {
     this.points.passed = false;
-    if (this.#hooks.hasInterrupt && this.interceptor === undefined) this.#hooks.fireInterrupt(vector, "external");
     deliverExternal(this, vector);
   }
 
   #deliverFault(): void {
     const s = this.state;
     this.points.passed = false;
-    if (this.#hooks.hasFault && this.interceptor === undefined) {
-      const code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) : -1;
-      this.#hooks.fireFault(s.get(Layout.faultVector), code, s.get(Layout.faultLinear) >>> 0);
-    }
     s.set(Layout.shadow, 0);
     s.set(Layout.noDebug, 0);
     deliverException(this);
+  }
+
+  /** See {@linkcode Context.delivering}. */
+  delivering(kind: number, vector: number, errorCode: number, linear: number): void {
+    if (this.interceptor === undefined) this.points.delivering(kind, vector, errorCode, linear);
   }
 
   /** One instruction, with all that must be seen before and after it. */

@@ -50,6 +50,8 @@ function deliver(c: Context, vector: number, kind: number, code: number): void {
     const taken: CpuFault | undefined = asked ? now : ask(c, type, now);
     if (taken === undefined) return;
     isException ||= taken !== now;
+    const linear = isException && taken.vector === Vector.pf ? taken.linear >>> 0 : 0;
+    c.delivering?.(isException ? EventKind.exception : kind, taken.vector, taken.errorCode, linear);
     const next: CpuFault | undefined = enter(c, taken, isException ? EventKind.exception : kind, rf);
     if (next === undefined) return;
     const verdict: number = isException ? combine(taken.vector, next.vector) : SERIAL;

@@ -1,16 +1,17 @@
 /**
- * The hooks before an instruction: code, block and instruction hooks, in this order. A block begins wherever execution
- * does not come from the instruction before in memory, or that instruction ends blocks by its row.
+ * The hooks before an event is delivered, and before an instruction: code, block and instruction hooks, in this order. A
+ * block begins wherever execution does not come from the instruction before in memory, or that one ends blocks by its row.
  *
  * An engine that keeps decoded code asks for a plan when it decodes ({@linkcode HookPoints.plan}) and gives it back each
  * time ({@linkcode HookPoints.before}); the run loop, while it steps, has it made anew at each instruction. Both do the
  * same. Sources: SDM-3B 17.3.1.1 (instruction breakpoints, RF). Warm when present.
  */
-import type { HookTable } from "../../core/hooks.ts";
+import type { HookTable, InterruptSource } from "../../core/hooks.ts";
 import { Flag } from "../../spec/i386_regs.ts";
 import { mnemonicAt, peekLinear } from "./inspect.ts";
 import { armed, breakpointInPage, instructionHits } from "./breakpoints.ts";
 import type { I386Cpu } from "./cpu.ts";
+import { EventKind } from "./event.ts";
 import { deliverDebug } from "./fault.ts";
 import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "./decode.ts";
 import { opcodeIndex } from "./opcode_index.ts";
@@ -23,6 +24,9 @@ export interface HookPlan {
   /** Bytes to the instruction that goes on the block, or -1 if the block ends here. */
   readonly goesOn: number;
 }
+
+/** Where an interrupt comes from, by `EventKind`. */
+const SOURCES: readonly InterruptSource[] = ["software", "software", "software", "external", "nmi"];
 
 const NOTHING: HookPlan = { mnemonic: "", goesOn: -1 };
 
@@ -92,6 +96,14 @@ export class HookPoints {
     const calm = s.get(Layout.count) > 0 && s.get(Layout.eflags) === flags && s.get(Layout.mode) === mode;
     this.passed = !calm;
     return calm;
+  }
+
+  /** Fires the hooks of an event that is about to enter its handler. */
+  delivering(kind: number, vector: number, errorCode: number, linear: number): void {
+    const h = this.#hooks;
+    if (kind === EventKind.exception) {
+      if (h.hasFault) h.fireFault(vector, errorCode, linear);
+    } else if (h.hasInterrupt) h.fireInterrupt(vector, SOURCES[kind]);
   }
 
   /** Instruction breakpoints of the debug registers: a fault before the instruction. */

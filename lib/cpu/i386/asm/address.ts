@@ -75,7 +75,8 @@ export function encodeAddress(
   if (disp.known && (disp.v < -(1n << BigInt(bits)) || disp.v >= 1n << BigInt(bits))) {
     throw asmError("asm-range", at, 1, `Displacement does not fit ${bits} bits`);
   }
-  const isShort = fits8(value) && disp.labels === 0 && !wide && (m.displacementSize === 0 || m.displacementSize === 8);
+  const isShort = disp.known && fits8(value) && disp.labels === 0 && !wide &&
+    (m.displacementSize === 0 || m.displacementSize === 8);
   const isNone = m.displacement === undefined || (value === 0n && isShort);
   const size = isNone && m.displacementSize === 0 ? 0 : isShort || m.displacementSize === 8 ? 1 : bits / 8;
   const rest = littleEndian(value, size);

@@ -28,6 +28,7 @@ export const INTERRUPT: Readonly<Record<string, SystemFn>> = {
 function softwareInterrupt(c: Context, vector: number, kind: number): void {
   const answer = c.interceptor === undefined ? "deliver" : intercepted(c, c.interceptor, kind, vector, -1);
   if (answer === "deliver") {
+    announce(c, vector, kind);
     const isStepping = (c.state.get(Layout.eflags) & Flag.tf) !== 0;
     enterHandler(c, vector, kind, -1, c.nextEip, false);
     if (isStepping) c.state.set(Layout.noDebug, 2);
@@ -39,6 +40,15 @@ function softwareInterrupt(c: Context, vector: number, kind: number): void {
   }
   if (answer.vector === Vector.pf) c.state.set(Layout.faultLinear, answer.linear | 0);
   c.raise(answer.vector, answer.errorCode);
+}
+
+/** Hooks see EIP after the instruction. */
+function announce(c: Context, vector: number, kind: number): void {
+  if (c.delivering === undefined) return;
+  const s = c.state, eip = s.get(Layout.eip);
+  s.set(Layout.eip, c.nextEip | 0);
+  c.delivering(kind, vector, -1, 0);
+  s.set(Layout.eip, eip);
 }
 
 function bound(c: Context, op: Op): void {

@@ -109,3 +109,13 @@ Deno.test({
     }
   },
 });
+
+Deno.test("assemble makes displacements short also when their names come later, and keeps those of labels long", () => {
+  assertEquals(bytes("mov eax, [ebx+N]\nN equ 8"), "8b4308");
+  assertEquals(bytes("mov eax, [ebx+esi*2+N]\nN equ -128"), "8b447380");
+  assertEquals(bytes("mov eax, [ebx+N]\nN equ 0"), "8b03");
+  assertEquals(bytes("mov eax, [ebx+N]\nN equ 128"), "8b8380000000");
+  assertEquals(bytes("lea esi, [eax+b-a]\na: nop\nb:"), "8d700190");
+  assertEquals(bytes("mov eax, [ebx+a]\na:"), "8b8306000000");
+  assertEquals(bytes("mov ax, [bx+N]\nN equ 8", { bits: 16 }), "8b4708");
+});

@@ -97,27 +97,29 @@ for (const engine of ENGINES) {
   });
 }
 
-Deno.test({
-  name:
-    `GDB goes back: single steps, to a watched write, to a breakpoint, to the beginning, from a triple fault${missing}`,
-  ignore: !gdb.available,
-  async fn() {
-    const { gdb: said } = await debug("interpreter", [
-      ...["continue", "p/x $eip", "p $ecx"], // the fault that nobody handles
-      ...["reverse-stepi", "p/x $eip", "reverse-stepi", "p/x $eip"],
-      ...["watch *(int*)0x9000", "reverse-continue", "p/x $eip", "p $ecx", "p *(int*)0x9000", "delete"],
-      ...["break *0x7c0a", "reverse-continue", "reverse-continue", "p $ecx", "delete"],
-      ...["reverse-continue", "p/x $eip", "p $ecx", "stepi", "p/x $eip"],
-    ]);
-    assertStringIncludes(said, "SIGSEGV");
-    assertStringIncludes(said, "no handler for fault 6");
-    assertStringIncludes(said, "No more reverse-execution history");
-    const [, ...rest] = values(said);
-    assertEquals(
-      rest,
-      ["10", "0x7c18", "0x7c16", "0x7c0c", "9", "512", "8", "0x7c00", "0", "0x7c05"],
-      said,
-    );
-    assert(values(said)[0] === "0x7c18", said);
-  },
-});
+for (const engine of ENGINES) {
+  Deno.test({
+    name:
+      `GDB goes back: single steps, to a watched write, to a breakpoint, to the beginning, from a triple fault (${engine})${missing}`,
+    ignore: !gdb.available,
+    async fn() {
+      const { gdb: said } = await debug(engine, [
+        ...["continue", "p/x $eip", "p $ecx"], // the fault that nobody handles
+        ...["reverse-stepi", "p/x $eip", "reverse-stepi", "p/x $eip"],
+        ...["watch *(int*)0x9000", "reverse-continue", "p/x $eip", "p $ecx", "p *(int*)0x9000", "delete"],
+        ...["break *0x7c0a", "reverse-continue", "reverse-continue", "p $ecx", "delete"],
+        ...["reverse-continue", "p/x $eip", "p $ecx", "stepi", "p/x $eip"],
+      ]);
+      assertStringIncludes(said, "SIGSEGV");
+      assertStringIncludes(said, "no handler for fault 6");
+      assertStringIncludes(said, "No more reverse-execution history");
+      const [, ...rest] = values(said);
+      assertEquals(
+        rest,
+        ["10", "0x7c18", "0x7c16", "0x7c0c", "9", "512", "8", "0x7c00", "0", "0x7c05"],
+        said,
+      );
+      assert(values(said)[0] === "0x7c18", said);
+    },
+  });
+}

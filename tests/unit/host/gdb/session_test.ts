@@ -47,7 +47,7 @@ function decode(hex: string): string {
   return hex.replaceAll(/../g, (two) => String.fromCharCode(parseInt(two, 16)));
 }
 
-for (const engine of ["interpreter", "reference"] as const) {
+for (const engine of ["interpreter", "jit", "reference"] as const) {
   Deno.test(`Session steps, stops at breakpoints and watchpoints, goes back (${engine})`, async () => {
     const { m, ask } = client(engine);
     assertEquals(await ask("?"), "S05");
@@ -80,43 +80,45 @@ const COUNTER = asm`
          jb again
          ud2`;
 
-Deno.test("Session goes back over a million instructions to the last write, and to the beginning", async () => {
-  const { m, ask } = client("interpreter", COUNTER);
-  assertEquals(await ask("c"), "T0bthread:1;");
-  assert(m.cpu.instructions >= 1_200_000);
-  await ask("Z2,9000,4");
-  assertEquals(await ask("bc"), "T05thread:1;watch:9000;");
-  assertEquals([m.cpu.eip, m.cpu.instructions, m.physical.peek32(0x9000)], [0x7c00, 1_199_996, 299_999]);
-  assertEquals(await ask("bc"), "T05thread:1;watch:9000;");
-  assertEquals([m.cpu.instructions, m.physical.peek32(0x9000)], [1_199_992, 299_998]);
-  await ask("z2,9000,4");
-  await ask("Z0,7c00,1");
-  assertEquals(await ask("bc"), "T05thread:1;swbreak:;");
-  assertEquals(m.cpu.instructions, 1_199_988);
-  await ask("z0,7c00,1");
-  assertEquals(await ask("bc"), "T05thread:1;replaylog:begin:;");
-  assertEquals(m.cpu.instructions, 0);
-});
+for (const engine of ["interpreter", "jit"] as const) {
+  Deno.test(`Session goes back over a million instructions to the last write, and to the beginning (${engine})`, async () => {
+    const { m, ask } = client(engine, COUNTER);
+    assertEquals(await ask("c"), "T0bthread:1;");
+    assert(m.cpu.instructions >= 1_200_000);
+    await ask("Z2,9000,4");
+    assertEquals(await ask("bc"), "T05thread:1;watch:9000;");
+    assertEquals([m.cpu.eip, m.cpu.instructions, m.physical.peek32(0x9000)], [0x7c00, 1_199_996, 299_999]);
+    assertEquals(await ask("bc"), "T05thread:1;watch:9000;");
+    assertEquals([m.cpu.instructions, m.physical.peek32(0x9000)], [1_199_992, 299_998]);
+    await ask("z2,9000,4");
+    await ask("Z0,7c00,1");
+    assertEquals(await ask("bc"), "T05thread:1;swbreak:;");
+    assertEquals(m.cpu.instructions, 1_199_988);
+    await ask("z0,7c00,1");
+    assertEquals(await ask("bc"), "T05thread:1;replaylog:begin:;");
+    assertEquals(m.cpu.instructions, 0);
+  });
 
-Deno.test("History goes to any position, back and forth, and the state is the very one that was there", () => {
-  const states = new Map<number, string>();
-  const plain = client("interpreter", COUNTER).m;
-  for (const at of [0, 1, 1000, 499_999, 500_000, 500_001, 1_100_003]) {
-    plain.run({ instructions: at - plain.cpu.instructions });
-    states.set(at, plain.hash());
-  }
-  const { m } = client("interpreter", COUNTER);
-  const history = new History(m);
-  while (history.position < 1_199_000) {
-    m.run({ instructions: Math.min(history.room, 1_199_000 - history.position) });
-    history.advance();
-  }
-  for (const at of [1_100_003, 0, 500_001, 1, 500_000, 499_999, 1000, 1_100_003]) {
-    assert(history.goTo(at));
-    assertEquals([at, history.position, m.hash()], [at, at, states.get(at)]);
-  }
-  assert(!history.goTo(-1));
-});
+  Deno.test(`History goes to any position, back and forth, and the state is the very one that was there (${engine})`, () => {
+    const states = new Map<number, string>();
+    const plain = client(engine, COUNTER).m;
+    for (const at of [0, 1, 1000, 499_999, 500_000, 500_001, 1_100_003]) {
+      plain.run({ instructions: at - plain.cpu.instructions });
+      states.set(at, plain.hash());
+    }
+    const { m } = client(engine, COUNTER);
+    const history = new History(m);
+    while (history.position < 1_199_000) {
+      m.run({ instructions: Math.min(history.room, 1_199_000 - history.position) });
+      history.advance();
+    }
+    for (const at of [1_100_003, 0, 500_001, 1, 500_000, 499_999, 1000, 1_100_003]) {
+      assert(history.goTo(at));
+      assertEquals([at, history.position, m.hash()], [at, at, states.get(at)]);
+    }
+    assert(!history.goTo(-1));
+  });
+}
 
 Deno.test("History keeps a bounded number of marks over a long run", () => {
   const { m } = client(

@@ -1,9 +1,11 @@
 /**
  * The test task: makes ready what comes from outside, runs `deno test`, names what could not be run, counts.
  *
- * Arguments go to `deno test` as they are: `deno task test tests/unit/core --filter clock`. Ends with one line
- * `N passed, N failed, N skipped`, and with exit code 1 unless all went well. Cold.
+ * Arguments go to `deno test` as they are: `deno task test tests/unit/core --filter clock`. Prints the table of the
+ * paravirtual conformance suite when that was run as a whole. Ends with one line `N passed, N failed, N skipped`, and with
+ * exit code 1 unless all went well. Cold.
  */
+import { allCells, render, resultOf } from "./conformance/paravirt/table.ts";
 import { cacheFolder, type Outside } from "./guests/cache.ts";
 import { guest, GUEST_NAMES } from "./guests/guest.ts";
 import { tool, TOOL_NAMES } from "./guests/tool.ts";
@@ -49,8 +51,17 @@ export function parseCounts(line: string): Counts | undefined {
   return { passed: count("passed"), failed: count("failed"), skipped: count("ignored") };
 }
 
-/** Runs `deno test`, shows its output as it comes, and returns the counts of its closing line. */
-async function runTests(args: readonly string[]): Promise<Counts> {
+/** Prints the table of the paravirtual conformance suite. @returns False: it was run as a whole, and a cell has no result. */
+async function printConformance(results: ReadonlyMap<string, string>, whole: boolean): Promise<boolean> {
+  if (results.size === 0) return !whole;
+  const { lines, missing } = render(await allCells(), results);
+  if (!whole && missing > 0) return true; // a part of the suite was asked for
+  console.log(lines.join("\n"));
+  return missing === 0;
+}
+
+/** Runs `deno test`, shows its output as it comes, fills in results, and returns the counts of its closing line. */
+async function runTests(args: readonly string[], conformance: Map<string, string>): Promise<Counts> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "test",
@@ -74,8 +85,13 @@ async function runTests(args: readonly string[]): Promise<Counts> {
     Deno.stdout.writeSync(new TextEncoder().encode(text));
     const lines = (rest + text).split("\n");
     rest = lines.pop() ?? "";
-    // deno-lint-ignore no-control-regex
-    for (const line of lines) counts = parseCounts(line.replaceAll(/\x1b\[[\d;]*m/g, "")) ?? counts;
+    for (const coloured of lines) {
+      // deno-lint-ignore no-control-regex
+      const line = coloured.replaceAll(/\x1b\[[\d;]*m/g, "");
+      counts = parseCounts(line) ?? counts;
+      const result = resultOf(line);
+      if (result !== undefined) conformance.set(...result);
+    }
   }
   const { success, signal } = await child.status;
   if (signal !== null) console.log(`the tests were ended by ${signal}, the limit is ${LIMIT_MINUTES} minutes`);
@@ -86,8 +102,10 @@ async function runTests(args: readonly string[]): Promise<Counts> {
 
 if (import.meta.main) {
   const missing = await prepare();
-  const { passed, failed, skipped } = await runTests(Deno.args);
+  const conformance = new Map<string, string>();
+  const { passed, failed, skipped } = await runTests(Deno.args, conformance);
+  const complete = await printConformance(conformance, Deno.args.length === 0);
   for (const line of missing) console.log(line);
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
-  Deno.exit(failed === 0 && passed > 0 ? 0 : 1);
+  Deno.exit(failed === 0 && passed > 0 && complete ? 0 : 1);
 }

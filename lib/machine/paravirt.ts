@@ -124,6 +124,17 @@ export class ParavirtHypervisor implements Hypervisor {
     this.backend.steal(cpu, ticks);
     charge(ticks);
   }
+  /**
+   * The wall clock that the guest asks for jumps to this time, nanoseconds since 1970 UTC, and goes on from there.
+   * @throws {ConfigError} paravirt-time
+   */
+  setWallclock(nanoseconds: bigint): void {
+    this.#attached();
+    if (this.backend.setWallclock === undefined) {
+      throw new ConfigError("paravirt-time", `Backend ${this.backend.name} has no wall clock that can be set`);
+    }
+    this.backend.setWallclock(nanoseconds);
+  }
   /** See {@linkcode Paravirt.record}. */
   record(): Recording {
     return this.#dispatch.record();
@@ -238,6 +249,7 @@ export class ParavirtHypervisor implements Hypervisor {
         line.set(true);
       },
       trace: (text: string): void => host.trace("hypercall", text),
+      pass: (ticks: number): void => host.charge(ticks),
       stop: (name: string): void => host.hooks.stopRequested(name),
       kill: (call: string, code: KillCode, eip: number): void => {
         if (this.#refused === undefined) host.kill(call, code, eip);

@@ -7,17 +7,29 @@ import type { CallAnswer, Kill } from "./backend.ts";
 
 /** Does the answer end the guest? */
 export function isKill(answer: CallAnswer): answer is Kill {
-  return typeof answer === "object" && answer !== null;
+  return typeof answer === "object" && answer !== null && typeof answer.kill === "string";
 }
 
 /** Refuses what is no answer. @throws {ConfigError} paravirt-answer */
 export function checkAnswer(plan: CallPlan, answer: unknown): void {
-  if (answer === undefined || typeof answer === "bigint") return;
-  if (typeof answer === "number" && Number.isInteger(answer)) return;
+  if (answer === undefined) return;
+  const bits = plan.result === "edx:eax" ? 64n : 32n;
+  if (typeof answer === "bigint" || (typeof answer === "number" && Number.isInteger(answer))) {
+    const value = BigInt(answer);
+    if (value >= -(1n << (bits - 1n)) && value < 1n << bits) return;
+    throw new ConfigError("paravirt-answer", `The answer to ${plan.name} is ${answer}, which ${bits} bits do not hold`);
+  }
   throw new ConfigError(
     "paravirt-answer",
-    `The answer to ${plan.name} is ${String(answer)}; give an integer, a bigint, undefined or "native"`,
+    `The answer to ${plan.name} is ${shown(answer)}; give an integer, a bigint, undefined, "native" or { kill: code }`,
   );
+}
+
+/** A value that is no answer, in a few words. */
+function shown(answer: unknown): string {
+  if (typeof answer === "symbol" || typeof answer === "function") return `a ${typeof answer}`;
+  if (answer instanceof Promise) return "a promise, and a call waits for nobody";
+  return typeof answer === "object" ? "an object" : String(answer);
 }
 
 /** A function of a script has thrown: an Error is named after the call, a guest fault goes on to the guest. */

@@ -64,6 +64,19 @@ export interface ParavirtCall<N extends ParavirtName = ParavirtName> {
   stop(name: string): void;
   /** Ends the run as `killed`; the call is not answered. */
   kill(code?: KillCode): void;
+  /**
+   * `ticks` of virtual time pass before the call goes on; alarms and devices that are due then come when it has its answer.
+   * @throws {ConfigError} paravirt-time
+   */
+  delay(ticks: number): void;
+  /**
+   * Has the backend do the call now, with some arguments changed perhaps: once more, or later than the guest has made it,
+   * out of whatever function of the script. What it may not do is a fault or the end of the guest, as if the guest had
+   * asked. @returns The backend's answer, which an override may give on.
+   * @throws {ConfigError} paravirt-forward: the call does not return, has no such argument, or is code in the ROM that does
+   * more than store.
+   */
+  forward(changed?: Readonly<Record<string, number | bigint>>): CallAnswer;
 }
 
 /** What the ROM holds for a call. */
@@ -123,6 +136,8 @@ export interface ParavirtBackend {
   deviceWrites?(at: number, size: number): void;
   /** `ticks` of the real time that passes now are stolen from a CPU. @throws {ConfigError} paravirt-time */
   steal?(cpu: number, ticks: number): void;
+  /** The wall clock jumps to this time, nanoseconds since 1970 UTC. @throws {ConfigError} paravirt-time */
+  setWallclock?(nanoseconds: bigint): void;
   /** Called once, before the first reset. */
   attach(host: ParavirtHost): void;
   /** What the ROM holds for this call (or `Init`); asked once for each when the ROM is built. */

@@ -28,6 +28,7 @@ import { type AnyArgs, type CallPlan, PLANS, readArgs, readResult, writeResult }
 import { type CallAnswer, type KillCode, type ParavirtBackend, type ParavirtCall, sectionValue } from "./backend.ts";
 import { type AfterFn, type BeforeFn, type Entered, known, Observers, type OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
+import { CallMaker } from "./make_call.ts";
 import type { Recording } from "./record.ts";
 import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
 
@@ -38,6 +39,8 @@ interface Pending {
   readonly entered: Entered;
 }
 
+/** At more linear addresses than this the ROM is not known at once; the oldest is forgotten. */
+const MOST_BASES = 16;
 /** More open calls than this are forgotten, oldest first: their guest threads never came back. */
 const MOST_PENDING = 256;
 
@@ -55,8 +58,7 @@ export class Paravirt implements Component {
   readonly #watches = new Map<number, { readonly key: string; readonly remove: () => void }>();
   readonly #bases = new Set<number>();
   readonly #returns = new Map<number, number>();
-  readonly #word = new Uint8Array(4);
-  readonly #wordView: DataView = new DataView(this.#word.buffer);
+  readonly #maker: CallMaker;
   #pending: Pending[] = [];
   #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
@@ -69,6 +71,7 @@ export class Paravirt implements Component {
     this.backend = backend;
     this.#makeHost = host;
     this.rom = buildParavirtRom(backend, options);
+    this.#maker = new CallMaker(backend, this.rom, () => this.#host);
     for (const slot of this.rom.slots) for (const at of slot.returns) this.#returns.set(at, slot.no);
   }
 
@@ -167,11 +170,17 @@ export class Paravirt implements Component {
 
   /** Answers a call that has no guest code, as if the guest had made it: for injection. */
   answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): CallAnswer {
-    const call = this.#makeCall(guest, plan, args, guest.eip >>> 0, (name) => this.#host.stop(name));
+    let refused: KillCode | undefined;
+    const stop = (name: string): void => this.#host.stop(name), kill = (code: KillCode): KillCode => refused ??= code;
+    const call = this.#maker.make(guest, plan, args, { eip: guest.eip >>> 0, stop, kill });
     const entered = this.#observers.enter(call);
-    const answer = this.#ask(call, entered);
-    if (typeof answer === "object" || answer === "native") return answer;
-    return this.#observers.leave(call, entered, answer);
+    const answer = refused === undefined ? this.#ask(call, entered) : undefined;
+    if (refused !== undefined) return { kill: refused };
+    if (isKill(answer) || answer === "native") return answer;
+    checkAnswer(plan, answer);
+    const final = this.#observers.leave(call, entered, answer);
+    checkAnswer(plan, final);
+    return final;
   }
 
   /** Sets what happens when an injected call reaches its return place; `undefined`: nothing is injected. */
@@ -234,7 +243,8 @@ export class Paravirt implements Component {
     const args = readArgs(guest, plan);
     if (args === undefined) return this.#host.kill(plan.name, "bad-argument", eip);
     let refused: KillCode | undefined;
-    const call = this.#makeCall(guest, plan, args, eip, (name) => this.#host.stop(name), (code) => refused ??= code);
+    const stop = (name: string): void => this.#host.stop(name), kill = (code: KillCode): KillCode => refused ??= code;
+    const call = this.#maker.make(guest, plan, args, { eip, stop, kill });
     try {
       const entered = this.#observers.enter(call);
       const answer = refused === undefined ? this.#ask(call, entered) : undefined;
@@ -268,7 +278,7 @@ export class Paravirt implements Component {
     const eip = guest.eip >>> 0;
     const args = readArgs(guest, plan) ?? {};
     let refused: KillCode | undefined;
-    const call = this.#makeCall(guest, plan, args, eip, stop, (code) => refused ??= code);
+    const call = this.#maker.make(guest, plan, args, { eip, stop, kill: (code) => refused ??= code });
     try {
       const entered = this.#observers.enter(call);
       const override = this.#observers.override(plan.no);
@@ -304,6 +314,7 @@ export class Paravirt implements Component {
     try {
       const result = readResult(guest, plan);
       const final = this.#observers.leave(pending.call, pending.entered, result);
+      checkAnswer(plan, final);
       if (final !== undefined && final !== result) writeResult(guest, plan, final);
     } catch (error) {
       scriptFailed(plan, error);
@@ -331,6 +342,7 @@ export class Paravirt implements Component {
     checkAnswer(plan, answer);
     if (answer !== undefined) writeResult(guest, plan, answer);
     const final = this.#observers.leave(call, entered, answer ?? readResult(guest, plan));
+    checkAnswer(plan, final);
     if (final !== undefined && final !== answer) writeResult(guest, plan, final);
   }
 
@@ -342,21 +354,6 @@ export class Paravirt implements Component {
     if (this.#pending.length > MOST_PENDING) this.#pending.shift();
   }
 
-  #makeCall(
-    guest: GuestContext,
-    plan: CallPlan,
-    args: AnyArgs,
-    eip: number,
-    stop: (name: string) => void,
-    kill: (code: KillCode) => void = () => {},
-  ): ParavirtCall {
-    const there = guest.peek(guest.reg(Reg.esp) >>> 0, this.#word);
-    const from = there ? this.#wordView.getUint32(0, true) : 0;
-    const refuse = (code: KillCode = "refused"): void => kill(code);
-    const cpu = this.#host.current();
-    return { no: plan.no, name: plan.name, args, cpu, eip, from, time: guest.now(), guest, stop, kill: refuse };
-  }
-
   /** Linear address of the ROM around `eip`, or -1. */
   #findBase(guest: GuestContext, eip: number): number {
     for (const base of this.#bases) if (eip >= base && eip < base + this.rom.bytes.length) return base;
@@ -364,6 +361,7 @@ export class Paravirt implements Component {
     for (let back = 0; back < this.rom.bytes.length; back += 2048) {
       const base = ((eip & ~2047) - back) >>> 0;
       if (!guest.peek(base, header) || header.some((b, i) => b !== this.rom.bytes[i])) continue;
+      if (this.#bases.size >= MOST_BASES) this.#bases.delete([...this.#bases][0] ?? -1);
       this.#bases.add(base);
       this.#rewatch();
       return base;

@@ -11,6 +11,8 @@ export interface DispatchHost extends ParavirtHost {
   readonly hooks?: HypercallHooks;
   /** Number of the CPU that executes, or did last. */
   current(): number;
+  /** Lets virtual time pass. */
+  pass(ticks: number): void;
   /** Ends the run with the stop reason `hook`. */
   stop(name: string): void;
   /**

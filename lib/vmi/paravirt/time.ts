@@ -5,9 +5,8 @@
  * CPU's available time is the real time without it. An alarm fires when its counter reaches the expiry; a periodic one
  * goes on at the first multiple after the current time (missed ones are dropped). Wired to LVTT it requests the vector of
  * the CPU's local timer: while that is masked, ticks of a periodic alarm are lost and a one-shot alarm waits.
+ * The wall clock goes with real time from its date at power-on on; a script may set it, and WallclockUpdated says so once.
  * Sources: Paravirtualization API 2.0, timer section; Linux vmiclock.c. Warm.
- *
- * Not emulated: a wall clock that jumps (WallclockUpdated is always 0).
  */
 import type { Timer } from "../../core/clock.ts";
 import type { Section } from "../../core/component.ts";
@@ -39,6 +38,10 @@ export class VirtualTime {
   #alarms: Alarm[] = [];
   #timers: Timer[] = [];
   #stolen: number[] = [];
+  /** Nanoseconds by which the wall clock was set. */
+  #jumped = 0n;
+  /** It was, and the guest has not asked yet. */
+  #updated = false;
   #host: ParavirtHost | undefined;
 
   /** @param epoch Nanoseconds since 1970 at power-on. */
@@ -60,17 +63,19 @@ export class VirtualTime {
 
   /** Answers one of the time calls; `undefined` for a time call without result, `"native"` for any other call. */
   call(call: ParavirtCall): CallAnswer {
-    const { clock } = this.#attached();
-    const args = call.args;
+    const { clock } = this.#attached(), args = call.args;
     switch (call.name) {
       case "GetCycleFrequency":
         return BigInt(clock.hz);
       case "GetCycleCounter":
         return this.#counter(call.cpu, Number(args["counter"]));
       case "GetWallclockTime":
-        return this.#epoch + BigInt(Math.floor(clock.now)) * 1_000_000_000n / BigInt(clock.hz);
-      case "WallclockUpdated":
-        return 0;
+        return this.#wallclock();
+      case "WallclockUpdated": {
+        const updated = this.#updated ? 1 : 0;
+        this.#updated = false;
+        return updated;
+      }
       case "SetAlarm":
         this.#setAlarm(call.cpu, Number(args["flags"]), args["expiry"] as bigint, args["period"] as bigint);
         return undefined;
@@ -96,22 +101,46 @@ export class VirtualTime {
     if (alarm?.armed === true) this.#arm(n, alarm);
   }
 
-  /** No alarm is armed, nothing was stolen. */
+  /** The wall clock jumps to this time. */
+  setWallclock(nanoseconds: bigint): void {
+    if (typeof nanoseconds !== "bigint" || nanoseconds < 0n || nanoseconds >= 1n << 63n) {
+      throw new ConfigError(
+        "paravirt-time",
+        `The wall clock cannot show ${nanoseconds}; give a bigint, nanoseconds since 1970 UTC`,
+      );
+    }
+    this.#jumped += nanoseconds - this.#wallclock();
+    this.#updated = true;
+  }
+
+  /** No alarm is armed, nothing was stolen, the wall clock shows its date at power-on. */
   reset(): void {
     this.#alarms.forEach((_, n) => this.#cancel(n));
     this.#stolen.fill(0);
+    this.#jumped = 0n;
+    this.#updated = false;
   }
 
   /** Saves the alarms; their timers are in the clock's section. */
   save(): Section {
-    return { version: 2, fields: { alarms: this.#alarms.map((a) => ({ ...a })), stolen: [...this.#stolen] } };
+    return {
+      version: 3,
+      fields: {
+        alarms: this.#alarms.map((a) => ({ ...a })),
+        stolen: [...this.#stolen],
+        jumped: this.#jumped,
+        updated: this.#updated,
+      },
+    };
   }
 
   /** Restores the alarms. */
   load(section: Section): void {
-    if (section.version !== 2) {
-      throw new ConfigError("snapshot-version", `Alarm section has version ${section.version}, this library reads 2`);
+    if (section.version !== 3) {
+      throw new ConfigError("snapshot-version", `Alarm section has version ${section.version}, this library reads 3`);
     }
+    this.#jumped = section.fields["jumped"] as bigint;
+    this.#updated = section.fields["updated"] === true;
     const saved = section.fields["alarms"] as unknown as readonly Alarm[];
     this.#alarms.forEach((a, n) => takeFields(a, saved[n]));
     this.#stolen = [...section.fields["stolen"] as readonly number[]];
@@ -120,6 +149,11 @@ export class VirtualTime {
   #attached(): ParavirtHost {
     if (this.#host === undefined) throw new InternalError("The paravirtual time calls have no clock yet");
     return this.#host;
+  }
+
+  #wallclock(): bigint {
+    const { clock } = this.#attached();
+    return this.#epoch + this.#jumped + BigInt(Math.floor(clock.now)) * 1_000_000_000n / BigInt(clock.hz);
   }
 
   #counter(cpu: number, n: number): bigint {

@@ -1,8 +1,8 @@
 /** Guests that attack a de-privileging hypervisor: privileged instructions, its memory, its ROM, its calls. */
 import type { StopReason } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { ALL } from "./backends.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue } from "./rogue.ts";
+import { conformance, NO_CALLS, RING_0 } from "./suite.ts";
 
 const GP = 13, PF = 14, UD = 6;
 const HYPERVISOR = 0x7c000000;
@@ -18,23 +18,22 @@ function assertConfined({ m }: Rogue): void {
 
 const killedFor = (stop: StopReason): string => stop.kind === "killed" ? stop.code : stop.kind;
 
-for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivileges)) {
-  const run = (body: (kit: Kit) => string, options = {}): Rogue => rogue(candidate, body, options);
+conformance("attacks", (on) => {
+  const { candidate, engine } = on;
+  const run = (body: (kit: Kit) => string, options = {}): Rogue => rogue(candidate, body, { engine, ...options });
 
   const told = !candidate.transparent;
   const kernelCs = told ? 0x61 : 0x60;
 
-  if (told) {
-    Deno.test(`backend ${name}: Init takes the guest to ring 1`, () => {
-      const r = run((k) =>
-        `mov eax, cs\n${k.store(0)}\nmov eax, ss\n${k.store(1)}\nsgdt [0x8100]\nstr eax\n${k.store(2)}`
-      );
-      assertEquals([r.stop.kind, r.result(0), r.result(1), r.result(2)], ["halt", 0x61, 0x69, 0]);
-      assertConfined(r);
-    });
-  }
+  on.unless(RING_0, NO_CALLS).test("Init takes the guest to ring 1", () => {
+    const r = run((k) =>
+      `mov eax, cs\n${k.store(0)}\nmov eax, ss\n${k.store(1)}\nsgdt [0x8100]\nstr eax\n${k.store(2)}`
+    );
+    assertEquals([r.stop.kind, r.result(0), r.result(1), r.result(2)], ["halt", 0x61, 0x69, 0]);
+    assertConfined(r);
+  });
 
-  Deno.test(`backend ${name}: privileged instructions act on virtual registers only`, () => {
+  on.unless(RING_0).test("privileged instructions act on virtual registers only", () => {
     const r = run((k) => `
       mov eax, 0x12345
       mov cr2, eax
@@ -132,7 +131,7 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     assertEquals(r.m.cpu.get("dr7"), 0x400);
   });
 
-  Deno.test(`backend ${name}: what no guest may do is a fault of the guest at its instruction`, () => {
+  on.unless(RING_0).test("what no guest may do is a fault of the guest at its instruction", () => {
     const r = run((k) => `
       ${k.attempt("mov ecx, 0x999\n rdmsr")}
       ${k.attempt("mov ecx, 0x999\n wrmsr")}
@@ -165,7 +164,7 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
   });
 
   for (const [what, entry] of [["one page", 7], ["another of them", 0x300007]] as const) {
-    Deno.test(`backend ${name}: mapping ${what} of the hypervisor ends the guest`, () => {
+    on.unless(RING_0).test(`mapping ${what} of the hypervisor ends the guest`, () => {
       const r = run((k) =>
         `mov dword [${FREE_TABLE}], ${HYPERVISOR + entry}\nmov dword [0x40000000], 0x41414141\n${k.store(0)}`
       );
@@ -176,7 +175,7 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     });
   }
 
-  Deno.test(`backend ${name}: a large page over the hypervisor ends the guest`, () => {
+  on.unless(RING_0).test("a large page over the hypervisor ends the guest", () => {
     const r = run((k) => `
       mov eax, 0x10
       ${k.call("SetCR4")}
@@ -187,7 +186,7 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     assertConfined(r);
   });
 
-  Deno.test(`backend ${name}: page tables in the hypervisor's memory show nothing of it`, () => {
+  on.unless(RING_0).test("page tables in the hypervisor's memory show nothing of it", () => {
     for (const target of [HYPERVISOR, HYPERVISOR + 0x20000, HYPERVISOR + 0x21000, HYPERVISOR + 0x26000]) {
       const r = run((k) => `mov eax, ${target}\n${k.call("SetCR3")}\nmov eax, [0x5000]\n${k.store(0)}`);
       assert(r.stop.kind === "killed" || r.stop.kind === "fault", JSON.stringify(r.stop));
@@ -201,7 +200,7 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     }
   });
 
-  Deno.test(`backend ${name}: entries changed without a word take effect at the flush, as on a bare CPU`, () => {
+  on.unless(RING_0).test("entries changed without a word take effect at the flush, as on a bare CPU", () => {
     const r = run((k) => `
       mov dword [0x300000], 0x11111111
       mov dword [0x301000], 0x22222222
@@ -234,20 +233,19 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     assertEquals([r.result(4), r.faults.map((f) => [f.vector, f.errorCode])], [0x40000000, [[PF, 0]]]);
   });
 
-  if (told) {
-    Deno.test(`backend ${name}: jumping into the middle of the ROM gains nothing`, () => {
-      for (let offset = 1; offset < 12; offset++) {
-        const r = run((k) => `${k.attempt(`push dword stop\nmov eax, ${k.slot("SetCR0") + offset}\njmp eax`)}`, {
-          budget: 100_000,
-        });
-        assert(["halt", "killed", "budget", "fault"].includes(r.stop.kind), JSON.stringify(r.stop));
-        assertConfined(r);
-      }
-    });
-  }
+  on.unless(RING_0, NO_CALLS).test("jumping into the middle of the ROM gains nothing", () => {
+    for (let offset = 1; offset < 12; offset++) {
+      const r = run((k) => `${k.attempt(`push dword stop\nmov eax, ${k.slot("SetCR0") + offset}\njmp eax`)}`, {
+        budget: 100_000,
+      });
+      assert(["halt", "killed", "budget", "fault"].includes(r.stop.kind), JSON.stringify(r.stop));
+      assertConfined(r);
+    }
+  });
 
-  if (told) {
-    Deno.test(`backend ${name}: a hypercall instruction elsewhere is undefined, in a copy of the ROM and in ring 3`, () => {
+  on.unless(RING_0, NO_CALLS).test(
+    "a hypercall instruction elsewhere is undefined, in a copy of the ROM and in ring 3",
+    () => {
       const r = run((k) => `
       ${k.attempt("vmcall")}
       mov esi, 0xc8000
@@ -263,10 +261,10 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
       int 0x80
     `);
       assertEquals(r.faults.map((f) => [f.vector, f.cs]), [[UD, 0x61], [UD, 0x73]]);
-    });
-  }
+    },
+  );
 
-  Deno.test(`backend ${name}: ring 3 has no privileges`, () => {
+  on.unless(RING_0).test("ring 3 has no privileges", () => {
     const tries = ["cli", "hlt", "in al, 0x21", "mov eax, cr3", "mov eax, 0x68\nmov ss, ax", "int 0x0e", "lgdt [0]"];
     const r = run((k) => `
       ${k.user("in_user")}
@@ -280,48 +278,46 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     assert(r.faults.every((f) => f.cs === 0x73));
   });
 
-  if (told) {
-    Deno.test(`backend ${name}: wrong arguments end the guest or are its fault, at the call`, () => {
-      const killed: readonly ((k: Kit) => string)[] = [
-        (k) => `mov eax, 7\n${k.call("SetLazyMode")}`,
-        (k) => `mov eax, 9\npush dword 0\n${k.call("SetLinearMapping")}`,
-        (k) => `mov edx, ${FREE_TABLE + 2}\n${k.call("SetPxE")}`,
-        (k) => `mov ecx, ${FREE_TABLE + 4}\npush dword 1\n${k.call("SetPxELong")}`,
-        (k) => `mov eax, 8\n${k.call("SetDR")}`,
-      ];
-      for (const body of killed) {
-        const r = run(body);
-        assertEquals(killedFor(r.stop), "bad-argument");
-        assertConfined(r);
-      }
-      const r = run((k) =>
-        [
-          `xor eax, eax\n${k.call("SetTR")}`,
-          `mov eax, 0x60\n${k.call("SetLDT")}`,
-          `mov eax, 0x40\n${k.call("SetCR4")}`,
-          `mov eax, 0x20000000\n${k.call("SetCR0")}`,
-          `mov ecx, 0x999\n${k.call("RDMSR")}`,
-          `mov eax, 0x40000000\n${k.call("SetGDT")}`,
-          `mov eax, 0x3ffffffc\n${k.call("GetIDT")}`,
-          `mov edx, 0x40000000\nxor ecx, ecx\n${k.call("SetPxE")}`,
-        ].map((code) => k.attempt(code)).join("\n")
-      );
-      assertEquals(r.stop.kind, "halt");
-      assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [
-        [GP, 0],
-        [GP, 0x60],
-        [GP, 0],
-        [GP, 0],
-        [GP, 0],
-        [PF, 0],
-        [PF, 2],
-        [PF, 2],
-      ]);
-      assert(r.faults.every((f) => f.eip >= 0xc8000 && f.eip < 0xd0000));
-    });
-  }
+  on.unless(RING_0, NO_CALLS).test("wrong arguments end the guest or are its fault, at the call", () => {
+    const killed: readonly ((k: Kit) => string)[] = [
+      (k) => `mov eax, 7\n${k.call("SetLazyMode")}`,
+      (k) => `mov eax, 9\npush dword 0\n${k.call("SetLinearMapping")}`,
+      (k) => `mov edx, ${FREE_TABLE + 2}\n${k.call("SetPxE")}`,
+      (k) => `mov ecx, ${FREE_TABLE + 4}\npush dword 1\n${k.call("SetPxELong")}`,
+      (k) => `mov eax, 8\n${k.call("SetDR")}`,
+    ];
+    for (const body of killed) {
+      const r = run(body);
+      assertEquals(killedFor(r.stop), "bad-argument");
+      assertConfined(r);
+    }
+    const r = run((k) =>
+      [
+        `xor eax, eax\n${k.call("SetTR")}`,
+        `mov eax, 0x60\n${k.call("SetLDT")}`,
+        `mov eax, 0x40\n${k.call("SetCR4")}`,
+        `mov eax, 0x20000000\n${k.call("SetCR0")}`,
+        `mov ecx, 0x999\n${k.call("RDMSR")}`,
+        `mov eax, 0x40000000\n${k.call("SetGDT")}`,
+        `mov eax, 0x3ffffffc\n${k.call("GetIDT")}`,
+        `mov edx, 0x40000000\nxor ecx, ecx\n${k.call("SetPxE")}`,
+      ].map((code) => k.attempt(code)).join("\n")
+    );
+    assertEquals(r.stop.kind, "halt");
+    assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [
+      [GP, 0],
+      [GP, 0x60],
+      [GP, 0],
+      [GP, 0],
+      [GP, 0],
+      [PF, 0],
+      [PF, 2],
+      [PF, 2],
+    ]);
+    assert(r.faults.every((f) => f.eip >= 0xc8000 && f.eip < 0xd0000));
+  });
 
-  Deno.test(`backend ${name}: switching off address line 20 does not bend the hypervisor's memory`, () => {
+  on.unless(RING_0).test("switching off address line 20 does not bend the hypervisor's memory", () => {
     const r = run((k) => `
       xor eax, eax
       out 0x92, al
@@ -333,10 +329,10 @@ for (const [name, candidate] of Object.entries(ALL).filter(([, c]) => c.deprivil
     assertEquals(killedFor(r.stop), "hypervisor-memory");
   });
 
-  Deno.test(`backend ${name}: a guest without stack or handlers is shut down, not the host`, () => {
+  on.unless(RING_0).test("a guest without stack or handlers is shut down, not the host", () => {
     const noHandlers = run(() => `mov dword [idt+13*8+4], 0\nmov dword [idt+8*8+4], 0\nmov ecx, 0x999\nrdmsr`);
     assertEquals(noHandlers.stop.kind, "fault");
     const noStack = run(() => `mov esp, 0x50000000\nud2`);
     assertEquals(noStack.stop.kind, "fault");
   });
-}
+});

@@ -3,14 +3,15 @@ import { guests, inject, type ParavirtName, vmiPc, type VmiPcMachine } from "../
 import { Reg } from "../../../lib/spec/i386_regs.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { type Candidate, CANDIDATES } from "./backends.ts";
+import type { Candidate } from "./backends.ts";
+import { conformance, type Engine, NO_CALLS } from "./suite.ts";
 
 /** Free memory of the booted guest: linear, and the same byte physically. */
 const FREE = 0xc0300000;
 const FREE_PHYSICAL = 0x300000;
 
-function booted(candidate: Candidate): VmiPcMachine {
-  const m = vmiPc({ backend: candidate.make() });
+function booted(candidate: Candidate, engine: Engine): VmiPcMachine {
+  const m = vmiPc({ backend: candidate.make(), engine });
   m.boot(guests.minikernel());
   assertEquals(m.run({ until: m.serial.contains("ready"), instructions: 5_000_000 }).kind, "until");
   return m;
@@ -57,9 +58,10 @@ function argsOf(m: VmiPcMachine, name: ParavirtName): Record<string, number | bi
   }
 }
 
-for (const [backend, candidate] of Object.entries(CANDIDATES)) {
-  Deno.test(`backend ${backend}: every call keeps the registers its row says`, () => {
-    const m = booted(candidate);
+conformance("calls", (on) => {
+  const { candidate, engine } = on;
+  on.unless(NO_CALLS).test("every call keeps the registers its row says", () => {
+    const m = booted(candidate, engine);
     const done: string[] = [];
     for (const { no, name, clobbers, result } of PARAVIRT_CALLS) {
       if (result === "no-return" || SKIPS[name] !== undefined || m.paravirt.rom.slots[no].lines.length === 0) continue;
@@ -84,8 +86,8 @@ for (const [backend, candidate] of Object.entries(CANDIDATES)) {
     assert(done.length > 55, `${done.length}`);
   });
 
-  Deno.test(`backend ${backend}: calls have their effect`, () => {
-    const m = booted(candidate);
+  on.unless(NO_CALLS).test("calls have their effect", () => {
+    const m = booted(candidate, engine);
     const entry = (): bigint => new DataView(m.peek(FREE_PHYSICAL, 8).buffer).getBigUint64(0, true);
     inject(m, "SetPxELong", { pte: 0x8000_0000_1234_5063n, ptep: FREE, flags: 1 });
     assertEquals(entry(), 0x8000_0000_1234_5063n);
@@ -114,8 +116,8 @@ for (const [backend, candidate] of Object.entries(CANDIDATES)) {
     assertEquals(inject(m, "INB", { port: 0x21 }) & 0xff, 0xfe); // the guest's interrupt mask
   });
 
-  Deno.test(`backend ${backend}: alarms and counters agree with the machine's clock`, () => {
-    const m = booted(candidate);
+  on.unless(NO_CALLS).test("alarms and counters agree with the machine's clock", () => {
+    const m = booted(candidate, engine);
     const [hz, now] = [inject(m, "GetCycleFrequency"), inject(m, "GetCycleCounter", { counter: 0 })];
     assertEquals([hz, now], [BigInt(m.clock.hz), BigInt(m.now)]);
     assertEquals(inject(m, "CancelAlarm", { flags: 0x100 }), 1);
@@ -124,7 +126,7 @@ for (const [backend, candidate] of Object.entries(CANDIDATES)) {
     assert(inject(m, "GetWallclockTime") >= first);
     assertEquals(inject(m, "WallclockUpdated"), 0);
   });
-}
+});
 
 const REGS: readonly string[] = ["eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"];
 const STANDARD: readonly number[] = [Reg.eax, Reg.ecx, Reg.edx];

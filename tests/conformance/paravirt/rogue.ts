@@ -64,6 +64,8 @@ export interface Kit {
 export interface RogueOptions {
   /** Instructions; default a million. */
   readonly budget?: number;
+  /** Engine; default the machine's. */
+  readonly engine?: "interpreter" | "jit" | "reference";
   /** PAE tables (with 2 MiB pages) in place of two levels. */
   readonly pae?: boolean;
   /** CPUs; default 1. */
@@ -79,7 +81,8 @@ export interface RogueOptions {
 /** Runs a body on a backend. */
 export function rogue(candidate: Candidate, body: (kit: Kit) => string, options: RogueOptions = {}): Rogue {
   const { cpus = 1, devices = [] } = options;
-  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices };
+  const engine = options.engine === undefined ? {} : { engine: options.engine };
+  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices, ...engine };
   const { personality } = options;
   const m = personality === undefined ? vmiPc(parts) : vmiPc<string>({ ...parts, personality });
   let label = 0;

@@ -1,31 +1,31 @@
 /** What calls and memory mean to a guest, the same on every backend. */
 import { assertEquals } from "../../../scripts/deps/std.ts";
-import { ALL } from "./backends.ts";
 import { DIRECTORY, FREE_TABLE, type Kit, type Rogue, rogue, type RogueOptions, TABLE, TICKS } from "./rogue.ts";
+import { conformance, NO_CALLS } from "./suite.ts";
 
 const GP = 13, PF = 14, NP = 11, SS = 12;
 const word = (r: Rogue, at: number): number => new DataView(r.m.peek(at, 4).buffer).getUint32(0, true);
 
-for (const [name, candidate] of Object.entries(ALL)) {
+conformance("semantics", (on) => {
+  const { candidate, engine } = on;
   const run = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue => {
-    const r = rogue(candidate, body, options);
+    const r = rogue(candidate, body, { engine, ...options });
     assertEquals(r.stop.kind, "halt", JSON.stringify(r.stop));
     return r;
   };
 
   // An IRET of the guest's own is its own site.
-  if (!candidate.transparent) {
-    Deno.test(`backend ${name}: a faulting IRET is reported at the site of the call, below the frame`, () => {
-      const frames: readonly [string, number, number][] = [
-        ["push dword 0x7b\npush dword 0x9f00\npush dword 0x202\npush dword 0x7b\npush dword 0x5000", GP, 0x78],
-        ["push dword 0x7b\npush dword 0x9f00\npush dword 0x202\npush dword 0\npush dword 0x5000", GP, 0],
-        ["push dword 0x68\npush dword 0x9f00\npush dword 0x202\npush dword 0x73\npush dword 0x5000", GP, 0x68],
-        ["push dword 0x7b\npush dword 0x9f00\npush dword 0x202\npush dword 0x93\npush dword 0x5000", NP, 0x90],
-        ["push dword 0x93\npush dword 0x9f00\npush dword 0x202\npush dword 0x73\npush dword 0x5000", SS, 0x90],
-      ];
-      for (const [frame, vector, errorCode] of frames) {
-        const absent = vector === NP ? 0x00cf7a00 : 0x00cf7200; // entry 18: not present
-        const r = run((k) => `
+  on.unless(NO_CALLS).test("a faulting IRET is reported at the site of the call, below the frame", () => {
+    const frames: readonly [string, number, number][] = [
+      ["push dword 0x7b\npush dword 0x9f00\npush dword 0x202\npush dword 0x7b\npush dword 0x5000", GP, 0x78],
+      ["push dword 0x7b\npush dword 0x9f00\npush dword 0x202\npush dword 0\npush dword 0x5000", GP, 0],
+      ["push dword 0x68\npush dword 0x9f00\npush dword 0x202\npush dword 0x73\npush dword 0x5000", GP, 0x68],
+      ["push dword 0x7b\npush dword 0x9f00\npush dword 0x202\npush dword 0x93\npush dword 0x5000", NP, 0x90],
+      ["push dword 0x93\npush dword 0x9f00\npush dword 0x202\npush dword 0x73\npush dword 0x5000", SS, 0x90],
+    ];
+    for (const [frame, vector, errorCode] of frames) {
+      const absent = vector === NP ? 0x00cf7a00 : 0x00cf7200; // entry 18: not present
+      const r = run((k) => `
         mov dword [gdt+18*8], 0xffff
         mov dword [gdt+18*8+4], ${absent}
         mov esp, 0x8f00
@@ -38,13 +38,12 @@ for (const [name, candidate] of Object.entries(ALL)) {
         caught:
         mov [0x8004], esp
       `);
-        assertEquals(r.faults.map((f) => [f.vector, f.errorCode, f.eip]), [[vector, errorCode, r.result(0)]]);
-        assertEquals(r.result(1), 0x8f00 - 20);
-      }
-    });
-  }
+      assertEquals(r.faults.map((f) => [f.vector, f.errorCode, f.eip]), [[vector, errorCode, r.result(0)]]);
+      assertEquals(r.result(1), 0x8f00 - 20);
+    }
+  });
 
-  Deno.test(`backend ${name}: IRET and INT go to ring 3 and back with flags, selectors and the kernel's stack`, () => {
+  on.test("IRET and INT go to ring 3 and back with flags, selectors and the kernel's stack", () => {
     const r = run((k) => `
       mov eax, 0x68
       mov edx, 0xa800
@@ -79,7 +78,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(r.result(5) & 0x200, 0x200);
   });
 
-  Deno.test(`backend ${name}: accessed and dirty bits appear in the guest's entries`, () => {
+  on.test("accessed and dirty bits appear in the guest's entries", () => {
     const r = run((k) => `
       mov eax, 0x300007
       mov edx, ${FREE_TABLE}
@@ -111,7 +110,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(word(r, 0x300000), 6);
   });
 
-  Deno.test(`backend ${name}: rights of pages, for the kernel with and without write protection, and for ring 3`, () => {
+  on.test("rights of pages, for the kernel with and without write protection, and for ring 3", () => {
     const r = run((k) => `
       mov dword [0x300000], 0x1234
       mov dword [${FREE_TABLE}], 0x300005    ; user, read only
@@ -144,7 +143,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     ]]);
   });
 
-  Deno.test(`backend ${name}: large pages, and a table in their place`, () => {
+  on.test("large pages, and a table in their place", () => {
     const r = run((k) => `
       mov eax, cr4
       or eax, 0x10
@@ -169,7 +168,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals([r.result(0), r.result(1), r.result(2)], [77, 0xe7, 0x4444]);
   });
 
-  Deno.test(`backend ${name}: PAE tables, their pointers, 64-bit entries, no-execute`, () => {
+  on.test("PAE tables, their pointers, 64-bit entries, no-execute", () => {
     const r = run(
       (k) => `
       mov dword [0x300000], 0x51515151
@@ -217,7 +216,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [[PF, 0x11], [GP, 0]]);
   });
 
-  Deno.test(`backend ${name}: PAE switched on in place while paging is on, as early kernels do`, () => {
+  on.test("PAE switched on in place while paging is on, as early kernels do", () => {
     const high = 0xc0000000;
     const r = run((k) => `
       mov dword [${DIRECTORY + 0xc00}], ${TABLE + 7}   ; go on in the kernel's half
@@ -260,7 +259,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [[PF, 0]]);
   });
 
-  Deno.test(`backend ${name}: deferred updates are in memory at once, and in effect after the batch`, () => {
+  on.test("deferred updates are in memory at once, and in effect after the batch", () => {
     const r = run((k) => `
       mov dword [0x300000], 0x1111
       mov dword [0x301000], 0x2222
@@ -289,7 +288,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals([r.result(0), r.result(1), word(r, 0x302000)], [0x301007, 0x2222, 0x3333]);
   });
 
-  Deno.test(`backend ${name}: descriptors written by call and by plain stores take effect`, () => {
+  on.test("descriptors written by call and by plain stores take effect", () => {
     const r = run((k) => `
       push dword 0x00cff200
       mov eax, gdt
@@ -346,7 +345,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(r.faults.map((f) => [f.vector, f.errorCode]), [[GP, 0x0c]]);
   });
 
-  Deno.test(`backend ${name}: CLTS and the task-switched flag govern the coprocessor`, () => {
+  on.test("CLTS and the task-switched flag govern the coprocessor", () => {
     const r = run((k) => `
       ${k.call("GetCR0")}
       or eax, 8
@@ -358,7 +357,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(r.faults.map((f) => f.vector), [7]);
   });
 
-  Deno.test(`backend ${name}: ring 3 uses ports as its privilege level and the bitmap say`, () => {
+  on.test("ring 3 uses ports as its privilege level and the bitmap say", () => {
     const r = run((k) => `
       mov eax, 0x3000
       ${k.call("SetIOPLMask")}
@@ -388,7 +387,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals(bitmap.faults.map((f) => [f.vector, f.errorCode]), [[GP, 0], [GP, 0], [GP, 0]]);
   });
 
-  Deno.test(`backend ${name}: single steps and breakpoints of debug registers reach the guest`, () => {
+  on.test("single steps and breakpoints of debug registers reach the guest", () => {
     const r = run((k) => `
       mov edx, there
       xor eax, eax
@@ -419,10 +418,9 @@ for (const [name, candidate] of Object.entries(ALL)) {
   });
 
   // Without the interface there are no alarms.
-  if (!candidate.transparent) {
-    Deno.test(`backend ${name}: an alarm on the local timer's vector, one on line 0, stolen time`, () => {
-      const r = run(
-        (k) => `
+  on.unless(NO_CALLS).test("an alarm on the local timer's vector, one on line 0, stolen time", () => {
+    const r = run(
+      (k) => `
       mov dword [${FREE_TABLE}], 0xfee00013
       mov dword [0x400000f0], 0x1ff
       mov dword [0x40000320], 0x10031          ; masked
@@ -470,14 +468,13 @@ for (const [name, candidate] of Object.entries(ALL)) {
       ${k.call("GetCycleCounter")}
       ${k.store(5)}
     `,
-        { prepare: (m) => m.paravirt.before("CancelAlarm", () => m.paravirt.steal(1000)) },
-      );
-      assertEquals([0, 1, 2, 3, 4, 5].map((n) => r.result(n)), [0, 2, 1, 3, 0, 2000]);
-    });
-  }
+      { prepare: (m) => m.paravirt.before("CancelAlarm", () => m.paravirt.steal(1000)) },
+    );
+    assertEquals([0, 1, 2, 3, 4, 5].map((n) => r.result(n)), [0, 2, 1, 3, 0, 2000]);
+  });
 
-  Deno.test(`backend ${name}: Halt waits for an interrupt and Reboot asks for a reset`, () => {
-    const r = rogue(candidate, (k) => `mov eax, 1\n${k.call("Reboot")}`);
+  on.test("Halt waits for an interrupt and Reboot asks for a reset", () => {
+    const r = rogue(candidate, (k) => `mov eax, 1\n${k.call("Reboot")}`, { engine });
     assertEquals(r.stop.kind, "reset");
   });
-}
+});

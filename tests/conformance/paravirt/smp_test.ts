@@ -1,7 +1,7 @@
 /** Further CPUs under a de-privileging hypervisor: they start without privileges or not at all. */
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { CANDIDATES } from "./backends.ts";
 import { DIRECTORY, FREE_TABLE, type Kit, type Rogue, rogue } from "./rogue.ts";
+import { conformance, NO_CALLS, RING_0 } from "./suite.ts";
 
 const STATE = 0x8200;
 const DONE = 20;
@@ -32,10 +32,11 @@ function state(entry: string, cr0 = 0x80050023): string {
   return words.map(([at, value]) => `mov dword [${STATE + at}], ${value}`).join("\n");
 }
 
-for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.deprivileges)) {
-  const run = (body: (kit: Kit) => string): Rogue => rogue(candidate, body, { cpus: 2, budget: 400_000 });
+conformance("smp", (on) => {
+  const { candidate, engine } = on;
+  const run = (body: (kit: Kit) => string): Rogue => rogue(candidate, body, { cpus: 2, budget: 400_000, engine });
 
-  Deno.test(`backend ${name}: a CPU starts in the state that was given, in ring 1`, () => {
+  on.unless(RING_0, NO_CALLS).test("a CPU starts in the state that was given, in ring 1", () => {
     const r = run((k) => `
       ${state("second")}
       mov eax, ${STATE}
@@ -68,7 +69,7 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
     assertEquals(r.stop.kind, "halt");
   });
 
-  Deno.test(`backend ${name}: start-up messages without a state, or with a bad one, start nothing`, () => {
+  on.unless(RING_0, NO_CALLS).test("start-up messages without a state, or with a bad one, start nothing", () => {
     const bodies: readonly ((k: Kit) => string)[] = [
       () => START,
       (k) => `${state("stop", 0x11)}\nmov eax, ${STATE}\nmov edx, 1\n${k.call("SetInitialAPState")}\n${START}`,
@@ -81,7 +82,7 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
     }
   });
 
-  Deno.test(`backend ${name}: INIT to a CPU does not free it`, () => {
+  on.unless(RING_0, NO_CALLS).test("INIT to a CPU does not free it", () => {
     const r = run((k) => `
       ${state("second")}
       mov eax, ${STATE}
@@ -109,12 +110,12 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
     assertEquals(r.m.cpus[1]?.get("cpl"), 1);
   });
 
-  Deno.test(`backend ${name}: an unknown CPU is a bad argument`, () => {
+  on.unless(RING_0, NO_CALLS).test("an unknown CPU is a bad argument", () => {
     const r = run((k) => `${state("stop")}\nmov eax, ${STATE}\nmov edx, 7\n${k.call("SetInitialAPState")}`);
     assert(r.stop.kind === "killed" && r.stop.code === "bad-argument", JSON.stringify(r.stop));
   });
 
-  Deno.test(`backend ${name}: a machine of two CPUs goes on the same after a snapshot`, () => {
+  on.unless(RING_0, NO_CALLS).test("a machine of two CPUs goes on the same after a snapshot", () => {
     const body = (k: Kit): string =>
       `${state("second")}\nmov eax, ${STATE}\nmov edx, 1\n${k.call("SetInitialAPState")}\n${START}\nhere: jmp here\n` +
       `second:\ninc dword [0x8000]\nmov eax, cr3\nmov cr3, eax\njmp second`;
@@ -126,4 +127,4 @@ for (const [name, candidate] of Object.entries(CANDIDATES).filter(([, c]) => c.d
     m.run({ instructions: 100_000 });
     assertEquals(m.hash(), end);
   });
-}
+});

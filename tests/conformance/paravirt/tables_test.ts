@@ -1,8 +1,8 @@
 /** Page tables that map themselves, are written by devices or behind the hypervisor's back. */
 import type { Device, DeviceHost } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { ALL } from "./backends.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue, type RogueOptions, TABLE } from "./rogue.ts";
+import { conformance, RING_0 } from "./suite.ts";
 
 const HYPERVISOR = 0x7c000000;
 /** Entry of linear 0x300000 in the table that maps itself and all of the guest's code. */
@@ -36,10 +36,12 @@ class Copier implements Device {
 const copy = (to: number, value: number): string =>
   `mov edx, 0x6f0\nmov eax, ${to}\nout dx, eax\nmov edx, 0x6f4\nmov eax, ${value}\nout dx, eax`;
 
-for (const [name, candidate] of Object.entries(ALL)) {
-  const run = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue => rogue(candidate, body, options);
+conformance("tables", (on) => {
+  const { candidate, engine } = on;
+  const run = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue =>
+    rogue(candidate, body, { engine, ...options });
 
-  Deno.test(`backend ${name}: a table that maps itself is written by plain stores of many kinds`, () => {
+  on.test("a table that maps itself is written by plain stores of many kinds", () => {
     const stores: readonly string[] = [
       `mov dword [${OWN}], 0x400007`,
       `mov eax, 0x400007\nxchg eax, [${OWN}]`,
@@ -64,7 +66,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     }
   });
 
-  Deno.test(`backend ${name}: a table of the guest that a device has written is looked at again`, () => {
+  on.test("a table of the guest that a device has written is looked at again", () => {
     const r = run((k) => `
       mov dword [0x400000], 0x77
       mov dword [${FREE_TABLE}], 0x300007
@@ -78,8 +80,6 @@ for (const [name, candidate] of Object.entries(ALL)) {
     assertEquals([r.stop.kind, r.result(0)], ["halt", 0x77]);
   });
 
-  if (!candidate.deprivileges) continue;
-
   const reached = (body: (kit: Kit) => string, options: RogueOptions = {}): Rogue => {
     const r = run(body, options);
     assert(r.stop.kind === "killed", JSON.stringify(r.stop));
@@ -89,7 +89,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
   const touch = `mov dword [0x300000], 0x41414141\nmov dword [0x40000000], 0x41414141`;
   const evil = HYPERVISOR + 7;
 
-  Deno.test(`backend ${name}: no way of writing a table leads to the hypervisor`, () => {
+  on.unless(RING_0).test("no way of writing a table leads to the hypervisor", () => {
     const ways: readonly string[] = [
       `mov dword [${OWN}], ${evil}`,
       `mov eax, ${evil}\nxchg eax, [${OWN}]`,
@@ -109,7 +109,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     }
   });
 
-  Deno.test(`backend ${name}: neither does a device, nor the alias of a table while address line 20 is off`, () => {
+  on.unless(RING_0).test("neither does a device, nor the alias of a table while address line 20 is off", () => {
     reached(
       (k) =>
         `mov eax, [0x40000000 - 0x3fd00000]\n${copy(OWN, evil)}\nmov eax, 0x300000\n${k.call("InvalPage")}\n${touch}`,
@@ -132,7 +132,7 @@ for (const [name, candidate] of Object.entries(ALL)) {
     `);
   });
 
-  Deno.test(`backend ${name}: page tables where no RAM is end the guest or map nothing of the hypervisor's`, () => {
+  on.unless(RING_0).test("page tables where no RAM is end the guest or map nothing of the hypervisor's", () => {
     for (const at of [0xc8000, 0xfee00000, 0xd0000000]) {
       const r = run((k) => `
         mov dword [0x40400], ${at + 7}
@@ -143,4 +143,4 @@ for (const [name, candidate] of Object.entries(ALL)) {
       assert(["halt", "killed"].includes(r.stop.kind), JSON.stringify(r.stop));
     }
   });
-}
+});

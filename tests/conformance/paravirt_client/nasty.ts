@@ -35,7 +35,7 @@ export function outcome(candidate: Candidate, edge: string, engine: NastyEngine 
 
 /** A stop reason without addresses of the ROM, which differ between backends. */
 function describe(stop: StopReason): string {
-  if (stop.kind === "killed") return `killed ${stop.code} ${stop.call.replace(/0x[0-9a-f]+/, "ADDRESS")}`;
+  if (stop.kind === "killed") return `killed ${stop.code} ${stop.call.replace(/0x[0-9a-f]+/g, "ADDRESS")}`;
   // The CPU shut down: no handler could be entered.
-  return stop.kind === "fault" ? "shutdown" : stop.kind;
+  return stop.kind === "fault" ? `shutdown by ${stop.vector.toString(16)}` : stop.kind;
 }

@@ -23,13 +23,16 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   "SetCR4 with PAE while paging is on, on tables made for it":
     "halt, value 20, fault e code 9 in the kernel, value 11111111, value 0, value 11111111, end",
   "SetCR4 with PAE while paging is on, on tables of two levels": "halt, fault d code 0 in the ROM, value 0, end",
-  "SetCR4 without PAE under three levels": "shutdown",
-  "SetCR3 beyond memory": { "native scripted shadow": "shutdown", "direct": "killed page-table page at ADDRESS" },
-  "SetCR3 in the hypervisor's memory": {
-    "native scripted shadow": "shutdown",
-    "direct": "killed page-table page at ADDRESS",
+  "SetCR4 without PAE under three levels": "shutdown by e",
+  "SetCR3 beyond memory": {
+    "native scripted shadow": "shutdown by 6",
+    "direct": "killed page-table page table at physical ADDRESS of ADDRESS",
   },
-  "SetCR3 to a table of entries to itself": "shutdown",
+  "SetCR3 in the hypervisor's memory": {
+    "native scripted": "shutdown by 6",
+    "direct shadow": "killed hypervisor-memory SetCR3",
+  },
+  "SetCR3 to a table of entries to itself": "shutdown by d",
   "SetCR3 with reserved bits in a directory pointer": "halt, fault d code 0 in the ROM, value 60000, end",
   "SetCR3 with low bits": "halt, value 60018, end",
   "SetDR and GetDR beyond 7": { "native scripted": "halt, value 0, end", "direct shadow": "killed bad-argument SetDR" },
@@ -53,12 +56,12 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   "Halt with nothing to wake it": "halt",
   "SetGDT from memory that is not mapped": "halt, fault e code 0 in the ROM, end",
   "SetGDT from the end of mapped memory": "halt, fault e code 0 in the ROM, end",
-  "SetGDT of an empty table": "shutdown",
+  "SetGDT of an empty table": "shutdown by d",
   "SetGDT of 64 KiB of which half is mapped": {
     "native scripted": "halt, end",
     "direct shadow": "halt, fault d code 0 in the kernel, unexpected, end",
   },
-  "SetIDT without entries, then an interrupt": "shutdown",
+  "SetIDT without entries, then an interrupt": "shutdown by d",
   "SetIDT from memory that is not mapped": "halt, fault e code 0 in the ROM, end",
   "SetTR of what is no task":
     "halt, fault d code 0 in the ROM, fault d code 60 in the ROM, fault d code fff8 in the ROM, fault d code 84 in the ROM, end",
@@ -71,7 +74,7 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
     "direct shadow": "halt, fault d code c in the kernel, end",
   },
   "WriteGDTEntry beyond everything": "halt, fault e code 2 in the ROM, fault e code 2 in the ROM, end",
-  "WriteGDTEntry over a table that is loaded: the kernel's code vanishes": "shutdown",
+  "WriteGDTEntry over a table that is loaded: the kernel's code vanishes": "shutdown by d",
   "WriteGDTEntry of a ring 0 gate for ring 3": {
     "native scripted": "halt, value 0, end",
     "direct shadow": "halt, fault d code 90 in ring 3, end",
@@ -85,8 +88,8 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   },
   "GetGDT and GetIDT into memory that is not writable":
     "halt, fault e code 2 in the ROM, fault e code 2 in the ROM, end",
-  "UpdateKernelStack with a null SS, then a system call": "shutdown",
-  "UpdateKernelStack to memory that is not mapped, then a system call": "shutdown",
+  "UpdateKernelStack with a null SS, then a system call": "shutdown by a",
+  "UpdateKernelStack to memory that is not mapped, then a system call": "shutdown by e",
   "IRET to ring 2, and to no code":
     "halt, fault d code 60 in the kernel, fault d code 68 in the kernel, fault d code fff8 in the kernel, fault d code 7c in the kernel, end",
   "IRET to ring 1": {
@@ -151,7 +154,7 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   },
   "SetPxE of the directory into itself, then a write through it": "halt, value 60000, value 11111111, end",
   "SetPxE of a table into itself": "halt, value 11111111, end",
-  "SetPxE of the entry under the kernel's own stack": "shutdown",
+  "SetPxE of the entry under the kernel's own stack": "shutdown by e",
   "SetPxELong under two levels": "halt, value 11111111, value 22222222, end",
   "SetPxELong at an odd address": {
     "native scripted": "halt, value 300007, end",
@@ -190,7 +193,7 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   "SetLinearMapping of everything": "halt, value 11111111, end",
   "SetLinearMapping that lies, then SetPxE into the hypervisor": {
     "native scripted": "halt, fault e code 2 in the ROM, end",
-    "direct shadow": "halt, end",
+    "direct shadow": "killed hypervisor-memory SetPxE",
   },
   "SetLinearMapping that lies, then SetPxE into the ROM": {
     "native scripted": "halt, fault e code 2 in the ROM, value aa55, end",
@@ -209,7 +212,7 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   "a periodic alarm with the longest period": "halt, value 1, value 1, end",
   "every flag of SetAlarm and CancelAlarm": "halt, value 0, value 1, end",
   "calls from the handler of an interrupt that came in a call": "halt, value 2, value 11111111, end",
-  "recursion without end": "shutdown",
+  "recursion without end": "shutdown by e",
   "SetInitialAPState of a CPU that is not there": {
     "native scripted": "halt, absent, end",
     "direct shadow": "killed bad-argument SetInitialAPState",

@@ -43,6 +43,7 @@ export function native(options: NativeOptions = {}): ParavirtBackend {
   return {
     name: "native",
     steal: (cpu: number, ticks: number): void => time.steal(cpu, ticks),
+    setWallclock: (nanoseconds: bigint): void => time.setWallclock(nanoseconds),
     attach: (host: ParavirtHost): void => {
       time.attach(host);
       site.attach(host);

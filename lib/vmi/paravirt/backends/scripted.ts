@@ -35,6 +35,7 @@ export function scripted(answers: ScriptedAnswers = {}, options: ScriptedOptions
   return {
     name: "scripted",
     steal: (cpu: number, ticks: number): void => time.steal(cpu, ticks),
+    setWallclock: (nanoseconds: bigint): void => time.setWallclock(nanoseconds),
     attach: (host: ParavirtHost): void => {
       time.attach(host);
       site.attach(host);

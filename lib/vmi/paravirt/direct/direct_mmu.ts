@@ -14,6 +14,7 @@
  * used; instructions with several stores cannot write to a table that they need (the guest is ended). A guest that reads
  * an entry of its tables may find the write bit cleared where it maps a page table.
  */
+import { hex } from "../../../base/hex.ts";
 import type { FieldValue } from "../../../core/component.ts";
 import type { InterceptEvent } from "../../../core/monitor.ts";
 import { Flag, Vector } from "../../../spec/i386_regs.ts";
@@ -22,6 +23,7 @@ import { Entry, GuestWalk, PageError } from "../monitor/guest_walk.ts";
 import type { FaultVerdict, GuestMmu } from "../monitor/mmu.ts";
 import { PagePool } from "../monitor/pool.ts";
 import { Progress } from "../monitor/progress.ts";
+import { Reached } from "../monitor/raised.ts";
 import { storeEntry } from "../monitor/store_entry.ts";
 import { SegReg, type VirtualCpu } from "../monitor/vcpu.ts";
 import type { Frames } from "./frames.ts";
@@ -112,7 +114,7 @@ export class DirectMmu implements GuestMmu {
     if (!w.walk(v, physical, linear, write, user, (errorCode & PageError.fetch) !== 0)) return w.error;
     this.#progress.check(linear, errorCode);
     if (physical.owns(w.pageFrame, w.large ? this.#directory.largeSize : PAGE)) {
-      return this.#end(linear, "hypervisor-memory");
+      throw new Reached(`page at ${hex(linear)}`);
     }
     if (w.large) this.#linkLarge(linear, write);
     else if (!this.#linkTable(linear)) return "hidden";
@@ -158,8 +160,10 @@ export class DirectMmu implements GuestMmu {
   writeEntry(at: number, low: number, high: number | undefined): void {
     const frames = this.#frames, frame = frames.frameOf(at), bytes = frames.tableBytes(frame);
     if (bytes === (high === undefined ? 4 : 8)) {
-      if (!frames.store(frame * PAGE + (at % PAGE), bytes, low, high ?? 0)) this.#end(at, "hypervisor-memory");
-      else this.#cpu.counters.count("entries checked");
+      if (!frames.store(frame * PAGE + (at % PAGE), bytes, low, high ?? 0)) {
+        throw new Reached(`page table entry at physical ${hex(at)}`);
+      }
+      this.#cpu.counters.count("entries checked");
       return;
     }
     frames.dropTable(frame);
@@ -255,29 +259,19 @@ export class DirectMmu implements GuestMmu {
     this.#progress.load(s.progress);
   }
 
-  #end(linear: number, code: "hypervisor-memory" | "page-table"): FaultVerdict {
-    this.#cpu.kill(`page at 0x${linear.toString(16).padStart(8, "0")}`, code);
-    return "hidden";
-  }
-
+  /** A table that cannot be one ends the guest. @throws {Reached} It is, or maps, memory of the monitor's. */
   #linkTable(linear: number): boolean {
     const w = this.#walk, frames = this.#frames, { bytes } = this.#directory;
     const frame = frames.frameOf(w.table);
     if (frames.open?.frame === frame) frames.open.close();
-    if (this.#cpu.physical.owns(frame * PAGE, PAGE)) {
-      this.#end(linear, "hypervisor-memory");
-      return false;
-    }
+    if (this.#cpu.physical.owns(frame * PAGE, PAGE)) throw new Reached(`page table of ${hex(linear)}`);
     if (frames.tableBytes(frame) !== bytes) {
       if (!this.#cpu.host.isRam(frame * PAGE)) {
-        this.#end(linear, "page-table");
+        this.#cpu.kill(`page table at physical ${hex(frame * PAGE)} of ${hex(linear)}`, "page-table");
         return false;
       }
       frames.dropTable(frame);
-      if (!frames.makeTable(frame, bytes)) {
-        this.#end(linear, "hypervisor-memory");
-        return false;
-      }
+      if (!frames.makeTable(frame, bytes)) throw new Reached(`an entry of the page table of ${hex(linear)}`);
     }
     this.#link(linear, frame);
     return true;
@@ -347,7 +341,7 @@ export class DirectMmu implements GuestMmu {
     const instruction = guest.instruction(memory.code(code, LONGEST, !this.#cpu.inKernel));
     const link = this.#directory.linked.get(this.#directory.slotOf(linear));
     if (link === undefined || instruction === undefined || !STORES_ONCE.has(instruction.name)) {
-      this.#end(linear, "page-table");
+      this.#cpu.kill(`store to the page table at ${hex(linear)}`, "page-table");
       return;
     }
     this.#opened = "";

@@ -9,6 +9,7 @@
  * Not emulated: real mode and unpaged code under shadow paging run on no tables at all, so the monitor's memory is not out
  * of their reach; SMSW of 32 bits shows CR0.WP set then.
  */
+import { hex } from "../../../base/hex.ts";
 import type {
   GuestInstruction,
   InterceptAnswer,
@@ -19,6 +20,7 @@ import type {
 import { Cr0, Cr4, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import type { ParavirtHost } from "../backend.ts";
 import { loadPointers } from "../monitor/control.ts";
+import type { FaultVerdict } from "../monitor/mmu.ts";
 import type { Counters } from "../monitor/stats.ts";
 import type { VirtualCpu } from "../monitor/vcpu.ts";
 import { EXIT_INSTRUCTIONS, exitOf, faultsFirst, type HardwareExit } from "./exits.ts";
@@ -107,7 +109,13 @@ export class HardwareMonitor implements Interceptor {
 
   #pageFault(cpu: VirtualCpu, event: InterceptEvent): InterceptAnswer {
     this.#count("page-fault");
-    const verdict = cpu.mmu.fault(event.linear, event.errorCode);
+    let verdict: FaultVerdict;
+    try {
+      verdict = cpu.mmu.fault(event.linear, event.errorCode);
+    } catch (thrown) {
+      cpu.endIfReached(thrown);
+      return "handled";
+    }
     if (verdict === "hidden") {
       this.#counters.count("page faults hidden");
       return "handled";
@@ -155,6 +163,7 @@ export class HardwareMonitor implements Interceptor {
   }
 
   #setBase(cpu: VirtualCpu, value: number): boolean {
+    if (cpu.physical.owns((value & 0xfffff000) >>> 0, 4096)) cpu.kill(`CR3 ${hex(value)}`, "hypervisor-memory");
     if ((cpu.v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, value)) return this.#fault();
     cpu.v.cr3 = value;
     cpu.mmu.baseLoaded();

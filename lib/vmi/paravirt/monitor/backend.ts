@@ -18,7 +18,7 @@ import { CALLS } from "./calls.ts";
 import type { PhysicalRange } from "./guest_physical.ts";
 import type { GuestMmu } from "./mmu.ts";
 import { Monitor } from "./monitor.ts";
-import { Raised } from "./raised.ts";
+import { Raised, Reached } from "./raised.ts";
 import { Counters } from "./stats.ts";
 import { VirtualCpu } from "./vcpu.ts";
 import { powerOn, type VirtualState } from "./virtual_state.ts";
@@ -153,6 +153,10 @@ class Deprivileging implements MonitorBackend {
     this.#time.steal(cpu, ticks);
   }
 
+  setWallclock(nanoseconds: bigint): void {
+    this.#time.setWallclock(nanoseconds);
+  }
+
   slot(name: ParavirtName): SlotPlan {
     const plain = PLAIN[name] ?? (PORTS.includes(name) ? NATIVE_CODE[name] : undefined);
     if (plain !== undefined) return { reloc: "call", trap: false, code: plain };
@@ -164,17 +168,22 @@ class Deprivileging implements MonitorBackend {
   call(call: ParavirtCall): CallAnswer {
     const managed = this.#cpus.get(call.guest);
     if (managed === undefined) throw new InternalError(`Backend ${this.name} was called by a CPU it does not know`);
+    try {
+      return this.#answer(managed, call);
+    } catch (thrown) {
+      if (thrown instanceof Reached) return { kill: "hypervisor-memory" };
+      if (!(thrown instanceof Raised)) throw thrown;
+      return call.guest.raise(thrown.fault);
+    }
+  }
+
+  #answer(managed: Managed, call: ParavirtCall): CallAnswer {
     if (call.name === "Init") return this.#init(managed);
     if (TIME.includes(call.name)) return this.#time.call(call);
     if (!managed.monitor.active) return { kill: "not-initialized" };
     const answer = CALLS[call.name];
     if (answer === undefined) return { kill: "unknown-call" };
-    try {
-      return answer(managed.cpu, (arg) => call.args[arg] as number, call) as CallAnswer;
-    } catch (thrown) {
-      if (!(thrown instanceof Raised)) throw thrown;
-      return call.guest.raise(thrown.fault);
-    }
+    return answer(managed.cpu, (arg) => call.args[arg] as number, call) as CallAnswer;
   }
 
   /** Takes the guest on the CPU that calls, and watches over the others, which have not started. */

@@ -84,6 +84,11 @@ function cpuid(cpu: VirtualCpu, leaf: number, subleaf: number): number {
   return a;
 }
 
+/** 4 and 5 are other names of 6 and 7, which the interface does not have. */
+function isDebug(n: number): boolean {
+  return n <= 7 && n !== 4 && n !== 5;
+}
+
 function apicAt(cpu: VirtualCpu, register: number): number {
   const base = cpu.guest.readMsr(Msr.apicBase)?.[0] ?? 0xfee00000;
   return ((base & 0xfffff000) >>> 0) + (register & APIC_PAGE);
@@ -130,8 +135,12 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   GetCR2: getControl(2),
   GetCR3: getControl(3),
   GetCR4: getControl(4),
-  SetDR: (cpu, arg) => arg("number") > 7 ? BAD : control.setDebug(cpu, arg("number"), arg("value")),
-  GetDR: (cpu, arg) => arg("number") > 7 ? 0 : arg("number") === 4 ? 0 : control.getDebug(cpu, arg("number")),
+  SetDR: (cpu, arg) => {
+    if (arg("number") > 7) return BAD;
+    if (isDebug(arg("number"))) control.setDebug(cpu, arg("number"), arg("value"));
+    return undefined;
+  },
+  GetDR: (cpu, arg) => isDebug(arg("number")) ? control.getDebug(cpu, arg("number")) : 0,
   CLTS: (cpu) => control.clearTaskSwitched(cpu),
   EnableInterrupts: (cpu) => setInterrupts(cpu, true),
   DisableInterrupts: (cpu) => setInterrupts(cpu, false),

@@ -3,6 +3,7 @@
  * so that the guest reads what it wrote; what follows from it may wait for a batch where the guest allows that.
  * Source: Paravirtualization API 2.0, appendix A. Warm.
  */
+import { hex } from "../../../base/hex.ts";
 import {
   PARAVIRT_LINEAR_SLOTS,
   ParavirtFlush,
@@ -14,20 +15,24 @@ import type { CallAnswer } from "../backend.ts";
 import type { CallFn } from "./call_fn.ts";
 import { reloadPointers, setControl } from "./control.ts";
 import { drain, noteEntry } from "./queue.ts";
-import { protectionFault } from "./raised.ts";
+import { protectionFault, Reached } from "./raised.ts";
 import type { VirtualCpu } from "./vcpu.ts";
 
 const BAD: CallAnswer = { kill: "bad-argument" };
 
 /**
  * Guest-physical address of an entry: by a mapping the guest has named, else through its page tables. If it is only to be
- * noticed, -1 where nothing is mapped. @throws {Raised} #PF
+ * noticed, -1 where nothing is mapped. @throws {Raised} #PF @throws {Reached} A mapping leads to the monitor's memory.
  */
 function entryAt(cpu: VirtualCpu, ptep: number, write: boolean): number {
   const { slots } = cpu.v;
   for (let i = 0; i < slots.length; i += 3) {
     const pages = slots[i + 1] ?? 0, offset = ptep - (slots[i] ?? 0);
-    if (offset >= 0 && offset < pages * 4096) return (slots[i + 2] ?? 0) * 4096 + offset;
+    if (offset < 0 || offset >= pages * 4096) continue;
+    const at = (slots[i + 2] ?? 0) * 4096 + offset;
+    if (!cpu.physical.owns(at, 8)) return at;
+    if (!write) return -1;
+    throw new Reached(`entry at ${hex(ptep)}`);
   }
   return write ? cpu.memory.translate(ptep, true, false) : cpu.memory.peek(ptep);
 }
@@ -93,7 +98,7 @@ export const MMU_CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   },
   SetLinearMapping: (cpu, arg) => {
     const slot = arg("slot");
-    if (slot >= PARAVIRT_LINEAR_SLOTS) return BAD;
+    if (slot >= PARAVIRT_LINEAR_SLOTS || (arg("address") & 0xfff) !== 0) return BAD; // entries would not be aligned
     [arg("address"), arg("pages"), arg("pfn")].forEach((value, i) => cpu.v.slots[3 * slot + i] = value);
     return undefined;
   },

@@ -5,7 +5,9 @@
  *
  * Not emulated: CR0.CD and NW (kept, without effect), clearing CR0.PE, PG (ignored).
  */
+import { hex } from "../../../base/hex.ts";
 import { Cr0, Cr4, Efer, Msr } from "../../../spec/i386_regs.ts";
+import { Reached } from "./raised.ts";
 import type { VirtualCpu } from "./vcpu.ts";
 
 /** Bits of CR0 that the guest sets for the real one too. */
@@ -36,7 +38,7 @@ export function getControl(cpu: VirtualCpu, n: number): number {
   return n === 0 ? v.cr0 : n === 2 ? v.cr2 : n === 3 ? v.cr3 : n === 4 ? v.cr4 : 0;
 }
 
-/** Writes one. @returns False: the value is not allowed, #GP(0). */
+/** Writes one. @returns False: the value is not allowed, #GP(0). @throws {Reached} */
 export function setControl(cpu: VirtualCpu, n: number, value: number): boolean {
   if (n === 0) return setCr0(cpu, value);
   if (n === 2) cpu.v.cr2 = value >>> 0;
@@ -61,6 +63,7 @@ function setCr0(cpu: VirtualCpu, value: number): boolean {
 }
 
 function setCr3(cpu: VirtualCpu, value: number): boolean {
+  if (cpu.physical.owns((value & 0xfffff000) >>> 0, 4096)) throw new Reached(`CR3 ${hex(value >>> 0)}`);
   if ((cpu.v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, value)) return false;
   cpu.v.cr3 = value >>> 0;
   cpu.mmu.baseLoaded();
@@ -84,12 +87,17 @@ export function reloadPointers(cpu: VirtualCpu): boolean {
   return (cpu.v.cr4 & Cr4.pae) === 0 || loadPointers(cpu, cpu.v.cr3);
 }
 
-function setCr4(cpu: VirtualCpu, value: number): boolean {
-  const { v, guest } = cpu, old = v.cr4;
-  const features = guest.cpuid(1, 0)[3];
+/** Has the processor every feature that this value of CR4 switches on? */
+export function allowsCr4(cpu: VirtualCpu, value: number): boolean {
+  const features = cpu.guest.cpuid(1, 0)[3];
   let allowed = 0;
   for (const [bit, feature] of CR4_FEATURES) if ((features & feature) !== 0) allowed |= bit;
-  if ((value & ~allowed) !== 0) return false;
+  return (value & ~allowed) === 0;
+}
+
+function setCr4(cpu: VirtualCpu, value: number): boolean {
+  const { v, guest } = cpu, old = v.cr4;
+  if (!allowsCr4(cpu, value)) return false;
   const changed = old ^ value;
   const reload = (value & Cr4.pae) !== 0 && (changed & (Cr4.pae | Cr4.pge | Cr4.pse)) !== 0;
   if (reload && !loadPointers(cpu, v.cr3)) return false;

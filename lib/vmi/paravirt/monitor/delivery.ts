@@ -41,6 +41,8 @@ const V86_PUSHED: readonly number[] = [SegReg.gs, SegReg.fs, SegReg.ds, SegReg.e
 /** Delivers an event; afterwards the guest stands at a handler, or the CPU is shut down. */
 export function deliver(cpu: VirtualCpu, first: Delivery): void {
   let now = first;
+  // What a shutdown is put down to: an interrupt is not its cause, the first exception on its way is.
+  let cause = first.kind === "exception" ? first : undefined;
   cpu.counters.count(`delivered ${now.kind}`);
   for (;;) {
     try {
@@ -51,10 +53,11 @@ export function deliver(cpu: VirtualCpu, first: Delivery): void {
       if (!(thrown instanceof Raised)) throw thrown;
       const next = combine(now, thrown);
       if (next === undefined) {
-        const { vector, errorCode, linear } = first;
+        const { vector, errorCode, linear } = cause ?? now;
         cpu.guest.shutdown({ vector, errorCode, linear });
         return;
       }
+      cause ??= next;
       now = next;
     }
   }

@@ -1,10 +1,12 @@
 /**
  * Guest memory by linear address through the guest's own page tables, with the guest's rights and faults: how the monitor
- * reads stacks, tables and operands. Faults are thrown as {@linkcode Raised}. Warm.
+ * reads stacks, tables and operands. Faults are thrown as {@linkcode Raised}; where the guest's tables lead to memory of the
+ * monitor's, {@linkcode Reached} is. Warm.
  */
+import { hex } from "../../../base/hex.ts";
 import type { GuestPhysical } from "./guest_physical.ts";
 import { GuestWalk } from "./guest_walk.ts";
-import { pageFault, Raised } from "./raised.ts";
+import { pageFault, Raised, Reached } from "./raised.ts";
 import type { VirtualState } from "./virtual_state.ts";
 
 /** Linear memory of one virtual CPU. */
@@ -19,10 +21,11 @@ export class GuestMemory {
     this.#physical = physical;
   }
 
-  /** Physical address. @throws {Raised} #PF */
+  /** Physical address. @throws {Raised} #PF @throws {Reached} */
   translate(linear: number, write: boolean, user: boolean): number {
     const w = this.#walk;
     if (!w.walk(this.#v, this.#physical, linear, write, user, false)) throw pageFault(linear, w.error);
+    if (this.#physical.owns(w.frame, 4096)) throw new Reached(`page at ${hex(linear)}`);
     return w.frame + (linear & 0xfff);
   }
 

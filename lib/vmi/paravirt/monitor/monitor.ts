@@ -60,7 +60,11 @@ export class Monitor implements Interceptor {
   /** See {@linkcode Interceptor}: without a state to begin in, the CPU waits on. */
   startUp(): "deliver" | "handled" {
     this.cpu.counters.count("start-up messages");
-    if (this.cpu.v.active === 2) startApplication(this.cpu);
+    try {
+      if (this.cpu.v.active === 2) startApplication(this.cpu);
+    } catch (thrown) {
+      this.cpu.endIfReached(thrown);
+    }
     return "handled";
   }
 
@@ -99,8 +103,17 @@ export class Monitor implements Interceptor {
 
   /** See {@linkcode Interceptor}. */
   intercept(event: InterceptEvent): InterceptAnswer {
+    if (!this.cpu.active) return "deliver";
+    try {
+      return this.#decide(event);
+    } catch (thrown) {
+      this.cpu.endIfReached(thrown);
+      return "handled";
+    }
+  }
+
+  #decide(event: InterceptEvent): InterceptAnswer {
     const cpu = this.cpu;
-    if (!cpu.active) return "deliver";
     if (cpu.mmu.stepped?.(event) === true) {
       cpu.counters.count("exits step");
       return "handled";

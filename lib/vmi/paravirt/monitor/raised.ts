@@ -16,6 +16,17 @@ export class Raised {
   }
 }
 
+/** The guest has made the monitor reach for memory that is the monitor's own: the end of the guest. */
+export class Reached {
+  /** What was reached for. */
+  readonly what: string;
+
+  /** @param what What was reached for. */
+  constructor(what: string) {
+    this.what = what;
+  }
+}
+
 /** A page fault. */
 export function pageFault(linear: number, errorCode: number): Raised {
   return new Raised(Vector.pf, errorCode, linear);

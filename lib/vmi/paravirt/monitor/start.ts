@@ -5,10 +5,12 @@
  *
  * Source: Paravirtualization API 2.0, SetInitialAPState; layout of the state as Linux 2.6.21 to 2.6.36 has it. Cold.
  */
-import { Cr0, Cr4, Efer, Flag, Msr, Reg } from "../../../spec/i386_regs.ts";
-import { loadPointers } from "./control.ts";
+import { Cr0, Cr4, Flag, Msr, Reg } from "../../../spec/i386_regs.ts";
+import { allowsCr4, loadPointers } from "./control.ts";
 import { Desc, dplOf, isCode, isWritableData, KERNEL_RING } from "./descriptor.ts";
-import { loadGdt, loadLdt, realDescriptor, reloadData } from "./tables.ts";
+import { Raised } from "./raised.ts";
+import { setLocalTable } from "./system_tables.ts";
+import { loadGdt, realDescriptor, reloadData } from "./tables.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 
 /** Bytes of the state; the last word is half used. */
@@ -65,6 +67,9 @@ export function startApplication(cpu: VirtualCpu): void {
   if ((word(At.cr0) & Cr0.pe) === 0 || (word(At.cr0) & Cr0.pg) === 0) {
     return cpu.host.trace(`CPU ${cpu.index} is to start without protection or paging: it waits on`);
   }
+  if (!allowsCr4(cpu, word(At.cr4)) || !guest.writeMsr(Msr.efer, word(At.efer) | 0, word(At.efer + 4) | 0)) {
+    return cpu.host.trace(`CPU ${cpu.index} is to start with features that it does not have: it waits on`);
+  }
   Object.assign(v, {
     cr0: (word(At.cr0) | Cr0.et) >>> 0,
     cr2: word(At.cr2),
@@ -81,12 +86,11 @@ export function startApplication(cpu: VirtualCpu): void {
   if ((v.cr4 & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) {
     return cpu.host.trace(`CPU ${cpu.index} is to start on malformed page tables: it waits on`);
   }
-  if ((v.efer & Efer.nxe) !== 0) guest.writeMsr(Msr.efer, v.efer, 0);
   v.active = 1;
   guest.setControl("cr0", (Cr0.pe | Cr0.et) >>> 0);
   guest.setPrivilege(KERNEL_RING);
   loadGdt(cpu);
-  loadLdt(cpu);
+  startLocalTable(cpu, half(At.ldtr));
   guest.setSegment(SegReg.tr, 0, 0, 0);
   loadSegments(cpu, half);
   cpu.mmu.start();
@@ -100,6 +104,16 @@ export function startApplication(cpu: VirtualCpu): void {
   guest.eip = word(At.eip);
   guest.eflags = (word(At.eflags) & ~(Flag.iopl | Flag.vm)) | 2;
   guest.halted = false;
+}
+
+/** The local table that the state names; none, if that is none. */
+function startLocalTable(cpu: VirtualCpu, selector: number): void {
+  try {
+    setLocalTable(cpu, selector);
+  } catch (thrown) {
+    if (!(thrown instanceof Raised)) throw thrown;
+    setLocalTable(cpu, 0);
+  }
 }
 
 function loadSegments(cpu: VirtualCpu, half: (at: number) => number): void {

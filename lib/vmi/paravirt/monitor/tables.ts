@@ -81,8 +81,12 @@ export function loadLdt(cpu: VirtualCpu): void {
   cpu.guest.setSegment(SegReg.ldtr, v.ldt, low, high);
 }
 
-/** The guest has written to `at` linear, within a table in use perhaps: copies the entry there. */
+/** A CPU has written to `at` linear, within a table in use perhaps, on whatever CPU: copies the entry there. */
 export function tableWritten(cpu: VirtualCpu, at: number): void {
+  for (const one of cpu.peers) if (one.active) entryChanged(one, at);
+}
+
+function entryChanged(cpu: VirtualCpu, at: number): void {
   const v = cpu.v;
   const global = at - v.gdtBase, local = at - v.ldtBase;
   if (global >= 0 && global <= v.gdtLimit) refresh(cpu, global & 0xfff8);

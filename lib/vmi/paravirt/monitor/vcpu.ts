@@ -14,6 +14,7 @@ import { GuestMemory } from "./guest_memory.ts";
 import { GuestPhysical, type PhysicalRange } from "./guest_physical.ts";
 import type { GuestMmu } from "./mmu.ts";
 import type { Counters } from "./stats.ts";
+import { Reached } from "./raised.ts";
 import { powerOn, type VirtualState } from "./virtual_state.ts";
 
 /** Numbers of the segment registers. */
@@ -101,6 +102,12 @@ export class VirtualCpu {
     for (const p of running) p.mmu.modeChanged();
     for (const p of running) p.mmu.busChanged?.();
     for (const p of running) p.v.a20 = now;
+  }
+
+  /** Ends the guest if what was thrown says so. @throws What was thrown, if it does not. */
+  endIfReached(thrown: unknown): void {
+    if (!(thrown instanceof Reached)) throw thrown;
+    this.kill(thrown.what, "hypervisor-memory");
   }
 
   /** Ends the guest. */

@@ -11,6 +11,7 @@
  * only once its guest's entry is dirty. With CR0.WP clear in the guest, a page that only the kernel may write is entered
  * without user access, and the other way round. Sources: SDM-3A 4.10; Paravirtualization API 2.0, memory management. Warm.
  */
+import { hex } from "../../../base/hex.ts";
 import type { FieldValue } from "../../../core/component.ts";
 import { InternalError } from "../../../core/errors.ts";
 import { Cr0 } from "../../../spec/i386_regs.ts";
@@ -19,6 +20,7 @@ import { Entry, GuestWalk, PageError } from "../monitor/guest_walk.ts";
 import type { FaultVerdict, GuestMmu } from "../monitor/mmu.ts";
 import { PagePool } from "../monitor/pool.ts";
 import { Progress } from "../monitor/progress.ts";
+import { Reached } from "../monitor/raised.ts";
 import { storeEntry } from "../monitor/store_entry.ts";
 import type { VirtualCpu } from "../monitor/vcpu.ts";
 import { type ShadowTable, ShadowTables } from "./tables.ts";
@@ -58,8 +60,10 @@ export class ShadowMmu implements GuestMmu {
     if (!w.walk(v, physical, linear, write, user, (errorCode & PageError.fetch) !== 0)) return w.error;
     this.#progress.check(linear, errorCode);
     if (physical.owns(w.pageFrame, w.large ? this.#directory.largeSize : PAGE)) {
-      this.#cpu.kill(`page at 0x${linear.toString(16).padStart(8, "0")}`, "hypervisor-memory");
-      return "hidden";
+      throw new Reached(`page at ${hex(linear)}`);
+    }
+    if (!w.large && physical.owns(w.table, PAGE)) {
+      throw new Reached(`page table of ${hex(linear)}`);
     }
     if (w.large) this.#fillLarge(linear, write, user);
     else this.#fillTable(linear, write, user);

@@ -62,6 +62,15 @@ export class TrapMonitor extends Monitor {
 
   /** See {@linkcode Interceptor}. */
   instruction(i: GuestInstruction): "deliver" | "handled" {
+    try {
+      return this.#instruction(i);
+    } catch (thrown) {
+      this.cpu.endIfReached(thrown);
+      return "handled";
+    }
+  }
+
+  #instruction(i: GuestInstruction): "deliver" | "handled" {
     const { guest } = this.cpu, next = (guest.eip + i.length) >>> 0;
     if (!this.cpu.active) return this.#switchesPaging(i, next) ? "handled" : "deliver";
     const how = SENSITIVE[i.name];

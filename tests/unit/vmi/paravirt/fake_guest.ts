@@ -87,6 +87,7 @@ export class Bench {
       delivering: (): void => {},
       raiseTimer: (): void => void this.log.push(`timer ${this.clock.now}`),
       trace: (text): void => void this.log.push(`trace ${text}`),
+      pass: (ticks): void => this.pass(ticks),
       stop: (name): void => void this.log.push(`stop ${name}`),
       kill: (call, code, eip): void => void this.log.push(`kill ${call} ${code} 0x${eip.toString(16)}`),
       watch: (_addresses, fn) => {

@@ -3,11 +3,10 @@
  * it is made of; machines; and half a round trip between two Workers beside that of the bare ring, in the same run.
  */
 import { cluster, job, type MessageRank, pingPongGuest } from "../../mod.ts";
-import { runOnWorkers } from "../../lib/host/mod.ts";
 import { Ring, RING_HEADER } from "../../lib/host/message/ring.ts";
 import { decodeFrame, encodeFrame } from "../../lib/vmi/message/frame.ts";
 import { packFields } from "../../lib/vmi/message/operation.ts";
-import { bareHalfRoundTrip } from "./message/bare.ts";
+import { messageBench, messageTables } from "./message/report.ts";
 
 const ROUNDS = 500;
 
@@ -58,15 +57,6 @@ Deno.bench("two machines exchange 100 messages of 64 bytes", { group: "guests" }
   await cluster({ nodes: 2, program: pingPongGuest(64, 50) }).run();
 });
 
-const JOBS = new URL("./message/jobs.ts", import.meta.url);
-for (const size of [8, 65536]) {
-  Deno.bench(
-    `half round trip of ${size} bytes between Workers, job and bare ring (printed)`,
-    { n: 1, warmup: 0 },
-    async () => {
-      const { ranks } = await runOnWorkers(JOBS, { workers: 2, args: { size } });
-      const bare = await bareHalfRoundTrip(size);
-      console.log(`  ${size} bytes: job ${Number(ranks[0].value).toFixed(1)} us, bare ring ${bare.toFixed(1)} us`);
-    },
-  );
-}
+Deno.bench("all media, layers and EP over Workers (tables are printed)", { n: 1, warmup: 0 }, async () => {
+  console.log(messageTables(await messageBench(() => {})));
+});

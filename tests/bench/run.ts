@@ -1,6 +1,6 @@
 /**
  * The bench task. Without arguments: `deno bench` over this folder. With `--peers`: the comparison with other emulators.
- * Cold.
+ * With `--message`: what messages cost. Cold.
  */
 import { writeCpio } from "../../mod.ts";
 import { compareBoots, comparePeers, table } from "../../scripts/bench/peers.ts";
@@ -8,10 +8,12 @@ import { Command, integer } from "../../scripts/deps/cli.ts";
 import { fromFileUrl } from "../../scripts/deps/std.ts";
 import { parseScale } from "../../scripts/bench/options.ts";
 import { guest } from "../guests/guest.ts";
+import { messageBench, messageTables } from "./message/report.ts";
 
 const program = new Command("bench")
   .description("Benchmarks; figures are printed, nothing is gated on them")
   .option("--peers", "compare with v86, QEMU and the host CPU, as far as they are here")
+  .option("--message", "latency and bandwidth of messages on each medium, cost of each layer")
   .option("--boot", "compare how long Debian's kernel takes to user space")
   .option("--runs <n>", "runs of each program", integer("a number of runs", { min: 1, max: 99 }), 3)
   .option("--scale <x>", "share of the usual work, 0.01 to 100", parseScale, 1)
@@ -58,6 +60,9 @@ async function boots(runs: number): Promise<Readonly<Record<string, number>>> {
 if (o.peers === true) {
   const result = await comparePeers(o.runs, o.scale, say);
   console.log(o.json === true ? JSON.stringify(result, null, 2) : table(result));
+} else if (o.message === true) {
+  const result = await messageBench(say);
+  console.log(o.json === true ? JSON.stringify(result, null, 2) : messageTables(result));
 } else if (o.boot === true) {
   const result = await boots(o.runs);
   if (o.json === true) console.log(JSON.stringify(result, null, 2));

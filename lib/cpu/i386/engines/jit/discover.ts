@@ -31,6 +31,8 @@ export interface Limits {
   readonly tables: boolean;
   /** Calls come back into the region. */
   readonly calls: boolean;
+  /** Code that stays out: it belongs to another region. */
+  readonly isForeign?: (offset: number) => boolean;
 }
 
 /** Blocks by offset of their start. */
@@ -44,14 +46,21 @@ export class Discovery {
   readonly #entries: Set<number> = new Set();
   readonly #afterCalls: Set<number> = new Set();
   readonly #at: Map<number, Block> = new Map();
+  /** True if there was more code than the limit allows. */
+  isTruncated = false;
 
-  /** @param source Code. @param limits How far. @param entry Offset of the hot block. */
-  constructor(source: CodeSource, limits: Limits, entry: number) {
+  /** @param source Code. @param limits How far. @param entries Offsets of its entries; the first one is the hot block. */
+  constructor(source: CodeSource, limits: Limits, entries: readonly number[]) {
     this.#source = source;
     this.#limits = limits;
-    this.#entries.add(entry);
-    this.#explore(entry);
-    this.#build(entry);
+    for (const entry of entries) this.#entries.add(entry);
+    this.#explore(entries);
+    this.#build(entries[0]);
+  }
+
+  /** Offsets of all instructions. */
+  get offsets(): IterableIterator<number> {
+    return this.#all.keys();
   }
 
   /** The block that begins at an offset, if it belongs to the region. */
@@ -85,10 +94,10 @@ export class Discovery {
     return i.way === Way.callEnd || i.sem === "jmpRel" || i.sem === "jmpInd" || i.sem === "ret";
   }
 
-  #explore(entry: number): void {
-    const work = [entry];
-    while (work.length > 0) {
-      const start = work.shift() as number;
+  #explore(entries: readonly number[]): void {
+    const work = [...entries];
+    for (let next = 0; next < work.length; next++) {
+      const start = work[next];
       if (this.#starts.has(start)) continue;
       this.#starts.add(start);
       let offset = start;
@@ -124,7 +133,10 @@ export class Discovery {
   }
 
   #decode(offset: number): Instruction | undefined {
-    return this.#all.size >= this.#limits.instructions ? undefined : this.#source.instruction(offset);
+    if (this.#limits.isForeign?.(offset) === true) return undefined;
+    if (this.#all.size < this.#limits.instructions) return this.#source.instruction(offset);
+    this.isTruncated ||= this.#source.isExecuted(offset);
+    return undefined;
   }
 
   #build(entry: number): void {

@@ -20,16 +20,15 @@ import type { EngineFactory } from "../../engine.ts";
 import { Layout, ModeBit } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
-import { Handler, Rec } from "../interpreter/record.ts";
+import { Rec } from "../interpreter/record.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
 import { CodeSource } from "./source.ts";
 import { buildModule, kernelsOf, type RegionImports, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
-import { makePlan, type Plan } from "./plan.ts";
+import { makePlan } from "./plan.ts";
+import { codeOf, type Region, RegionMap, TABLE_SIZE } from "./regions.ts";
 
-/** Regions at a time. */
-const TABLE_SIZE = 1 << 14;
 /** TypeScript instructions listed at a time. */
 const MAX_OPS = 1 << 18;
 /** Modes whose code is translated: 32-bit, flat. */
@@ -37,7 +36,9 @@ const FLAT = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatC
 /** A page whose translations were dropped this often is not translated any more. */
 const MAX_DROPS = 12;
 /** How much hotter a block must be that lies inside a region already: regions come back to it by themselves. */
-const INSIDE = 8;
+const INSIDE = 2;
+/** What is put off doubles its count so often at most. */
+const MAX_DOUBLED = 8;
 /** Count of a block that is never offered. */
 const NEVER = 0x7fffffff;
 
@@ -51,42 +52,25 @@ export function jit(options: JitOptions = {}): EngineFactory {
   };
 }
 
-interface Region {
-  /** Offsets of its blocks. */
-  readonly starts: ReadonlySet<number>;
-  readonly slot: number;
-  /** Number of the second page, or -1. */
-  readonly second: number;
-  readonly bytes: number;
-  /** Records that call it. */
-  readonly records: number[];
-  isAlive: boolean;
-}
-
 class JitTranslator implements Translator {
-  readonly table: WebAssembly.Table = new WebAssembly.Table({
-    element: "anyfunc",
-    initial: TABLE_SIZE,
-    maximum: TABLE_SIZE,
-  });
+  readonly table: WebAssembly.Table;
   readonly tableSize: number = TABLE_SIZE;
   readonly #cpu: I386Cpu;
   readonly #host: TranslatorHost;
   readonly #settings: JitSettings;
   readonly #imports: RegionImports & Record<string, WebAssembly.ImportValue>;
-  readonly #regions: Map<number, Region[]> = new Map();
+  readonly #regions: RegionMap;
   readonly #drops: Map<number, number> = new Map();
-  readonly #free: number[] = [];
   readonly #seconds: Int32Array;
   readonly #secondsAt: number;
-  #nextSlot = 0;
-  #bytes = 0;
   #generation = 0;
 
   constructor(cpu: I386Cpu, host: TranslatorHost, settings: JitSettings) {
     this.#cpu = cpu;
     this.#host = host;
     this.#settings = settings;
+    this.#regions = new RegionMap(cpu, (pfn) => this.threshold(pfn));
+    this.table = this.#regions.table;
     this.#secondsAt = cpu.board.workAt + TLB_BYTES + INTERPRETER_BYTES;
     this.#seconds = new Int32Array(cpu.board.memory.buffer, this.#secondsAt, SECONDS_BYTES >>> 2);
     this.#imports = {
@@ -113,49 +97,28 @@ class JitTranslator implements Translator {
     const view = this.#cpu.board.space.view;
     const pfn = view.getInt32(record + Rec.imm, true);
     const offset = view.getInt32(record + Rec.offset, true);
-    if (this.#isInside(pfn, offset) && view.getInt32(record + Rec.disp, true) === 0) {
-      view.setInt32(record + Rec.disp, 1, true);
-      view.setInt32(record + Rec.op, this.threshold(pfn) * INSIDE, true);
-      return;
-    }
+    const tries = view.getInt32(record + Rec.disp, true);
+    const owner = this.#regions.owner(pfn, offset);
+    if (owner !== undefined && tries <= owner.rebuilds) return this.#putOff(record, pfn, tries);
     view.setInt32(record + Rec.op, NEVER, true);
-    const full = this.#bytes >= this.#settings.cacheBytes || this.#host.lowerer.ops.length > MAX_OPS ||
-      (this.#free.length === 0 && this.#nextSlot === TABLE_SIZE);
+    const full = this.#regions.bytes >= this.#settings.cacheBytes || this.#host.lowerer.ops.length > MAX_OPS ||
+      this.#regions.isFull;
     if (full) {
       view.setInt32(record + Rec.op, this.threshold(pfn) + 1, true);
       this.#host.forgetSoon();
-    } else this.#translate(pfn, offset);
+    } else if (!this.#translate(pfn, offset, tries)) this.#putOff(record, pfn, tries);
   }
 
-  #isInside(pfn: number, offset: number): boolean {
-    return this.#regions.get(pfn)?.some((r) => r.starts.has(r.second === pfn ? offset + 0x1000 : offset)) === true;
+  /** Lets a block be counted once more before it is translated. */
+  #putOff(record: number, pfn: number, tries: number): void {
+    const view = this.#cpu.board.space.view;
+    view.setInt32(record + Rec.disp, tries + 1, true);
+    view.setInt32(record + Rec.op, (this.threshold(pfn) * INSIDE) << Math.min(tries, MAX_DOUBLED), true);
   }
 
   dropped(pfn: number): void {
     this.#generation++;
-    const list = this.#regions.get(pfn);
-    if (list === undefined) return;
-    this.#regions.delete(pfn);
-    this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
-    for (const r of list) if (r.isAlive) this.#drop(r);
-  }
-
-  #drop(region: Region): void {
-    const view = this.#cpu.board.space.view;
-    region.isAlive = false;
-    this.table.set(region.slot, null);
-    this.#free.push(region.slot);
-    this.#bytes -= region.bytes;
-    // Entries in another page than the one that was written are counted anew.
-    for (const record of region.records) {
-      if (view.getUint16(record + Rec.handler, true) !== Handler.region) continue;
-      if (view.getInt32(record + Rec.op, true) !== region.slot) continue;
-      const pfn = view.getInt32(record + Rec.disp, true);
-      view.setUint16(record + Rec.handler, Handler.counter, true);
-      view.setInt32(record + Rec.imm, pfn, true);
-      view.setInt32(record + Rec.disp, 0, true);
-      view.setInt32(record + Rec.op, this.threshold(pfn), true);
-    }
+    if (this.#regions.dropPage(pfn)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
   }
 
   translationsChanged(): void {
@@ -163,26 +126,23 @@ class JitTranslator implements Translator {
   }
 
   forget(): void {
-    for (let slot = 0; slot < this.#nextSlot; slot++) this.table.set(slot, null);
     this.#regions.clear();
     this.#drops.clear();
-    this.#free.length = 0;
-    this.#nextSlot = 0;
-    this.#bytes = 0;
     this.#generation++;
   }
 
-  /** Translates the region around a block and lets the records of its entries call it. */
-  #translate(pfn: number, offset: number): void {
+  /** Translates the region around a block and lets its entries call it. @returns False: not yet. */
+  #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
     const source = new CodeSource(this.#cpu, host, pfn, this.#cpu.state.get(Layout.codeBase) >>> 0);
-    const { regionInstructions: instructions, loops, tables, calls } = this.#settings;
-    const discovery = new Discovery(source, { instructions, loops, tables, calls }, offset);
-    if (discovery.blocks[0].instructions.length === 0) return;
+    const { discovery, merged } = this.#discover(source, pfn, offset);
+    const rebuilds = Math.max(-1, ...merged.map((r) => r.rebuilds)) + 1;
+    if (tries < rebuilds) return false;
+    if (discovery.blocks[0].instructions.length === 0) return true;
     const plan = makePlan(discovery, this.#settings);
     const wide = plan.blocks.some((b) => b.instructions.some((i) => i.next > 0x1000));
     const second = wide ? source.second?.pfn ?? -1 : -1;
-    const slot = this.#free.pop() ?? this.#nextSlot++;
+    const slot = this.#regions.takeSlot();
     for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
     const bytes = buildModule(
       this.#target(),
@@ -190,16 +150,44 @@ class JitTranslator implements Translator {
       this.#settings,
     );
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
-    const region: Region = {
-      slot,
-      second,
-      bytes: bytes.length,
-      starts: new Set(plan.blocks.map((b) => b.start)),
-      records: [],
-      isAlive: true,
-    };
     for (const block of plan.blocks) for (const i of block.instructions) source.mark(i);
-    this.#install(pfn, plan, region);
+    for (const r of merged) this.#regions.drop(r);
+    const entries = plan.blocks.filter((b) => b.isEntry && b.instructions.length > 0);
+    this.#regions.add(
+      {
+        pfn,
+        second,
+        slot,
+        bytes: bytes.length,
+        entries: entries.map((b) => b.start),
+        code: codeOf(discovery),
+        rebuilds,
+        records: [],
+        isAlive: true,
+      },
+      entries,
+      (at) => host.entry(pfn, at),
+    );
+    return true;
+  }
+
+  /** The code of a new region: with that of all it overlaps if that is not too much, else without the others'. */
+  #discover(source: CodeSource, pfn: number, offset: number): { discovery: Discovery; merged: Region[] } {
+    const { regionInstructions: instructions, loops, tables, calls, merge } = this.#settings, regions = this.#regions;
+    const find = (entries: readonly number[], isForeign: (at: number) => boolean = () => false): Discovery =>
+      new Discovery(source, { instructions, loops, tables, calls, isForeign }, entries);
+    let discovery = find([offset]);
+    if (!merge) return { discovery, merged: [] };
+    for (let merged: Region[] = [];;) {
+      const all = regions.overlapping(pfn, discovery);
+      if (all.length === merged.length) return { discovery, merged };
+      merged = all;
+      discovery = find([offset, ...all.flatMap((r) => r.entries)]);
+      if (discovery.isTruncated) break;
+    }
+    const owner = regions.owner(pfn, offset), own = owner?.pfn === pfn ? owner : undefined;
+    discovery = find([offset, ...own?.entries ?? []], (at) => regions.isForeign(pfn, at, own));
+    return { discovery, merged: own === undefined ? [] : [own] };
   }
 
   /** Notes the page at a linear address if instructions were fetched from it. @returns Its number or -1. */
@@ -226,31 +214,6 @@ class JitTranslator implements Translator {
       seconds: this.#secondsAt,
       jumpCache: this.#host.jumpCache(user),
     };
-  }
-
-  #install(pfn: number, plan: Plan, region: Region): void {
-    const view = this.#cpu.board.space.view;
-    for (const block of plan.blocks) {
-      if (!block.isEntry || block.instructions.length === 0) continue;
-      const record = this.#host.entry(pfn, block.start);
-      if (record === 0) continue;
-      const handler = view.getUint16(record + Rec.handler, true);
-      if (handler !== Handler.counter && handler !== Handler.region) continue;
-      view.setUint16(record + Rec.handler, Handler.region, true);
-      view.setInt32(record + Rec.disp, pfn, true);
-      view.setInt32(record + Rec.imm, block.id, true);
-      view.setInt32(record + Rec.op, region.slot, true);
-      region.records.push(record);
-    }
-    this.#list(pfn, region);
-    if (region.second >= 0) this.#list(region.second, region);
-    this.#bytes += region.bytes;
-  }
-
-  #list(pfn: number, region: Region): void {
-    const list = this.#regions.get(pfn);
-    if (list === undefined) this.#regions.set(pfn, [region]);
-    else list.push(region);
   }
 
   /** Fills the TLB as the interpreter's access would. @returns Host address, or -1: the interpreter has to do it. */

@@ -6,7 +6,7 @@
 export interface JitOptions {
   /** Executions of a block after which it is translated; default 1500. */
   readonly threshold?: number;
-  /** Instructions of one region at most; default 400. */
+  /** Instructions of one region at most; default 1200. */
   readonly regionInstructions?: number;
   /** Bytes of WebAssembly kept at most before all translations are dropped; default 32 MiB. */
   readonly cacheBytes?: number;
@@ -28,6 +28,8 @@ export interface JitOptions {
   readonly calls?: boolean;
   /** Regions call each other without the interpreter between them. */
   readonly links?: boolean;
+  /** A region that overlaps others takes their place. */
+  readonly merge?: boolean;
 }
 
 /** All options with their values. */
@@ -37,7 +39,7 @@ export type JitSettings = Required<JitOptions>;
 export function jitSettings(options: JitOptions = {}): JitSettings {
   return {
     threshold: 1500,
-    regionInstructions: 400,
+    regionInstructions: 1200,
     cacheBytes: 32 << 20,
     registersInLocals: true,
     deadFlags: true,
@@ -48,6 +50,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     tables: true,
     calls: true,
     links: true,
+    merge: true,
     ...options,
   };
 }

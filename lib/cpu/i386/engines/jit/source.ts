@@ -66,13 +66,14 @@ export class CodeSource {
       if (at < 0 || !this.#host.cache.isKept(at >>> 12)) break;
       const offset = (this.#cpu.board.space.read(at, 32) - this.#linear) >>> 0;
       if (offset >= 0x2000) break;
-      if (this.#isExecuted(offset)) out.add(offset);
+      if (this.isExecuted(offset)) out.add(offset);
     }
     return [...out].sort((a, b) => a - b);
   }
 
-  #isExecuted(offset: number): boolean {
-    return (offset >= 0x1000 ? this.second : this.first)?.entries.has(offset & 0xfff) === true;
+  /** True if the instruction at an offset was decoded by the interpreter. */
+  isExecuted(offset: number): boolean {
+    return offset < 0x2000 && (offset >= 0x1000 ? this.second : this.first)?.entries.has(offset & 0xfff) === true;
   }
 
   /** Notes that the bytes of an instruction are translated. */

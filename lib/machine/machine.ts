@@ -240,13 +240,14 @@ export class Machine implements LoadTarget {
     const until = options.until === undefined ? undefined : toCondition(options.until);
     if (until?.test() === true) return { kind: "until", name: until.name, eip: this.#cpu0.pc };
     const quit = until?.listen?.(this, () => this.requestStop({ kind: "until", name: until.name }));
+    const isPolled = until !== undefined && quit === undefined;
     try {
       return this.#driver.run({
         budget,
         deadline: this.clock.now + (options.ticks ?? Infinity),
-        poll: until === undefined || quit !== undefined ? undefined : (): boolean => until.test(),
+        poll: isPolled ? (): boolean => until.test() : undefined,
         name: until?.name ?? "",
-        every: until?.every ?? POLL_EVERY,
+        every: isPolled ? until.every ?? POLL_EVERY : Infinity,
       });
     } finally {
       quit?.();

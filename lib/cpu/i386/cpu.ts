@@ -286,15 +286,16 @@ export class I386Cpu extends Processor implements Cpu, Context {
   /** See {@linkcode Context.flushTlb}. */
   flushTlb(all: boolean): void {
     this.tlb.flush(all);
-    this.mem.forgetFetches();
-    this.#engine.translationsChanged();
+    if (all) this.mem.forgetLarge();
+    this.mem.forgetFetches(all);
+    this.#engine.translationsChanged(all);
   }
 
   /** See {@linkcode Context.flushPage}. */
   flushPage(linear: number): void {
+    if (this.mem.isLarge(linear)) return this.flushTlb(true);
     this.tlb.flushPage(linear >>> 12);
-    this.mem.forgetFetches();
-    this.#engine.translationsChanged();
+    if (this.mem.forgetFetch(linear)) this.#engine.translationsChanged(true); // else no engine knows the page
   }
 
   /** See {@linkcode Context.modeChanged}. */

@@ -11,8 +11,11 @@ export interface Engine {
    * (EIP is that of the faulting instruction); the caller delivers it.
    */
   run(): boolean;
-  /** TLB entries were dropped: nothing may be assumed of linear addresses. */
-  translationsChanged(): void;
+  /**
+   * Translations were dropped: nothing may be assumed of linear addresses; if not `all`, only of those whose page is
+   * not global (`LinearAccess.isLocalFetch`).
+   */
+  translationsChanged(all: boolean): void;
   /** Mode bits or privilege changed. */
   modeChanged(): void;
   /** Registers were changed from outside. */

@@ -38,6 +38,10 @@ export class LinearAccess implements LinearMemory {
   readonly #view: DataView;
   readonly #e: Int32Array;
   readonly #fetches: Map<number, number> = new Map();
+  /** Those of {@linkcode LinearAccess.#fetches} whose page is not global. */
+  readonly #localFetches: Set<number> = new Set();
+  /** 4 MiB pieces of the linear addresses in which a large page was found since all was dropped. */
+  readonly #large: Uint8Array = new Uint8Array(1024);
 
   /** Pages whose translation was remembered for fetches, since the CPU was made. */
   fetchFills = 0;
@@ -151,6 +155,7 @@ export class LinearAccess implements LinearMemory {
   translate(linear: number, write: boolean, user: boolean): number {
     const w = this.#walk;
     if (!walk(this.#words, this.#s, linear, write, user, false, w)) this.#host.pageFault(linear, w.errorCode);
+    if (w.large) this.#large[linear >>> 22] = 1;
     this.#fill(linear >>> 12, w);
     return w.frame + (linear & 0xfff);
   }
@@ -166,7 +171,9 @@ export class LinearAccess implements LinearMemory {
     if (known !== undefined) return known;
     const w = this.#walk;
     if (!walk(this.#words, this.#s, linear, false, user, true, w)) this.#host.pageFault(linear, w.errorCode);
+    if (w.large) this.#large[linear >>> 22] = 1;
     this.#fetches.set(key, w.frame);
+    if (!w.global) this.#localFetches.add(key);
     this.fetchFills++;
     return w.frame;
   }
@@ -176,9 +183,35 @@ export class LinearAccess implements LinearMemory {
     return this.#fetches.get((linear >>> 12) * 2 + (this.#user() ? 1 : 0)) ?? -1;
   }
 
-  /** Forgets remembered fetch translations. */
-  forgetFetches(): void {
-    this.#fetches.clear();
+  /** True if the remembered translation of a page that instructions were fetched from goes when CR3 is written. */
+  isLocalFetch(linear: number): boolean {
+    return this.#localFetches.has((linear >>> 12) * 2 + (this.#user() ? 1 : 0));
+  }
+
+  /** Forgets remembered fetch translations, those of global pages only if `all`. */
+  forgetFetches(all: boolean): void {
+    if (all) this.#fetches.clear();
+    else for (const key of this.#localFetches) this.#fetches.delete(key);
+    this.#localFetches.clear();
+  }
+
+  /** Forgets the fetch translation of one page. @returns True if there was one. */
+  forgetFetch(linear: number): boolean {
+    const key = (linear >>> 12) * 2;
+    const user = this.#fetches.delete(key + 1);
+    this.#localFetches.delete(key);
+    this.#localFetches.delete(key + 1);
+    return this.#fetches.delete(key) || user;
+  }
+
+  /** True if a larger page may be remembered at a linear address: dropping one piece of it is not enough. */
+  isLarge(linear: number): boolean {
+    return this.#large[linear >>> 22] !== 0;
+  }
+
+  /** All translations are dropped, global ones too. */
+  forgetLarge(): void {
+    this.#large.fill(0);
   }
 
   readonly #words: PhysicalWords = {

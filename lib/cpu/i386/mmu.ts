@@ -52,6 +52,8 @@ export class WalkResult {
   noExecute = false;
   /** Stays in the TLB when CR3 is written. */
   global = false;
+  /** The piece is part of a larger page. */
+  large = false;
 }
 
 /**
@@ -73,7 +75,7 @@ export function walk(
   if ((cr0 & Cr0.pg) === 0) {
     out.frame = (linear & 0xfffff000) >>> 0;
     out.user = out.userWrite = out.systemWrite = true;
-    out.noExecute = out.global = false;
+    out.noExecute = out.global = out.large = false;
     return true;
   }
   const code = (write ? PageFault.write : 0) | (user ? PageFault.user : 0);
@@ -97,13 +99,13 @@ function walk32(
   if ((pde & Pte.large) !== 0 && (s.get(Layout.cr4) & Cr4.pse) !== 0) {
     if ((pde & 0x003fe000) !== 0) return fail(out, code | PageFault.protection | PageFault.reserved);
     const frame = ((pde & 0xffc00000) | (linear & 0x003ff000)) >>> 0;
-    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, false, code, out);
+    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, false, true, code, out);
   }
   if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
   const pteAt = ((pde & 0xfffff000) | ((linear >>> 10) & 0xffc)) >>> 0;
   const pte = mem.read32(pteAt);
   if ((pte & Pte.present) === 0) return fail(out, code);
-  return leaf(mem, s, pteAt, pte, pde & pte, (pte & 0xfffff000) >>> 0, write, user, false, code, out);
+  return leaf(mem, s, pteAt, pte, pde & pte, (pte & 0xfffff000) >>> 0, write, user, false, false, code, out);
 }
 
 function walkPae(
@@ -129,7 +131,7 @@ function walkPae(
   if ((pde & Pte.large) !== 0) {
     if ((pde & 0x001fe000) !== 0) return fail(out, code | PageFault.protection | PageFault.reserved);
     const frame = address((pde & 0xffe00000) | (linear & 0x001ff000), pdeHigh);
-    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, pdeHigh < 0, code, out);
+    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, pdeHigh < 0, true, code, out);
   }
   if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
   const pteAt = address(pde & 0xfffff000, pdeHigh) + ((linear >>> 9) & 0xff8);
@@ -137,7 +139,7 @@ function walkPae(
   if ((pte & Pte.present) === 0) return fail(out, code);
   if ((pteHigh & highReserved) !== 0) return fail(out, code | PageFault.protection | PageFault.reserved);
   const frame = address(pte & 0xfffff000, pteHigh);
-  return leaf(mem, s, pteAt, pte, pde & pte, frame, write, user, (pdeHigh | pteHigh) < 0, code, out);
+  return leaf(mem, s, pteAt, pte, pde & pte, frame, write, user, (pdeHigh | pteHigh) < 0, false, code, out);
 }
 
 /** Rights of the whole walk, accessed and dirty bits of the leaf entry, result. `rights`: all entries ANDed. */
@@ -151,6 +153,7 @@ function leaf(
   write: boolean,
   user: boolean,
   noExecute: boolean,
+  large: boolean,
   code: number,
   out: WalkResult,
 ): boolean {
@@ -168,6 +171,7 @@ function leaf(
   out.systemWrite = systemWrite && dirty;
   out.noExecute = noExecute;
   out.global = (entry & Pte.global) !== 0 && (s.get(Layout.cr4) & Cr4.pge) !== 0;
+  out.large = large;
   return true;
 }
 

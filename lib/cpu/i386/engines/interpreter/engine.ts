@@ -17,13 +17,12 @@ import { CodeCache } from "./code_cache.ts";
 import { JUMP_CACHE_ENTRIES } from "./entry.ts";
 import { program } from "./program.ts";
 import { Lowerer } from "./lower.ts";
+import { Places } from "./places.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.ts";
 
 /** Bytes of one jump cache. */
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
-/** Entries of the jump caches that are emptied one by one; more are cheaper emptied all together. */
-const MOST_USED = 1024;
 /** Instructions after which the run loop is seen again when code is translated. */
 const LONGEST_STAY = 1 << 20;
 /** Bytes of the record pool. */
@@ -48,9 +47,9 @@ export class InterpreterEngine implements Engine {
   readonly #view: DataView;
   readonly #cache: CodeCache;
   readonly #jumps: Int32Array;
-  /** Places in the jump caches that were filled since they were last emptied, as long as they are few. */
-  readonly #used: Int32Array = new Int32Array(MOST_USED);
-  #usedCount = 0;
+  /** Places in the jump caches that were filled since they were last emptied: jumps to global pages, and others. */
+  readonly #used: Places = new Places();
+  readonly #localUsed: Places = new Places();
   readonly #jumpsAt: number;
   readonly #index: OpcodeIndex;
   readonly #decoder: BlockDecoder;
@@ -114,9 +113,10 @@ export class InterpreterEngine implements Engine {
     return this.#run() !== 0;
   }
 
-  translationsChanged(): void {
+  translationsChanged(all: boolean): void {
     this.#translator?.translationsChanged();
-    this.#forgetJumps();
+    if (all) this.#forgetJumps();
+    else this.#forgetLocalJumps();
   }
 
   modeChanged(): void {
@@ -183,9 +183,21 @@ export class InterpreterEngine implements Engine {
 
   #forgetJumps(): void {
     this.#relook = true;
-    if (this.#usedCount > MOST_USED) this.#jumps.fill(0);
-    else for (let i = 0; i < this.#usedCount; i++) this.#jumps[this.#used[i]] = this.#jumps[this.#used[i] + 1] = 0;
-    this.#usedCount = 0;
+    this.#forgetPlaces(this.#used);
+    this.#forgetPlaces(this.#localUsed);
+  }
+
+  /** Forgets the jumps to pages that are not global. */
+  #forgetLocalJumps(): void {
+    this.#relook = true;
+    if (this.#localUsed.isFull) this.#forgetPlaces(this.#used);
+    this.#forgetPlaces(this.#localUsed);
+  }
+
+  #forgetPlaces(used: Places): void {
+    if (used.isFull) this.#jumps.fill(0);
+    else for (let i = 0; i < used.count; i++) this.#jumps[used.at[i]] = this.#jumps[used.at[i] + 1] = 0;
+    used.clear();
   }
 
   /** Runs what may raise a guest fault; true if it did. */
@@ -309,8 +321,8 @@ export class InterpreterEngine implements Engine {
   #remember(eip: number, record: number): void {
     const slot = ((eip ^ (eip >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) * 2;
     const table = this.#cpu.state.get(Layout.cpl) === 3 ? CACHE_BYTES >>> 2 : 0;
-    if (this.#usedCount < MOST_USED) this.#used[this.#usedCount] = table + slot;
-    this.#usedCount++;
+    const isLocal = this.#cpu.mem.isLocalFetch((eip + this.#codeSegment) | 0);
+    (isLocal ? this.#localUsed : this.#used).add(table + slot);
     this.#jumps[table + slot] = eip;
     this.#jumps[table + slot + 1] = record;
   }

@@ -8,7 +8,7 @@ import type { Locals } from "./emit.ts";
 import { Rec } from "./record.ts";
 
 /** Entries of one jump cache: (EIP, record) pairs of 8 bytes. */
-export const JUMP_CACHE_ENTRIES = 4096;
+export const JUMP_CACHE_ENTRIES = 16384;
 
 /** Jump cache inline, then TypeScript. */
 export function emitLookup(

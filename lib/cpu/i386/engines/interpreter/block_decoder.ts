@@ -13,8 +13,11 @@ import type { Translator } from "./translator.ts";
 
 /** Instructions decoded in one go. */
 const RUN_LENGTH = 64;
-/** Records a run may need: address, crossing, hook and instruction each, the counter and the end. */
-export const RUN_RECORDS: number = RUN_LENGTH * 4 + 5;
+/** Records a run may need: address, crossing, hook, instruction and counter each, and the ends. */
+export const RUN_RECORDS: number = RUN_LENGTH * 5 + 5;
+
+/** Conditional branches: control may go on behind them. */
+const BRANCHES: ReadonlySet<string> = new Set(["jcc", "jcxz", "loop", "loope", "loopne"]);
 
 /** Decoder of one CPU. */
 export class BlockDecoder {
@@ -100,23 +103,31 @@ export class BlockDecoder {
     const host = this.#cpu.board.space.host;
     const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
     const first = this.#cache.next;
-    let offset = linear & 0xfff;
+    let offset = linear & 0xfff, counted = -1;
     if (this.#isCounted) this.#count(page, offset);
     for (let n = 0; n < RUN_LENGTH; n++) {
-      const known = n > 0 ? page.entries.get(offset) : undefined;
+      const known = n > 0 && offset !== counted ? page.entries.get(offset) : undefined;
       if (offset >= 0x1000 || (known !== undefined && this.#mayEnter(known))) break;
       const status = this.#decode(host, at + offset, 0x1000 - offset);
       if (status === DecodeStatus.more) {
         if (n === 0) this.#decodeCrossing(page, linear, offset);
         break;
       }
-      page.entries.set(offset, n === 0 ? first : this.#cache.next);
+      if (offset !== counted) page.entries.set(offset, n === 0 ? first : this.#cache.next);
       this.#lowerer.begin((linear & ~0xfff) | offset, offset, page.variant);
       const length = this.#lowerer.lower(status, offset, this.#mode);
       page.mark(offset, offset + length);
       offset += length;
-      if (status !== DecodeStatus.ok || this.#lowerer.decoded.row.ends) break;
+      const { row } = this.#lowerer.decoded;
+      if (status !== DecodeStatus.ok || row.ends) break;
+      // What follows a branch is a block too: whether it is executed at all is worth knowing.
+      if (this.#isCounted && BRANCHES.has(row.sem) && offset < 0x1000 && !page.entries.has(offset)) {
+        counted = offset;
+        page.entries.set(offset, this.#cache.next);
+        this.#count(page, offset);
+      }
     }
+    if (offset === counted) page.entries.delete(offset); // nothing follows its counter
     this.#lowerer.close(offset);
     page.runs.push(first, this.#cache.next);
     return first;

@@ -46,6 +46,7 @@ export class Discovery {
   readonly #entries: Set<number> = new Set();
   readonly #afterCalls: Set<number> = new Set();
   readonly #at: Map<number, Block> = new Map();
+  readonly #cold: Set<number> = new Set();
   /** True if there was more code than the limit allows. */
   isTruncated = false;
 
@@ -110,14 +111,15 @@ export class Discovery {
           i.targets = this.#source.table(i);
           work.push(...i.targets);
         }
-        if (branches && target >= 0 && target < 0x2000) work.push(target);
+        if (branches && target >= 0 && target < 0x2000) this.#reach(work, target, i.sem === "jmpRel");
         const isCall = Discovery.isCall(i);
         if (isCall) {
           if (!this.#limits.calls && i.next < 0x1000) this.#entries.add(i.next);
           work.push(i.next);
         }
         if (i.way === Way.call || isCall && this.#limits.calls) this.#afterCalls.add(i.next);
-        if (branches && i.sem !== "jmpRel" || i.way === Way.call) work.push(i.next);
+        if (branches && i.sem !== "jmpRel") this.#reach(work, i.next, false);
+        else if (i.way === Way.call) work.push(i.next);
         else if (i.effects?.repeats === true) {
           this.#starts.add(i.offset);
           work.push(i.next);
@@ -130,6 +132,17 @@ export class Discovery {
       }
       if (this.#all.has(offset)) this.#starts.add(offset); // ran into code known already: it begins a block
     }
+  }
+
+  /** Where a branch may lead: explored if that happens often enough, or always. */
+  #reach(work: number[], offset: number, always: boolean): void {
+    if (always || this.#source.isWarm(offset)) work.push(offset);
+    else this.#cold.add(offset);
+  }
+
+  /** True if an offset is the target of a branch that is rarely followed. */
+  isCold(offset: number): boolean {
+    return this.#cold.has(offset);
   }
 
   #decode(offset: number): Instruction | undefined {

@@ -134,7 +134,8 @@ class JitTranslator implements Translator {
   /** Translates the region around a block and lets its entries call it. @returns False: not yet. */
   #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
-    const source = new CodeSource(this.#cpu, host, pfn, this.#cpu.state.get(Layout.codeBase) >>> 0);
+    const linear = this.#cpu.state.get(Layout.codeBase) >>> 0, warm = this.#settings.warm;
+    const source = new CodeSource(this.#cpu, host, pfn, linear, (page) => this.threshold(page), warm);
     const { discovery, merged } = this.#discover(source, pfn, offset);
     const rebuilds = Math.max(-1, ...merged.map((r) => r.rebuilds)) + 1;
     if (tries < rebuilds) return false;

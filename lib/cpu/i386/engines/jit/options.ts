@@ -6,6 +6,8 @@
 export interface JitOptions {
   /** Executions of a block after which it is translated; default 1500. */
   readonly threshold?: number;
+  /** Executions of a branch's side below which that side is not translated with the rest; default 24, 0: always. */
+  readonly warm?: number;
   /** Instructions of one region at most; default 1200. */
   readonly regionInstructions?: number;
   /** Bytes of WebAssembly kept at most before all translations are dropped; default 32 MiB. */
@@ -39,6 +41,7 @@ export type JitSettings = Required<JitOptions>;
 export function jitSettings(options: JitOptions = {}): JitSettings {
   return {
     threshold: 1500,
+    warm: 24,
     regionInstructions: 1200,
     cacheBytes: 32 << 20,
     registersInLocals: true,

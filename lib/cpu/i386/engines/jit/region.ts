@@ -47,7 +47,7 @@ export function emitRegion(plan: Plan, outside: Outside, settings: JitSettings):
 class RegionEmitter implements Control {
   readonly #f: FunctionBody = new FunctionBody(1);
   readonly #plan: Plan;
-  readonly #out: Outside;
+  readonly #outside: Outside;
   readonly #registers: RegisterEmitter;
   readonly #flags: FlagEmitter;
   readonly #trees: TreeCode;
@@ -62,13 +62,14 @@ class RegionEmitter implements Control {
   readonly #bulk: boolean;
   readonly #layout: LayoutCode;
   #leave = 0;
+  #out = 0;
   #dirty = 0;
   #block: Block | undefined = undefined;
 
   constructor(plan: Plan, outside: Outside, settings: JitSettings) {
     const f = this.#f;
     this.#plan = plan;
-    this.#out = outside;
+    this.#outside = outside;
     this.#base = f.local("i32");
     this.#count = f.local("i32");
     this.#depth = f.local("i32");
@@ -96,6 +97,7 @@ class RegionEmitter implements Control {
     this.#parameter();
     this.#reload();
     this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
+    this.#out = f.block();
     this.#leave = f.block();
     this.#layout.sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
     f.end(); // leave: the interpreter executes the instruction at this offset
@@ -109,6 +111,14 @@ class RegionEmitter implements Control {
     f.set(this.#exitEip);
     this.#store(-1);
     f.i32(INTERPRET);
+    f.return();
+    f.end(); // out: where control rarely goes
+    f.get(this.#base);
+    f.get(this.#exitEip);
+    f.num("i32.add");
+    f.set(this.#exitEip);
+    this.#store(-1);
+    this.#exits.go(-1);
     return f;
   }
 
@@ -147,13 +157,13 @@ class RegionEmitter implements Control {
 
   #get(at: number): void {
     this.#f.i32(0);
-    this.#f.mem("i32.load", this.#out.state + at);
+    this.#f.mem("i32.load", this.#outside.state + at);
   }
 
   #put(at: number, local: number): void {
     this.#f.i32(0);
     this.#f.get(local);
-    this.#f.mem("i32.store", this.#out.state + at);
+    this.#f.mem("i32.store", this.#outside.state + at);
   }
 
   /** Registers, flags and count from the state block. */
@@ -210,8 +220,8 @@ class RegionEmitter implements Control {
   #checkSecond(leave: () => void): void {
     const f = this.#f;
     f.get(this.#base);
-    f.call(this.#out.second);
-    f.i32(this.#out.pfn);
+    f.call(this.#outside.second);
+    f.i32(this.#outside.pfn);
     f.num("i32.ne");
     f.if("unlikely");
     leave();
@@ -236,7 +246,7 @@ class RegionEmitter implements Control {
     this.#eip(i.offset);
     this.#store(this.#dirty);
     f.i32(i.call);
-    f.call(this.#out.call);
+    f.call(this.#outside.call);
     f.set(t);
     if (i.way === Way.call) {
       f.get(t);
@@ -273,6 +283,15 @@ class RegionEmitter implements Control {
     f.i32(undone);
     f.set(this.#exitLeft);
     f.br(this.#leave);
+  }
+
+  /** Goes on at an offset of the page where control rarely goes. */
+  #leaveCold(offset: number): void {
+    const f = this.#f;
+    this.#flags.settle(UNKNOWN);
+    f.i32(offset);
+    f.set(this.#exitEip);
+    f.br(this.#out);
   }
 
   /** See {@linkcode Control.leave}. */
@@ -317,6 +336,10 @@ class RegionEmitter implements Control {
   #pass(offset: number): void {
     const to = this.#plan.discovery.blockAt(offset);
     if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
+      if (this.#plan.discovery.isCold(offset)) {
+        this.#leaveCold(offset);
+        return;
+      }
       this.#eip(offset);
       this.#exit(offset);
       return;

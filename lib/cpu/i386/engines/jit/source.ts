@@ -6,6 +6,7 @@ import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "../../decode
 import type { I386Cpu } from "../../cpu.ts";
 import { SegReg } from "../../segment.ts";
 import type { CodePage } from "../interpreter/code_cache.ts";
+import { Handler, Rec } from "../interpreter/record.ts";
 import type { TranslatorHost } from "../interpreter/translator.ts";
 import { Instruction } from "./instruction.ts";
 
@@ -25,9 +26,23 @@ export class CodeSource {
   readonly #at: readonly [number, number];
   readonly #joined: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
   readonly #decoded: Decoded = new Decoded();
+  readonly #threshold: (pfn: number) => number;
+  readonly #warm: number;
 
-  /** @param cpu The CPU. @param host The interpreter. @param pfn Page of the hot block. @param linear Its linear address. */
-  constructor(cpu: I386Cpu, host: TranslatorHost, pfn: number, linear: number) {
+  /**
+   * @param cpu The CPU. @param host The interpreter. @param pfn Page of the hot block. @param linear Its linear address.
+   * @param threshold Count of a new counter. @param warm Executions that make code warm.
+   */
+  constructor(
+    cpu: I386Cpu,
+    host: TranslatorHost,
+    pfn: number,
+    linear: number,
+    threshold: (pfn: number) => number,
+    warm: number,
+  ) {
+    this.#threshold = threshold;
+    this.#warm = warm;
     const { space } = cpu.board, key = host.decodeKey();
     this.#cpu = cpu;
     this.#linear = linear;
@@ -74,6 +89,16 @@ export class CodeSource {
   /** True if the instruction at an offset was decoded by the interpreter. */
   isExecuted(offset: number): boolean {
     return offset < 0x2000 && (offset >= 0x1000 ? this.second : this.first)?.entries.has(offset & 0xfff) === true;
+  }
+
+  /** True if code at an offset was executed often enough, or nobody counted. */
+  isWarm(offset: number): boolean {
+    const page = offset >= 0x1000 ? this.second : this.first, view = this.#cpu.board.space.view;
+    const record = page?.entries.get(offset & 0xfff);
+    if (page === undefined || record === undefined) return false;
+    if (view.getUint16(record + Rec.handler, true) !== Handler.counter) return true;
+    if (view.getInt32(record + Rec.disp, true) !== 0) return true; // it was offered before
+    return this.#threshold(page.pfn) - view.getInt32(record + Rec.op, true) >= this.#warm;
   }
 
   /** Notes that the bytes of an instruction are translated. */

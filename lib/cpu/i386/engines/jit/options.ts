@@ -6,7 +6,7 @@
 export interface JitOptions {
   /** Executions of a block after which it is translated; default 1500. */
   readonly threshold?: number;
-  /** Executions of a branch's side below which that side is not translated with the rest; default 24, 0: always. */
+  /** Executions of a branch's side below which that side is not translated with the rest; default a 64th of the threshold, 0: always. */
   readonly warm?: number;
   /** Instructions of one region at most; default 1200. */
   readonly regionInstructions?: number;
@@ -37,11 +37,13 @@ export interface JitOptions {
 /** All options with their values. */
 export type JitSettings = Required<JitOptions>;
 
+const THRESHOLD = 1500;
+
 /** Fills in the defaults. */
 export function jitSettings(options: JitOptions = {}): JitSettings {
   return {
-    threshold: 1500,
-    warm: 24,
+    threshold: THRESHOLD,
+    warm: (options.threshold ?? THRESHOLD) >>> 6,
     regionInstructions: 1200,
     cacheBytes: 32 << 20,
     registersInLocals: true,

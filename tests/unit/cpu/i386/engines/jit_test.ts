@@ -27,6 +27,7 @@ const OFF = {
   tables: false,
   calls: false,
   links: false,
+  merge: false,
 } satisfies JitOptions;
 
 const VARIANTS: readonly (readonly [string, JitOptions])[] = [
@@ -35,6 +36,7 @@ const VARIANTS: readonly (readonly [string, JitOptions])[] = [
   ...Object.keys(OFF).map((name): [string, JitOptions] => [`${name} off`, { [name]: false }]),
   ["small regions", { regionInstructions: 5 }],
   ["small cache", { cacheBytes: 6_000 }],
+  ["sides of branches that were not taken stay out", { warm: 1 }],
 ];
 
 /** Semantics that transfer control: the generator places them itself. */

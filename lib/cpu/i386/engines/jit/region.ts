@@ -14,6 +14,7 @@ import { KernelEmitter } from "./kernel_code.ts";
 import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { RegisterEmitter } from "./registers.ts";
+import { SavedState } from "./saved_state.ts";
 import { type Control, type Site, TreeCode } from "./tree_code.ts";
 
 /** What a region finds outside itself. */
@@ -61,6 +62,7 @@ class RegionEmitter implements Control {
   readonly #exits: ExitCode;
   readonly #bulk: boolean;
   readonly #layout: LayoutCode;
+  readonly #saved: SavedState;
   #leave = 0;
   #out = 0;
   #dirty = 0;
@@ -86,16 +88,20 @@ class RegionEmitter implements Control {
       { base: this.#base, depth: this.#depth, eip: this.#exitEip },
       settings.links ? plan.blocks[0].start : -1,
     );
+    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, {
+      count: this.#count,
+      eip: this.#exitEip,
+    });
     this.#layout = new LayoutCode(f, SELECTOR, (id) => this.#emitBlock(plan.blocks[id]));
     this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
   }
 
   emit(): FunctionBody {
     const f = this.#f;
-    this.#get(Layout.codeBase);
+    this.#saved.get(Layout.codeBase);
     f.set(this.#base);
     this.#parameter();
-    this.#reload();
+    this.#saved.load();
     this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
     this.#out = f.block();
     this.#leave = f.block();
@@ -109,7 +115,7 @@ class RegionEmitter implements Control {
     f.get(this.#exitEip);
     f.num("i32.add");
     f.set(this.#exitEip);
-    this.#store(-1);
+    this.#saved.store(-1);
     f.i32(INTERPRET);
     f.return();
     f.end(); // out: where control rarely goes
@@ -117,7 +123,7 @@ class RegionEmitter implements Control {
     f.get(this.#exitEip);
     f.num("i32.add");
     f.set(this.#exitEip);
-    this.#store(-1);
+    this.#saved.store(-1);
     this.#exits.go(-1);
     return f;
   }
@@ -125,7 +131,7 @@ class RegionEmitter implements Control {
   /** Leaves for the region or interpreter at `exitEip`, which is offset `target` of the page if that is known, or -1. */
   #exit(target: number): void {
     this.#flags.settle(UNKNOWN);
-    this.#store(this.#dirty);
+    this.#saved.store(this.#dirty);
     this.#exits.go(target);
   }
 
@@ -133,7 +139,7 @@ class RegionEmitter implements Control {
   #return(): void {
     const f = this.#f;
     this.#flags.settle(UNKNOWN);
-    this.#store(this.#dirty);
+    this.#saved.store(this.#dirty);
     f.get(this.#depth);
     f.num("i32.eqz");
     f.if("unlikely");
@@ -153,33 +159,6 @@ class RegionEmitter implements Control {
     f.i32(DEPTH - 1);
     f.num("i32.and");
     f.set(SELECTOR);
-  }
-
-  #get(at: number): void {
-    this.#f.i32(0);
-    this.#f.mem("i32.load", this.#outside.state + at);
-  }
-
-  #put(at: number, local: number): void {
-    this.#f.i32(0);
-    this.#f.get(local);
-    this.#f.mem("i32.store", this.#outside.state + at);
-  }
-
-  /** Registers, flags and count from the state block. */
-  #reload(): void {
-    this.#get(Layout.count);
-    this.#f.set(this.#count);
-    this.#registers.load();
-    this.#flags.reload();
-  }
-
-  /** Registers, flags, count and EIP to the state block. */
-  #store(mask: number): void {
-    this.#registers.store(mask);
-    this.#flags.store();
-    this.#put(Layout.count, this.#count);
-    this.#put(Layout.eip, this.#exitEip);
   }
 
   #emitBlock(block: Block): void {
@@ -244,7 +223,7 @@ class RegionEmitter implements Control {
     const f = this.#f, t = this.#exitLeft;
     this.#flags.forget();
     this.#eip(i.offset);
-    this.#store(this.#dirty);
+    this.#saved.store(this.#dirty);
     f.i32(i.call);
     f.call(this.#outside.call);
     f.set(t);
@@ -262,7 +241,7 @@ class RegionEmitter implements Control {
     f.return();
     if (i.way !== Way.call) return;
     f.end();
-    this.#reload();
+    this.#saved.load();
     this.#dirty = 0;
   }
 
@@ -392,7 +371,7 @@ class RegionEmitter implements Control {
   #callRegion(i: Instruction, target: number): void {
     const f = this.#f, t = this.#exitLeft;
     this.#flags.forget();
-    this.#store(this.#dirty);
+    this.#saved.store(this.#dirty);
     f.get(this.#depth);
     f.i32(DEEPEST);
     f.num("i32.ge_u");
@@ -401,7 +380,7 @@ class RegionEmitter implements Control {
     f.end();
     this.#exits.call(target, t);
     f.get(t);
-    this.#get(Layout.eip);
+    this.#saved.get(Layout.eip);
     f.get(this.#base);
     f.i32(i.next);
     f.num("i32.add");
@@ -411,7 +390,7 @@ class RegionEmitter implements Control {
     f.get(t);
     f.return();
     f.end();
-    this.#reload();
+    this.#saved.load();
     this.#dirty = 0;
     this.#pass(i.next);
   }

@@ -35,4 +35,9 @@ export interface Component {
    * @throws {ConfigError} snapshot-version: the section is too old or too new.
    */
   load(section: Section): void;
+  /**
+   * Asked before any part of a snapshot is loaded: can this section be loaded now? Absent: always.
+   * @throws {ConfigError} It cannot; nothing is changed.
+   */
+  accepts?(section: Section): void;
 }

@@ -91,6 +91,7 @@ export class StateKeeper {
    */
   restore(to: Snapshot): boolean {
     this.#check(to);
+    for (const c of this.components) c.accepts?.(section(to, c.name));
     if (this.#trusted.has(to)) return this.#apply(to);
     const back = this.snapshot(false);
     try {

@@ -116,16 +116,35 @@ export class WorkerTransport implements Transport {
 
   /** See {@linkcode Transport.sleep}. */
   sleep(ms: number): Promise<void> {
-    if (!this.#blocks) return this.#hasWork() ? Promise.resolve() : turn(ms);
+    if (!this.#blocks) return this.#rest(ms);
     if (this.#look()) return Promise.resolve();
     const [sequence, flag] = [this.process * BELL_WORDS, this.process * BELL_WORDS + 1];
     const seen = Atomics.load(this.#bells, sequence);
     Atomics.store(this.#bells, flag, 1);
-    // A writer that waits for room looks again soon: its reader rings, but only if it was asleep in time.
-    const limit = this.#waiting.length > 0 ? Math.min(ms, 1) : ms;
-    if (!this.#hasWork()) Atomics.wait(this.#bells, sequence, seen, limit);
+    if (!this.#hasWork()) Atomics.wait(this.#bells, sequence, seen, this.#longest(ms));
     Atomics.store(this.#bells, flag, 0);
     return Promise.resolve();
+  }
+
+  /** A writer that waits for room looks again soon: its reader rings, but only if it was asleep in time. */
+  #longest(ms: number): number {
+    return this.#waiting.length > 0 ? Math.min(ms, 1) : ms;
+  }
+
+  /** Sleeps while the event loop runs. */
+  async #rest(ms: number): Promise<void> {
+    if (this.#hasWork()) return;
+    const [sequence, flag] = [this.process * BELL_WORDS, this.process * BELL_WORDS + 1];
+    const seen = Atomics.load(this.#bells, sequence);
+    Atomics.store(this.#bells, flag, 1);
+    const limit = this.#longest(ms);
+    const rung = this.#hasWork() ? undefined : Atomics.waitAsync(this.#bells, sequence, seen, limit);
+    if (rung?.async === true) {
+      const alive = setTimeout(() => {}, limit + 1); // waiting alone does not keep a process alive
+      await rung.value;
+      clearTimeout(alive);
+    }
+    Atomics.store(this.#bells, flag, 0);
   }
 
   /** Waits until everything is in the rings. */
@@ -193,9 +212,4 @@ export class WorkerTransport implements Transport {
     }
     this.#waiting.length = kept;
   }
-}
-
-/** One turn of the event loop, or a millisecond when there is time. */
-function turn(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.min(ms, 1)));
 }

@@ -184,7 +184,7 @@ export class Connection {
   ready(size: number): Status {
     if (this.state !== "connected" || this.#send === undefined) return MessageStatus.notConnected;
     if (size > this.#host.limits.maxMessage) return MessageStatus.invalidArgument;
-    const queued = this.#send.queued;
+    const queued = this.#send.queued + this.#host.backlog;
     return queued > 0 && queued + size > this.#host.limits.maxQueued ? MessageStatus.noResource : MessageStatus.success;
   }
 

@@ -36,6 +36,8 @@ export interface ConnectionHost {
   now(): number;
   /** Time of the event being handled, ns. */
   readonly eventTime: number;
+  /** Bytes that wait to leave this process, of all connections; 0 in virtual time, where none of them counts. */
+  readonly backlog: number;
   /** Makes a timer. */
   timer(fire: () => void): { armAt(time: number): void; cancel(): void };
   /** A fresh number for publications and operations. */

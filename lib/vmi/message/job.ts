@@ -159,6 +159,7 @@ export class Job {
       modules,
       queue,
       now,
+      backlog: () => this.isVirtual ? 0 : o.transport?.queued ?? 0,
       // In real time frames arrive when the loop next looks: its time will do, and keeps their order.
       transmit: (device, frame, delayNs) =>
         this.#transmit(device, frame, (this.isVirtual ? queue.time : this.#turn) + delayNs),

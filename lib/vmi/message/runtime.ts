@@ -38,6 +38,8 @@ export interface RuntimeHost {
   readonly queue: EventQueue;
   /** Time, ns. */
   now(): number;
+  /** Bytes that wait to leave this process; 0 in virtual time. */
+  backlog(): number;
   /** A frame leaves; it arrives at the peer's end of `device` after `delayNs`. */
   transmit(device: string, frame: Frame, delayNs: number): void;
   /** Reports. */
@@ -128,6 +130,10 @@ export class Runtime implements ConnectionHost {
   /** Time of the event being handled, ns; the host's clock is not asked for it. */
   get eventTime(): number {
     return this.#host.queue.time;
+  }
+  /** See {@linkcode ConnectionHost.backlog}. */
+  get backlog(): number {
+    return this.#host.backlog();
   }
   /** A timer of this node. */
   timer(fire: () => void): LayerTimer {

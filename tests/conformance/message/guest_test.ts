@@ -5,9 +5,19 @@
 import { MESSAGE_C_HEADER } from "../../../lib/guests/message/c_source.ts";
 import { MessageStatus } from "../../../lib/spec/message_abi.ts";
 import type { RemoteBuffer } from "../../../lib/vmi/message/events.ts";
-import { type Bootable, cluster, elf, type LayerSpec, type MessageRank, type MessageSpec } from "../../../mod.ts";
+import {
+  type Bootable,
+  cluster,
+  type ClusterOptions,
+  elf,
+  type LayerSpec,
+  type MessageRank,
+  type MessageSpec,
+  type Transport,
+} from "../../../mod.ts";
 import { assert, assertEquals, fromFileUrl } from "../../../scripts/deps/std.ts";
 import { toolSync } from "../../guests/tool.ts";
+import { clusterSplit, ringEnds, tcpEnds } from "./split.ts";
 import { pattern } from "./suite.ts";
 
 const gcc = toolSync("gcc-m32");
@@ -182,21 +192,65 @@ const CHAINS: readonly (readonly [name: string, layers: readonly LayerSpec[], la
   ["a stripe", ["credit", { device: "both", children: [["near"], ["far"]] }], 300_000],
 ];
 
+/** Filters that are tried alone. */
+const SINGLE: MessageSpec["devices"] = {
+  trace: { module: "builtin:trace" },
+  stats: { module: "builtin:stats" },
+  loggp: { module: "builtin:loggp", parameters: { preset: "infiniband-4x" } },
+  bandwidth: { module: "builtin:bandwidth", parameters: { bytesPerSecond: 5e8, shared: true } },
+  reliable: { module: "builtin:reliable" },
+  encrypt: { module: "builtin:encrypt" },
+};
+const ALONE = [...Object.keys(SINGLE), "slow", "zip", "sum"];
+
+/** Runs the job; in two parts if there are ends of a transport. */
+async function check(layers: readonly LayerSpec[], largest: number, ends?: Promise<Transport[]>): Promise<void> {
+  const program = await (compiled ??= compile());
+  const options: ClusterOptions = {
+    nodes: 2,
+    memory: 8 << 20,
+    program: [program, (rank) => conform(rank, largest)],
+    limits: { maxQueued: 2_500_000 },
+    spec: { devices: { ...HARM, ...SINGLE }, chains: [{ name: "c", layers }] },
+  };
+  const result = ends === undefined
+    ? await cluster(options).run({ untilNs: 60e9 })
+    : await clusterSplit(options, await ends);
+  assertEquals(result.ranks.map((r) => [r.state, r.error]), [["done", undefined], ["done", undefined]]);
+  assertEquals(result.ranks[0].value, 4096);
+}
+
+const skip = gcc.available ? "" : " (no 32-bit compiler here)";
+
 for (const [name, layers, largest] of CHAINS) {
   Deno.test({
-    name: `an emulated rank conforms over ${name}${gcc.available ? "" : " (no 32-bit compiler here)"}`,
+    name: `an emulated rank conforms over ${name}${skip}`,
+    ignore: !gcc.available,
+    fn: () => check(layers, largest),
+  });
+}
+
+for (const filter of ALONE) {
+  Deno.test({
+    name: `an emulated rank conforms over ${filter}${skip}`,
+    ignore: !gcc.available,
+    fn: () => check(["credit", filter, "loopback"], 300_000),
+  });
+}
+
+for (
+  const [medium, ends] of [
+    ["worker", (): Promise<Transport[]> => Promise.resolve(ringEnds(2))],
+    ["tcp", (): Promise<Transport[]> => tcpEnds(2)],
+  ] as const
+) {
+  Deno.test({
+    name: `an emulated rank conforms over ${medium} between two parts, plain and under all filters${skip}`,
     ignore: !gcc.available,
     async fn() {
-      const program = await (compiled ??= compile());
-      const result = await cluster({
-        nodes: 2,
-        memory: 8 << 20,
-        program: [program, (rank) => conform(rank, largest)],
-        limits: { maxQueued: 2_500_000 },
-        spec: { devices: HARM, chains: [{ name: "c", layers }] },
-      }).run({ untilNs: 60e9 });
-      assertEquals(result.ranks.map((r) => [r.state, r.error]), [["done", undefined], ["done", undefined]]);
-      assertEquals(result.ranks[0].value, 4096);
+      await check(["credit", medium], 1e7, ends());
+      const all = ["stats", "credit", "zip", "reliable", "encrypt", "sum", "slow", "a", "b", "c", "d", medium];
+      await check(all, 20_000, ends());
     },
   });
 }

@@ -136,8 +136,11 @@ export class MessageCard implements Device {
     return { version: 1, fields: { begun: this.#begun, status: this.#status } };
   }
 
+  /** Has nothing to load: before the job began there is no state. */
+  load(_section: Section): void {}
+
   /** Only before the job began. @throws {ConfigError} message-snapshot */
-  load(section: Section): void {
+  accepts(section: Section): void {
     if (section.fields["begun"] === false && !this.#begun) return;
     throw new ConfigError("message-snapshot", "A node of a job cannot be restored once it has used its message card");
   }

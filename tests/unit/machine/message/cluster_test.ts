@@ -6,7 +6,7 @@ import type { JobResult } from "../../../../lib/vmi/message/job.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import { hostClock } from "../../../../lib/host/message/clock.ts";
 import { matrixProduct } from "../../../../lib/vmi/message/programs/classic.ts";
-import { asm, job, matrixGuest, type NodeProgram, pc, sampleSort, sortGuest } from "../../../../mod.ts";
+import { asm, job, type Machine, matrixGuest, type NodeProgram, pc, sampleSort, sortGuest } from "../../../../mod.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../../../scripts/deps/std.ts";
 
 function values(result: JobResult): unknown[] {
@@ -147,6 +147,25 @@ Deno.test("guests that halt, abort or crash are told apart", async () => {
   assertEquals(result.ranks.map((r) => r.state), ["done", "failed", "failed", "blocked"]);
   assertStringIncludes(result.ranks[1].error ?? "", "code 9");
   assertStringIncludes(result.ranks[2].error ?? "", "fault");
+});
+
+Deno.test("a node's snapshot is taken back before the job began, and refused loudly once it has", async () => {
+  const c = cluster({ nodes: 2, program: ringGuest(3) });
+  const fresh = c.machine(0).snapshot();
+  c.machine(0).restore(fresh);
+  let midway: ReturnType<Machine["snapshot"]> | undefined;
+  let said = "";
+  c.at(3000, () => {
+    midway = c.machine(0).snapshot();
+    for (const s of [midway, fresh]) {
+      const error = assertThrows(() => c.machine(0).restore(s), ConfigError);
+      assertEquals(error.code, "message-snapshot");
+      said = error.message;
+    }
+  });
+  assertEquals(values(await c.run())[0], 3); // and the refusal has changed nothing
+  assertStringIncludes(said, "cannot be restored once it has used its message card");
+  assert(midway !== undefined);
 });
 
 Deno.test("machines in real time: the same results, on the host's clock", async () => {

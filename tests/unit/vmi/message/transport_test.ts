@@ -1,5 +1,8 @@
 /** Jobs over transports that misbehave: garbage records, processes that leave, big meshes. */
 import { job, type JobOptions } from "../../../../lib/vmi/message/job.ts";
+import type { MessageRank } from "../../../../lib/vmi/message/rank.ts";
+import { MessageStatus } from "../../../../lib/spec/message_abi.ts";
+import { hostClock } from "../../../../lib/host/message/clock.ts";
 import { ring } from "../../../../lib/vmi/message/programs/classic.ts";
 import type { Transport } from "../../../../lib/vmi/message/transport.ts";
 import { frameRecord, resultRecord, syncRecord } from "../../../../lib/vmi/message/transport.ts";
@@ -91,6 +94,63 @@ Deno.test("processes that run different jobs notice", async () => {
   const [a, b] = ringEnds(2);
   b.send(0, syncRecord({ round: 99, next: 0, live: 1, ended: 0 }));
   await assertRejects(() => job({ ...OPTIONS, transport: a }).run(), ConfigError, "do all run the same job");
+});
+
+Deno.test("a process that stops reading stops its senders, with or without credit; nothing is lost", async () => {
+  for (const layers of [["worker"], ["credit", "worker"]]) {
+    const ends = ringEnds(2, 8192);
+    const [reads, stalls] = ends;
+    let isStalled = false;
+    // A process that hangs: what was sent to it stays in the ring and behind it.
+    const hung: Transport = {
+      medium: stalls.medium,
+      process: 1,
+      processes: 2,
+      send: (to, record) => stalls.send(to, record),
+      poll: (deliver) => isStalled ? 0 : stalls.poll(deliver),
+      sleep: (ms) => stalls.sleep(ms),
+      get queued(): number {
+        return stalls.queued;
+      },
+      broken: undefined,
+      close: () => stalls.close(),
+    };
+    const limit = 1_000_000;
+    const program = async (rank: MessageRank): Promise<unknown> => {
+      await rank.mesh();
+      const c = rank.to(1 - rank.rank);
+      if (rank.rank === 1) {
+        let got = 0;
+        while ((await rank.receive()).data.length > 0) got++;
+        return got;
+      }
+      isStalled = true;
+      let [sent, most] = [0, 0];
+      while (sent < 1000 && c.sendInline(new Uint8Array(10_000)) === MessageStatus.success) {
+        sent++;
+        most = Math.max(most, reads.queued + (c.chain?.queued ?? 0));
+      }
+      assertEquals(c.sendInline(new Uint8Array(10_000)), MessageStatus.noResource);
+      assert(most <= limit + 20_000, `${most} bytes wait`);
+      isStalled = false;
+      while (c.sendInline(new Uint8Array(0)) === MessageStatus.noResource) await rank.wait(1e6);
+      return sent;
+    };
+    const spec = { chains: [{ name: "c", layers }] };
+    const options: JobOptions = {
+      ranks: 2,
+      program,
+      spec,
+      time: "real",
+      clock: hostClock(),
+      limits: { maxQueued: limit },
+    };
+    const [result] = await Promise.all([reads, hung].map((transport) => job({ ...options, transport }).run()));
+    assertEquals(result.ranks.map((r) => r.error), [undefined, undefined], layers.join());
+    const [sent, got] = result.ranks.map((r) => Number(r.value));
+    assert(sent > 50 && sent < 1000, `${sent} sent`);
+    assertEquals(got, sent);
+  }
 });
 
 Deno.test("a mesh of 64 ranks comes up, works and goes down", async () => {

@@ -6,6 +6,7 @@ import type { GuestRam } from "../../../../../lib/vmi/message/guest/registration
 import { HostNode, type JobNode } from "../../../../../lib/vmi/message/node.ts";
 import type { Runtime } from "../../../../../lib/vmi/message/runtime.ts";
 import {
+  AdapterDoorbell,
   AdapterRegister,
   CompletionType,
   MessageOp,
@@ -197,6 +198,72 @@ Deno.test("random entries never touch memory outside, throw, or disturb the peer
     undefined,
     "well",
   ]]);
+});
+
+Deno.test("a full completion ring stops the adapter; nothing is dropped, and all comes in order", async () => {
+  const count = 20;
+  const result = await play(async (g, rank) => {
+    const { adapter } = g.card;
+    const [sq, cq] = [RAM, RAM + 0x1000];
+    g.card.pci.changed(Uint8Array.from({ length: 256 }, (_, i) => i === 4 ? 6 : 0));
+    adapter.write(AdapterRegister.sqBase, sq);
+    adapter.write(AdapterRegister.sqLog2, 5);
+    adapter.write(AdapterRegister.cqBase, cq);
+    adapter.write(AdapterRegister.cqLog2, 2); // four entries, of which three can be full
+    adapter.write(AdapterRegister.control, 1);
+    for (let i = 0; i < count; i++) {
+      g.ram.write(sq + 64 * i, entry({ 0: MessageOp.init, 1: SubmitFlag.signal, 8: BigInt(100 + i) }));
+    }
+    adapter.doorbell(AdapterDoorbell.sqTail, count);
+    const seen: number[] = [];
+    let [head, phase] = [0, 1];
+    const view = new DataView(g.ram.bytes.buffer, 0x1000, 128);
+    const take = (): void => {
+      while ((view.getUint16(32 * head + 2, true) & 1) === phase && seen.length < count) {
+        seen.push(Number(view.getBigUint64(32 * head + 8, true)) - 100);
+        head = (head + 1) & 3;
+        if (head === 0) phase ^= 1;
+      }
+    };
+    take();
+    assertEquals(seen, [0, 1, 2]); // the ring was full
+    await rank.advance(1e6);
+    take();
+    assertEquals(seen.length, 3); // and stays so
+    while (seen.length < count) {
+      adapter.doorbell(AdapterDoorbell.cqHead, head);
+      take();
+    }
+    assertEquals(seen, Array.from({ length: count }, (_, i) => i));
+    assertEquals(adapter.read(AdapterRegister.status), 3); // ready, link up
+  }, async (rank) => await rank.advance(0)).run();
+  assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
+});
+
+Deno.test("a full submission ring is taken whole; tails beyond it wrap and lie about nothing", async () => {
+  const result = await play(async (g, rank) => {
+    const { adapter } = g.card;
+    g.card.pci.changed(Uint8Array.from({ length: 256 }, (_, i) => i === 4 ? 6 : 0));
+    adapter.write(AdapterRegister.sqBase, RAM);
+    adapter.write(AdapterRegister.sqLog2, 2);
+    adapter.write(AdapterRegister.cqBase, RAM + 0x1000);
+    adapter.write(AdapterRegister.cqLog2, 6);
+    adapter.write(AdapterRegister.control, 1);
+    for (let i = 0; i < 4; i++) {
+      g.ram.write(RAM + 64 * i, entry({ 0: MessageOp.init, 1: SubmitFlag.signal, 8: BigInt(i) }));
+    }
+    for (const tail of [3, 2, 0xffffffff, 0x7ffffffd]) adapter.doorbell(AdapterDoorbell.sqTail, tail);
+    const view = new DataView(g.ram.bytes.buffer, 0x1000);
+    const seen: number[] = [];
+    for (let at = 0; view.getUint8(at) === CompletionType.done; at += 32) {
+      seen.push(Number(view.getBigUint64(at + 8, true)));
+    }
+    // Tail 3; on to 2, around; to 3; on to 1, around.
+    assertEquals(seen, [0, 1, 2, 3, 0, 1, 2, 3, 0]);
+    assertEquals(adapter.read(AdapterRegister.sqHead), 1);
+    await rank.advance(0);
+  }, async (rank) => await rank.advance(0)).run();
+  assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
 });
 
 Deno.test("random register writes and doorbells leave the adapter resettable", async () => {

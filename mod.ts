@@ -31,6 +31,9 @@ export { any, type Condition, reached, type Until } from "./lib/machine/until.ts
 export type { RunAsyncOptions, RunProgress } from "./lib/machine/run_async.ts";
 export type { StopDraft } from "./lib/machine/run_loop.ts";
 export { Snapshot, SNAPSHOT_FORMAT } from "./lib/machine/snapshot.ts";
+export type { CostName, CostTable } from "./lib/core/costs.ts";
+export { COST_NAMES } from "./lib/core/costs.ts";
+export type { CostMeter } from "./lib/machine/cost_meter.ts";
 export { HypervisorChain } from "./lib/machine/hypervisor_chain.ts";
 export type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./lib/machine/platform.ts";
 export type { Bootable, LoadTarget, Program } from "./lib/machine/program.ts";

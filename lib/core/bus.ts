@@ -3,6 +3,8 @@
  * Contracts only. Cold.
  */
 
+import type { CostName } from "./costs.ts";
+
 /** Access width in bits. */
 export type Width = 8 | 16 | 32;
 
@@ -119,6 +121,8 @@ export interface CpuBus {
    * hypervisor that tells of itself, and CPUID says so.
    */
   cpuid?(leaf: number): readonly [number, number, number, number] | undefined;
+  /** An event that has a price came `times` times, at this instruction. Absent: all is free. */
+  spend?(what: CostName, times: number): void;
   /** The time-stamp counter was written. */
   tscWritten?(): void;
   /** The CPU is about to halt until an interrupt comes; true: somebody has woken it already, it goes on at once. */

@@ -64,8 +64,9 @@ export interface Cpu extends Component {
   /** Instructions retired (and faults and interrupts delivered) since power-on. */
   readonly instructions: number;
   /**
-   * Page translations entered into the look-aside tables since the CPU was made, if it counts them. A figure for
-   * experiments: no part of a snapshot, and each engine's own affair.
+   * Page translations that were missing since power-on, if the CPU counts them: in a machine with costs those of the
+   * modelled look-aside table, alike on every engine and part of a snapshot. Without costs those entered into the tables
+   * that make an engine fast: each engine's own affair, since the CPU was made.
    */
   readonly translations?: number;
   /** Program counter: offset of the next instruction as the architecture counts it, u32. */

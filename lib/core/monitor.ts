@@ -144,6 +144,8 @@ export interface GuestInstruction {
 export interface MonitorContext extends GuestContext {
   /** Asked about every event; gone after a reset. */
   interceptor: Interceptor | undefined;
+  /** Levels of tables by which a processor translates the guest's physical addresses once more, for the cost of a walk. */
+  nestedLevels: number;
   /** True while the CPU waits for a start-up message. */
   readonly waiting: boolean;
   /** Physical memory as the page walk sees it. */

@@ -10,6 +10,7 @@ import { ConfigError } from "../core/errors.ts";
 import type { HookTable } from "../core/hooks.ts";
 import { type AddressSpace, PageBit } from "../memory/address_space.ts";
 import type { PortSpace } from "../memory/port_space.ts";
+import type { CostMeter } from "./cost_meter.ts";
 import type { ContextCpu, Hypervisor, HypervisorHost, Platform } from "./platform.ts";
 import type { StopDraft } from "./run_loop.ts";
 import { PrivateMemory } from "./private_memory.ts";
@@ -34,6 +35,8 @@ export interface MachineParts {
   readonly note: (kind: string, text: string) => void;
   /** Asks for a stop. */
   readonly request: (draft: StopDraft) => void;
+  /** Counts events that have a price and moves the clock; absent without a table of costs. */
+  readonly costs: CostMeter | undefined;
   /** Adds virtual cycles. */
   readonly charge: (ticks: number) => void;
   /** Index of the CPU that runs or ran last. */
@@ -67,6 +70,7 @@ export function cpuBus(
     trace: p.note,
     shutdown,
     unimplemented: (what) => p.request({ kind: "unimplemented", what }),
+    ...(p.costs === undefined ? {} : { spend: (what, times) => p.costs?.spend(what, times) }),
     pause: p.pause,
     woken: p.attention,
     ...(platform?.ferr === undefined ? {} : { ferr: () => platform.ferr?.(index) ?? false }),
@@ -117,6 +121,7 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     attention: p.attention,
     message: (index, mode, vector) => p.platform?.message?.(index, mode, vector) ?? false,
     charge: p.charge,
+    spend: (what, times) => p.costs?.spend(what, times),
     current: p.current,
     onDeviceAccess: (fn) => p.space.deviceTouched = (): void => fn(p.current()),
     isRam: (at) => (p.space.pages[Math.floor(at / 4096)] & PageBit.ram) !== 0,

@@ -3,9 +3,11 @@
  * key, the value and what to write instead. Cold.
  */
 import { ConfigError } from "../core/errors.ts";
+import type { CostTable } from "../core/costs.ts";
 import type { Device } from "../core/device.ts";
 import type { CpuFactory } from "../memory/board.ts";
 import type { Region } from "../memory/region.ts";
+import { checkCosts } from "./cost_meter.ts";
 import { oneHypervisor } from "./hypervisor_chain.ts";
 import type { SerialConsole } from "./serial_console.ts";
 import type { Hypervisor, Platform } from "./platform.ts";
@@ -32,6 +34,8 @@ export interface MachineConfig {
   readonly seed?: number;
   /** Instructions a CPU runs before the next one's turn, with several CPUs; default 1000. */
   readonly quantum?: number;
+  /** What events cost beside the instructions; default: nothing. */
+  readonly costs?: CostTable;
   /** Trace entries kept; default 256. */
   readonly trace?: number;
   /** What a reset by the guest (or a triple fault) does; default `stop`. */
@@ -58,6 +62,8 @@ export interface CheckedConfig {
   readonly seed: number;
   /** Instructions a turn. */
   readonly quantum: number;
+  /** Prices, if any. */
+  readonly costs: CostTable | undefined;
   /** Trace entries. */
   readonly trace: number;
   /** What a reset does. */
@@ -77,6 +83,7 @@ const KEYS = [
   "hz",
   "seed",
   "quantum",
+  "costs",
   "trace",
   "onReset",
   "stopOnFault",
@@ -115,6 +122,7 @@ export function checkConfig(config: MachineConfig): CheckedConfig {
     hz: integer("hz", config.hz, 100_000_000, 1000, 1e12),
     seed: integer("seed", config.seed, 1, -(2 ** 31), 2 ** 32 - 1),
     quantum: integer("quantum", config.quantum, 1000, 1, 1e8),
+    costs: config.costs === undefined ? undefined : checkCosts(config.costs),
     trace: integer("trace", config.trace, 256, 1, 1e7),
     onReset,
     stopOnFault: config.stopOnFault ?? false,
@@ -196,7 +204,7 @@ function checkCpus(config: MachineConfig): readonly CpuFactory[] {
 }
 
 function checkNames(cpus: readonly CpuFactory[], devices: readonly Device[], more: Hypervisor | undefined): void {
-  const taken = new Set(["machine", "clock", ...cpus.map((_, i) => `cpu${i}`)]);
+  const taken = new Set(["machine", "clock", "costs", ...cpus.map((_, i) => `cpu${i}`)]);
   for (const c of more === undefined ? devices : [...devices, more]) {
     if (taken.has(c.name)) {
       throw new ConfigError("config-name", `Two components are named "${c.name}"; give one another name`);

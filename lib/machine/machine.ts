@@ -16,6 +16,7 @@ import type { MachineParts } from "./board.ts";
 import { connect, scriptLines } from "./connect.ts";
 import { checkConfig, type CheckedConfig, checkKeys, integer, type MachineConfig } from "./config.ts";
 import type { SerialConsole } from "./serial_console.ts";
+import { CostMeter } from "./cost_meter.ts";
 import { CpuView } from "./cpu_view.ts";
 import { makeCpus } from "./cpus.ts";
 import type { Hypervisor } from "./platform.ts";
@@ -66,6 +67,8 @@ export class Machine implements LoadTarget {
   readonly linear: MemoryView;
   /** The machine's seeded random numbers, for scripts and test devices; not part of a snapshot. */
   readonly prng: Prng;
+  /** What the cost model has counted, if the description gave one. */
+  readonly costs: CostMeter | undefined;
   readonly #config: CheckedConfig;
   readonly #parts: MachineParts;
   readonly #loop: RunLoop;
@@ -83,6 +86,7 @@ export class Machine implements LoadTarget {
     this.hooks = new HookTable();
     this.trace = new Trace(c.trace);
     this.prng = new Prng(c.seed);
+    this.costs = c.costs === undefined ? undefined : new CostMeter(c.costs, (ticks) => this.#loop.charge(ticks));
     const layout = makeMemory(c.cpus, c.memory);
     this.space = new AddressSpace(layout.memory, layout.regionsAt);
     for (const region of c.memory) this.space.add(region);
@@ -98,6 +102,7 @@ export class Machine implements LoadTarget {
       note: (kind, text) => this.note(kind, text),
       request: (draft) => this.requestStop(draft),
       charge: (ticks) => this.#loop.charge(ticks),
+      costs: this.costs,
       pc: () => this.#current.pc,
       current: () => this.#loop.current,
       pause: () => this.#loop.pause(),
@@ -120,7 +125,7 @@ export class Machine implements LoadTarget {
       requested: () => this.#driver.requested || this.#keeper.shutdown !== undefined,
       begins: (index) => this.hooks.cpu = index,
     });
-    this.#keeper = new StateKeeper(this.#parts, c, this.#loop, c.hypervisor);
+    this.#keeper = new StateKeeper(this.#parts, c, this.#loop, [c.hypervisor, this.costs]);
     this.#driver = new Driver({
       loop: this.#loop,
       parts: this.#parts,

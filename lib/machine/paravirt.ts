@@ -237,6 +237,7 @@ export class ParavirtHypervisor implements Hypervisor {
       onDeviceAccess: (fn: (cpu: number) => void) => host.onDeviceAccess(fn),
       isRam: (at: number) => host.isRam(at),
       a20: () => host.a20(),
+      spend: host.spend,
       hasLocalTimer: host.hasLocalTimer,
       localTimer: (cpu: number) => host.localTimer(cpu),
       monitor: (cpu: number): MonitorContext | undefined => monitorOf(host.context(cpu)),

@@ -144,6 +144,7 @@ export class PersonalityHypervisor<N extends string = string> implements Hypervi
   hypercall(cpu: number): boolean {
     const guest = this.#attached().context(cpu);
     const eax = this.#dispatch.enter(guest, cpu, "instruction");
+    if (eax !== undefined) this.#attached().spend("hypercall", 1);
     if (typeof eax === "number") guest.setReg(Reg.eax, eax);
     return eax !== undefined;
   }
@@ -193,6 +194,7 @@ export class PersonalityHypervisor<N extends string = string> implements Hypervi
     const host = this.#attached();
     const cpu = host.current();
     const eax = this.#dispatch.enter(host.context(cpu), cpu, "port");
+    if (eax !== undefined) host.spend("hypercall", 1);
     return typeof eax === "number" ? eax : undefined;
   }
 

@@ -6,6 +6,7 @@ import type { GuestMemory, InterruptController, IrqLine, PortMap } from "../core
 import type { Cpu, GuestContext } from "../core/cpu.ts";
 import type { Component } from "../core/component.ts";
 import type { HookTable } from "../core/hooks.ts";
+import type { CostName } from "../core/costs.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Region } from "../memory/region.ts";
 
@@ -76,8 +77,10 @@ export interface HypervisorHost {
   readonly hasLocalTimer: boolean;
   /** Requests the vector of a CPU's local timer; false: it is masked, or there is none. */
   localTimer(index: number): boolean;
-  /** Adds virtual cycles of the cost model at the current instruction. */
+  /** Adds virtual cycles at the current instruction. */
   charge(ticks: number): void;
+  /** An event that has a price came `times` times, at the current instruction; nothing without a table of costs. */
+  readonly spend: (what: CostName, times: number) => void;
   /** Ends the run as `killed`, with the program counter of the call; the first cause wins. */
   kill(call: string, code: string, eip?: number): void;
   /** Leaves a trace entry. */

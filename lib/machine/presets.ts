@@ -5,6 +5,7 @@
  */
 import { MiB } from "../base/bits.ts";
 import { i386, type I386Options } from "../cpu/i386/factory.ts";
+import type { CostTable } from "../core/costs.ts";
 import type { Device } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { OverlayImage } from "../device/block_image.ts";
@@ -59,6 +60,8 @@ export interface PcOptions extends I386Options {
   readonly hz?: number;
   /** Seed; default 1. */
   readonly seed?: number;
+  /** See `MachineConfig.costs`. */
+  readonly costs?: CostTable;
   /** Trace entries kept; default 256. */
   readonly trace?: number;
   /** What a reset by the guest does; default `stop`. */
@@ -117,7 +120,7 @@ const DEFAULT_MEMORY = 64 * MiB;
 const CPU_KEYS = ["model", "engine", "jit"];
 const PC_KEYS = [
   ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "bootFrom", "cards", "devices", "date"],
-  ...["hz", "seed", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
+  ...["hz", "seed", "costs", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
 ];
 
 /** An i386 and RAM, nothing else. @throws {ConfigError} config-key, config-value */
@@ -218,7 +221,7 @@ function assemble(options: PcOptions, hypervisor: Hypervisor | undefined): PcMac
     board.serial.feed(Uint8Array.of(byte));
     return true;
   });
-  const { hz, seed, trace, onReset, stopOnFault } = options;
+  const { hz, seed, costs, trace, onReset, stopOnFault } = options;
   const m = machine({
     cpu: i386(cpuOptions(options)),
     cpus,
@@ -229,6 +232,7 @@ function assemble(options: PcOptions, hypervisor: Hypervisor | undefined): PcMac
     ...(hypervisor === undefined ? {} : { paravirt: hypervisor }),
     ...(hz === undefined ? {} : { hz }),
     ...(seed === undefined ? {} : { seed }),
+    ...(costs === undefined ? {} : { costs }),
     ...(trace === undefined ? {} : { trace }),
     ...(onReset === undefined ? {} : { onReset }),
     ...(stopOnFault === undefined ? {} : { stopOnFault }),

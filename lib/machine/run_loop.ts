@@ -9,7 +9,8 @@
  * Several busy CPUs take turns in rounds: each runs a quantum over the same span of virtual time, then time moves on and
  * events fire; an idle CPU's turn is passed over. Time never goes back: in its turn a CPU sees at least the latest time
  * any has come to in the round, so time stamps agree with the order in which things happen. While one CPU alone is busy
- * there are no rounds: it runs up to the next event, or until it wakes another. Warm: once a slice.
+ * there are no rounds: it runs up to the next event, or until it wakes another. What an instruction costs beyond the end
+ * of a round is a debt: the CPU begins the next one late by it. Warm: once a slice.
  */
 import type { Clock } from "../core/clock.ts";
 import type { FieldValue } from "../core/component.ts";
@@ -65,6 +66,10 @@ export class RunLoop {
   #turn = 0;
   #done = 0;
   #most = 0;
+  /** By how much each CPU begins the next round late. */
+  readonly #debts: number[];
+  /** The most time any CPU has seen of the next round. */
+  #ahead = 0;
   /** One CPU alone is busy: time follows it at once. */
   #alone = false;
   #deadline = Infinity;
@@ -78,6 +83,7 @@ export class RunLoop {
   /** @param parts What it drives. */
   constructor(parts: LoopParts) {
     this.#p = parts;
+    this.#debts = parts.cpus.map(() => 0);
   }
 
   /** Instructions executed by the last or running {@linkcode RunLoop.run}. */
@@ -150,16 +156,22 @@ export class RunLoop {
   /** Ends a round in progress: at reset and restore. */
   reset(): void {
     this.#endRound(Math.max(this.#most, this.#done));
+    this.#payAll();
   }
 
   /** The round in progress, for a snapshot. */
   save(): { readonly [name: string]: FieldValue } {
-    return { span: this.#span, turn: this.#turn, done: this.#done, most: this.#most };
+    const owed = this.#ahead > 0 || this.#debts.some((d) => d > 0)
+      ? { ahead: this.#ahead, debts: [...this.#debts] }
+      : {};
+    return { span: this.#span, turn: this.#turn, done: this.#done, most: this.#most, ...owed };
   }
 
   /** Restores it. */
   load(fields: FieldValue): void {
-    const f = fields as { span: number; turn: number; done: number; most: number };
+    const f = fields as { span: number; turn: number; done: number; most: number; ahead?: number; debts?: number[] };
+    this.#ahead = f.ahead ?? 0;
+    this.#debts.forEach((_, i) => this.#debts[i] = f.debts?.[i] ?? 0);
     [this.#span, this.#turn, this.#done, this.#most] = [f.span, f.turn, f.done, f.most];
     this.#showRound();
   }
@@ -172,22 +184,45 @@ export class RunLoop {
       if (first < 0) return "none";
       this.#turn = first;
       this.#alone = !cpus.some((c, i) => i > first && !c.idle);
-      if (!this.#alone) this.#beginRound();
-      return "one";
+      if (this.#alone && this.#ahead === 0) return "one";
+      if (this.#alone) {
+        this.#payAll(); // events may be due
+        return "over";
+      }
+      this.#beginRound();
     }
     this.#alone = false;
-    for (; this.#turn < cpus.length; this.#turn++) {
+    while (this.#turn < cpus.length) {
       if (this.#done < this.#span && !cpus[this.#turn].idle) return "one";
-      this.#done = 0;
+      this.#nextTurn();
     }
-    this.#endRound(cpus.every((c) => c.idle) ? this.#most : this.#span);
+    const isIdle = cpus.every((c) => c.idle);
+    this.#endRound(isIdle ? this.#most : this.#span);
+    if (isIdle) this.#payAll();
     return "over";
+  }
+
+  /** The CPU's part of the round is over; what it did beyond is a debt, and the next CPU begins with its own. */
+  #nextTurn(): void {
+    this.#debts[this.#turn] = Math.max(0, this.#done - this.#span);
+    this.#turn++;
+    this.#done = this.#debts[this.#turn] ?? 0;
+  }
+
+  /** Time goes on to the most that any CPU has seen; nobody is late then. */
+  #payAll(): void {
+    if (this.#ahead > 0) this.#p.clock.advance(this.#ahead);
+    this.#ahead = 0;
+    this.#debts.fill(0);
   }
 
   #beginRound(): void {
     const { clock, quantum } = this.#p;
     this.#span = Math.max(1, Math.min(Math.ceil(clock.nextEvent - clock.now), quantum));
-    this.#done = this.#most = 0;
+    this.#turn = 0;
+    this.#done = this.#debts[0];
+    this.#most = this.#ahead;
+    this.#ahead = 0;
     this.#showRound();
   }
 
@@ -196,6 +231,7 @@ export class RunLoop {
     if (this.#span !== 0) {
       clock.setProgress(undefined);
       clock.advance(ticks);
+      this.#ahead = Math.max(0, this.#most - ticks);
     }
     this.#span =
       this.#turn =

@@ -43,13 +43,14 @@ export class StateKeeper {
   /** Snapshots that were taken here, or loaded once without complaint. */
   readonly #trusted: WeakSet<Snapshot> = new WeakSet();
 
-  /** @param parts Parts. @param config Description. @param loop Run loop. @param more Hypervisor interface. */
-  constructor(parts: MachineParts, config: CheckedConfig, loop: RunLoop, more: Component | undefined) {
+  /** @param parts Parts. @param config Description. @param loop Run loop. @param more Hypervisor interface and costs, if any. */
+  constructor(parts: MachineParts, config: CheckedConfig, loop: RunLoop, more: readonly (Component | undefined)[]) {
     this.#p = parts;
     this.#loop = loop;
     this.#far = config.serial;
-    this.components = [...config.devices, ...(more === undefined ? [] : [more]), ...parts.cpus];
-    this.#mayShare = new Set([...config.devices, ...(more === undefined ? [] : [more])]);
+    const others = more.filter((c) => c !== undefined);
+    this.components = [...config.devices, ...others, ...parts.cpus];
+    this.#mayShare = new Set([...config.devices, ...others]);
     const memory = config.memory.filter((r) => r.kind !== "mmio")
       .map((r) => `${r.kind} 0x${r.at.toString(16)}+0x${r.size.toString(16)}`).sort();
     const names = this.components.map((c) => c.name);

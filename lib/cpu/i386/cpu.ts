@@ -16,7 +16,7 @@ import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Flag } from "../../spec/i386_regs.ts";
 import { armed, trapAfter } from "./breakpoints.ts";
-import type { Context, Op } from "./context.ts";
+import type { Context } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
 import { deliverDebug, deliverException, deliverExternal, deliverNmi } from "./fault.ts";
 import { Injection } from "./injection.ts";
@@ -48,6 +48,8 @@ export class I386Cpu extends Processor implements Cpu, Context {
   readonly registerNames: readonly string[] = REGISTER_NAMES;
   readonly #engine: Engine;
   readonly #interrupts: InterruptController | undefined;
+  /** Ticks that a slice has left at least, however time goes on: 1 while an instruction is fetched that will be executed. */
+  least = 0;
   #retired = 0;
   readonly #slice: Slice;
   #stop = false;
@@ -74,9 +76,9 @@ export class I386Cpu extends Processor implements Cpu, Context {
     return this.#retired + (this.#running ? this.elapsed() : 0);
   }
 
-  /** See {@linkcode Cpu}: pages of data and pages of code. */
+  /** See {@linkcode Cpu}: those of the cost model, else pages of data and pages of code. */
   get translations(): number {
-    return this.tlb.fills + this.mem.fetchFills;
+    return this.mem.model?.fills ?? this.tlb.fills + this.mem.fetchFills;
   }
 
   /** Power-on state. */
@@ -85,6 +87,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     powerOn(this.state, this.model, this.board.index);
     this.#shutdown = false;
     this.#injection.clear();
+    this.mem.model?.reset();
     if (this.interceptor?.powerOn?.() !== true) this.interceptor = undefined;
     this.#stateReplaced();
     this.#engine.forget();
@@ -124,12 +127,13 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   #takeMessages(): void {
     if (this.#messages.take(this)) this.#shutdown = false;
+    this.mem.model?.flush(true);
     this.#stateReplaced();
   }
 
   /** See {@linkcode Cpu.remapped}. */
   remapped(): void {
-    this.flushTlb(true);
+    this.#dropTranslations(true);
   }
 
   /** See {@linkcode Cpu.run}. */
@@ -232,7 +236,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Cpu.shorten}. */
   shorten(ticks: number): void {
-    if (this.#running) this.#slice.shorten(ticks);
+    if (this.#running) this.#slice.shorten(Math.max(ticks, this.elapsed() + this.least));
   }
 
   /** See {@linkcode Cpu.interruptSlice}. */
@@ -285,6 +289,12 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Context.flushTlb}. */
   flushTlb(all: boolean): void {
+    this.mem.model?.flush(all);
+    this.#dropTranslations(all);
+  }
+
+  /** The fast tables alone, which hold nothing that cannot be found again. */
+  #dropTranslations(all: boolean): void {
     this.tlb.flush(all);
     if (all) this.mem.forgetLarge();
     this.mem.forgetFetches(all);
@@ -293,7 +303,8 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Context.flushPage}. */
   flushPage(linear: number): void {
-    if (this.mem.isLarge(linear)) return this.flushTlb(true);
+    this.mem.model?.flushPage(linear);
+    if (this.mem.isLarge(linear)) return this.#dropTranslations(true);
     this.tlb.flushPage(linear >>> 12);
     if (this.mem.forgetFetch(linear)) this.#engine.translationsChanged(true); // else no engine knows the page
   }
@@ -314,7 +325,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
     this.mem.watching = armed(this.state).data;
     this.#stepAll = this.points.any && this.#engine.seesHooks !== true;
     this.#engine.hooksChanged?.();
-    this.flushTlb(true);
+    this.#dropTranslations(true);
     this.attention();
   }
 
@@ -327,16 +338,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
   enterShutdown(): void {
     this.#shutdown = true;
     this.attention();
-  }
-
-  /** See {@linkcode Context.hypercall}. */
-  hypercall(_op: Op): boolean {
-    const answer = this.bus.hypercall;
-    if (answer === undefined) return false;
-    const s = this.state, eip = s.get(Layout.eip);
-    if (!answer.call(this.bus)) return false;
-    if (s.get(Layout.eip) !== eip) this.nextEip = s.get(Layout.eip);
-    return true;
   }
 
   /** See {@linkcode Cpu.codeWritten}. */
@@ -374,13 +375,13 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** Saves registers; translations and code are derived and not part of it. */
   save(): Section {
-    return saveState(this.state, this.#retired, this.#shutdown);
+    return saveState(this.state, this.#retired, this.#shutdown, this.mem.model);
   }
 
   /** Restores registers. */
   load(section: Section): void {
     if (this.#running) throw new ConfigError("snapshot-running", `CPU "${this.name}" is running; restore between runs`);
-    const { retired, shutdown } = loadState(this.state, section);
+    const { retired, shutdown } = loadState(this.state, section, this.mem.model);
     this.#retired = retired;
     this.#shutdown = shutdown;
     this.#injection.clear();
@@ -389,7 +390,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   #stateReplaced(): void {
     this.points.cut();
-    this.flushTlb(true);
+    this.#dropTranslations(true);
     this.modeChanged();
     this.debugChanged();
     this.#engine.stateChanged();

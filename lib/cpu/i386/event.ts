@@ -69,6 +69,7 @@ export function enterHandler(
   const flags = (readEflags(c.state) | (rf ? Flag.rf : 0)) | 0;
   if (c.state.isProtected) enterProtected(c, vector, kind, errorCode, returnEip, flags);
   else enterReal(c, vector, returnEip, flags);
+  c.bus.spend?.("gate", 1);
 }
 
 function enterReal(c: Context, vector: number, returnEip: number, flags: number): void {

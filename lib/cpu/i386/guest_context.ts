@@ -72,16 +72,31 @@ export class I386GuestContext implements GuestContext {
   /** See {@linkcode GuestContext.read}. */
   read(linear: number, width: 8 | 16 | 32): number {
     const mem = this.#cpu.mem;
-    if (width === 8) return mem.sysRead8(linear | 0);
-    return (width === 16 ? mem.sysRead16(linear | 0) : mem.sysRead32(linear | 0)) >>> 0;
+    return this.#outside(() => {
+      if (width === 8) return mem.sysRead8(linear | 0);
+      return (width === 16 ? mem.sysRead16(linear | 0) : mem.sysRead32(linear | 0)) >>> 0;
+    });
   }
 
   /** See {@linkcode GuestContext.write}. */
   write(linear: number, value: number, width: 8 | 16 | 32): void {
     const mem = this.#cpu.mem;
-    if (width === 8) mem.sysWrite8(linear | 0, value);
-    else if (width === 16) mem.sysWrite16(linear | 0, value);
-    else mem.sysWrite32(linear | 0, value | 0);
+    this.#outside(() => {
+      if (width === 8) mem.sysWrite8(linear | 0, value);
+      else if (width === 16) mem.sysWrite16(linear | 0, value);
+      else mem.sysWrite32(linear | 0, value | 0);
+    });
+  }
+
+  /** Does what costs the guest no time. */
+  #outside<T>(what: () => T): T {
+    const { mem } = this.#cpu;
+    mem.outside = true;
+    try {
+      return what();
+    } finally {
+      mem.outside = false;
+    }
   }
 
   /** See {@linkcode GuestContext.peek}. */

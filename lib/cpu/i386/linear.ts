@@ -10,6 +10,7 @@ import type { LinearMemory } from "./context.ts";
 import { type PhysicalWords, walk, WalkResult } from "./mmu.ts";
 import { type CpuState, Layout } from "./state.ts";
 import { TABLE_BYTES, type Tlb } from "./tlb.ts";
+import type { TlbModel } from "./tlb_model.ts";
 
 /** What the memory needs of its CPU. */
 export interface MemoryHost {
@@ -19,6 +20,8 @@ export interface MemoryHost {
   raise(vector: number, errorCode?: number): never;
   /** Leave to the run loop after this instruction: a trap is due. */
   attention(): void;
+  /** A translation was missing in the modelled look-aside table; `steps` entries of tables were read. */
+  missed(steps: number): void;
 }
 
 const N = TABLE_BYTES >>> 2;
@@ -28,6 +31,10 @@ const READ_SYS = 0, WRITE_SYS = N, READ_USER = 2 * N, WRITE_USER = 3 * N;
 export class LinearAccess implements LinearMemory {
   /** True if a debug register watches data; set by the CPU. */
   watching = false;
+  /** Look-aside table of the cost model; undefined: translations are free. */
+  readonly model: TlbModel | undefined;
+  /** Accesses now are those of somebody outside the guest: they cost nothing, and leave no trace that could. */
+  outside = false;
   readonly #s: CpuState;
   readonly #tlb: Tlb;
   readonly #space: AddressSpace;
@@ -46,9 +53,17 @@ export class LinearAccess implements LinearMemory {
   /** Pages whose translation was remembered for fetches, since the CPU was made. */
   fetchFills = 0;
 
-  /** @param s State. @param tlb Tables. @param space Physical memory. @param hooks Hooks. @param host The CPU. */
-  constructor(s: CpuState, tlb: Tlb, space: AddressSpace, hooks: HookTable, host: MemoryHost) {
+  /** @param s State. @param tlb Tables. @param space Physical memory. @param hooks Hooks. @param host The CPU. @param model See there. */
+  constructor(
+    s: CpuState,
+    tlb: Tlb,
+    space: AddressSpace,
+    hooks: HookTable,
+    host: MemoryHost,
+    model: TlbModel | undefined,
+  ) {
     this.#s = s;
+    this.model = model;
     this.#tlb = tlb;
     this.#space = space;
     this.#hooks = hooks;
@@ -156,8 +171,14 @@ export class LinearAccess implements LinearMemory {
     const w = this.#walk;
     if (!walk(this.#words, this.#s, linear, write, user, false, w)) this.#host.pageFault(linear, w.errorCode);
     if (w.large) this.#large[linear >>> 22] = 1;
+    if (this.model !== undefined) this.#touch(linear, write, w);
     this.#fill(linear >>> 12, w);
     return w.frame + (linear & 0xfff);
+  }
+
+  #touch(linear: number, write: boolean, w: WalkResult): void {
+    if (w.steps === 0 || this.outside) return;
+    if (this.model?.touch(linear, write, w.dirty, w.global, w.largeShift) === true) this.#host.missed(w.steps);
   }
 
   /**
@@ -172,6 +193,7 @@ export class LinearAccess implements LinearMemory {
     const w = this.#walk;
     if (!walk(this.#words, this.#s, linear, false, user, true, w)) this.#host.pageFault(linear, w.errorCode);
     if (w.large) this.#large[linear >>> 22] = 1;
+    if (this.model !== undefined) this.#touch(linear, false, w);
     this.#fetches.set(key, w.frame);
     if (!w.global) this.#localFetches.add(key);
     this.fetchFills++;
@@ -227,7 +249,7 @@ export class LinearAccess implements LinearMemory {
   }
 
   #fill(page: number, w: WalkResult): void {
-    if (w.frame >= 0x1_0000_0000) return;
+    if (w.frame >= 0x1_0000_0000 || (this.outside && this.model !== undefined)) return;
     const pfn = this.#space.bus(w.frame) >>> 12;
     const entry = this.#space.pages[pfn];
     if ((entry & (PageBit.ram | PageBit.rom)) === 0) return;

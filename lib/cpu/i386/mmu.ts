@@ -54,6 +54,12 @@ export class WalkResult {
   global = false;
   /** The piece is part of a larger page. */
   large = false;
+  /** Bits of the larger page's offset; 0: there is none. */
+  largeShift = 0;
+  /** The dirty bit is set. */
+  dirty = false;
+  /** Entries of tables that were read; 0 without paging. */
+  steps = 0;
 }
 
 /**
@@ -76,6 +82,7 @@ export function walk(
     out.frame = (linear & 0xfffff000) >>> 0;
     out.user = out.userWrite = out.systemWrite = true;
     out.noExecute = out.global = out.large = false;
+    out.steps = out.largeShift = 0;
     return true;
   }
   const code = (write ? PageFault.write : 0) | (user ? PageFault.user : 0);
@@ -99,13 +106,13 @@ function walk32(
   if ((pde & Pte.large) !== 0 && (s.get(Layout.cr4) & Cr4.pse) !== 0) {
     if ((pde & 0x003fe000) !== 0) return fail(out, code | PageFault.protection | PageFault.reserved);
     const frame = ((pde & 0xffc00000) | (linear & 0x003ff000)) >>> 0;
-    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, false, true, code, out);
+    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, false, 22, code, out);
   }
   if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
   const pteAt = ((pde & 0xfffff000) | ((linear >>> 10) & 0xffc)) >>> 0;
   const pte = mem.read32(pteAt);
   if ((pte & Pte.present) === 0) return fail(out, code);
-  return leaf(mem, s, pteAt, pte, pde & pte, (pte & 0xfffff000) >>> 0, write, user, false, false, code, out);
+  return leaf(mem, s, pteAt, pte, pde & pte, (pte & 0xfffff000) >>> 0, write, user, false, 0, code, out);
 }
 
 function walkPae(
@@ -131,7 +138,7 @@ function walkPae(
   if ((pde & Pte.large) !== 0) {
     if ((pde & 0x001fe000) !== 0) return fail(out, code | PageFault.protection | PageFault.reserved);
     const frame = address((pde & 0xffe00000) | (linear & 0x001ff000), pdeHigh);
-    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, pdeHigh < 0, true, code, out);
+    return leaf(mem, s, pdeAt, pde, pde, frame, write, user, pdeHigh < 0, 21, code, out);
   }
   if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
   const pteAt = address(pde & 0xfffff000, pdeHigh) + ((linear >>> 9) & 0xff8);
@@ -139,7 +146,7 @@ function walkPae(
   if ((pte & Pte.present) === 0) return fail(out, code);
   if ((pteHigh & highReserved) !== 0) return fail(out, code | PageFault.protection | PageFault.reserved);
   const frame = address(pte & 0xfffff000, pteHigh);
-  return leaf(mem, s, pteAt, pte, pde & pte, frame, write, user, (pdeHigh | pteHigh) < 0, false, code, out);
+  return leaf(mem, s, pteAt, pte, pde & pte, frame, write, user, (pdeHigh | pteHigh) < 0, 0, code, out);
 }
 
 /** Rights of the whole walk, accessed and dirty bits of the leaf entry, result. `rights`: all entries ANDed. */
@@ -153,7 +160,7 @@ function leaf(
   write: boolean,
   user: boolean,
   noExecute: boolean,
-  large: boolean,
+  largeShift: number,
   code: number,
   out: WalkResult,
 ): boolean {
@@ -171,7 +178,10 @@ function leaf(
   out.systemWrite = systemWrite && dirty;
   out.noExecute = noExecute;
   out.global = (entry & Pte.global) !== 0 && (s.get(Layout.cr4) & Cr4.pge) !== 0;
-  out.large = large;
+  out.large = largeShift !== 0;
+  out.largeShift = largeShift;
+  out.steps = largeShift === 0 ? 2 : 1;
+  out.dirty = dirty;
   return true;
 }
 

@@ -42,6 +42,14 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
     this.#cpu.interceptor = value;
   }
 
+  /** See {@linkcode MonitorContext.nestedLevels}. */
+  get nestedLevels(): number {
+    return this.#cpu.nestedLevels;
+  }
+  set nestedLevels(value: number) {
+    this.#cpu.nestedLevels = value;
+  }
+
   /** See {@linkcode MonitorContext.waiting}. */
   get waiting(): boolean {
     return this.#cpu.state.get(Layout.halted) === Halt.startUp;

@@ -4,13 +4,14 @@
  */
 import type { CpuBoard } from "../../memory/board.ts";
 import { Flag, Vector } from "../../spec/i386_regs.ts";
-import type { CpuBus } from "./context.ts";
+import type { CpuBus, Op } from "./context.ts";
 import { recordFault } from "./fault.ts";
 import { LinearAccess, type MemoryHost } from "./linear.ts";
 import type { Model } from "./model.ts";
 import { Halt } from "./startup.ts";
 import { CpuState, Layout, Seg } from "./state.ts";
 import { Tlb } from "./tlb.ts";
+import { TlbModel } from "./tlb_model.ts";
 
 /** Registers and memory of one i386 processor. */
 export abstract class Processor implements MemoryHost {
@@ -34,6 +35,8 @@ export abstract class Processor implements MemoryHost {
   readonly fault: object = { guestFault: true };
   /** See `Context`. */
   nextEip = 0;
+  /** Levels of tables by which guest-physical addresses are translated once more; 0: they are not. */
+  nestedLevels = 0;
 
   /** @param name Unique name. @param board Its place. @param model Model. */
   constructor(name: string, board: CpuBoard, model: Model) {
@@ -43,7 +46,11 @@ export abstract class Processor implements MemoryHost {
     this.bus = board.bus;
     this.state = new CpuState(board.memory, board.stateAt);
     this.tlb = new Tlb(board.memory, board.workAt);
-    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this);
+    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this, this.#model());
+  }
+
+  #model(): TlbModel | undefined {
+    return this.board.bus.spend === undefined ? undefined : new TlbModel();
   }
 
   /** EIP, u32. */
@@ -78,6 +85,23 @@ export abstract class Processor implements MemoryHost {
 
   /** See `Context.attention`. */
   abstract attention(): void;
+
+  /** See `Context.hypercall`. */
+  hypercall(_op: Op): boolean {
+    const answer = this.bus.hypercall;
+    if (answer === undefined) return false;
+    const s = this.state, eip = s.get(Layout.eip);
+    if (!answer.call(this.bus)) return false;
+    if (s.get(Layout.eip) !== eip) this.nextEip = s.get(Layout.eip);
+    return true;
+  }
+
+  /** See `MemoryHost.missed`. */
+  missed(steps: number): void {
+    const all = this.nestedLevels === 0 ? steps : (steps + 1) * (this.nestedLevels + 1) - 1;
+    this.bus.spend?.("tlbFill", 1);
+    this.bus.spend?.("walkStep", all);
+  }
 
   /** See `Context.raise`. */
   raise(vector: number, errorCode: number = -1): never {

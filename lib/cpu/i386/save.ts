@@ -5,6 +5,7 @@ import type { FieldValue, Section } from "../../core/component.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { readEflags, writeEflags } from "./flags.ts";
 import { type CpuState, Layout, Seg } from "./state.ts";
+import type { TlbModel } from "./tlb_model.ts";
 
 const VERSION = 1;
 
@@ -52,8 +53,8 @@ const SEGMENT_NAMES = ["es", "cs", "ss", "ds", "fs", "gs", "ldtr", "tr"] as cons
 /** Blocks saved as bytes: field and length. */
 const BLOCKS = { pdptr: 32, apicBase: 8, fpr: 128, xmm: 128 } as const;
 
-/** Saves the registers. */
-export function saveState(s: CpuState, retired: number, shutdown: boolean): Section {
+/** Saves the registers, and what the modelled look-aside table holds. */
+export function saveState(s: CpuState, retired: number, shutdown: boolean, tlb: TlbModel | undefined): Section {
   const fields: Record<string, FieldValue> = { retired, shutdown, eflags: readEflags(s) };
   for (const name of SCALARS) fields[name] = s.get(Layout[name]) >>> 0;
   fields.regs = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => s.reg32(n) >>> 0);
@@ -69,11 +70,16 @@ export function saveState(s: CpuState, retired: number, shutdown: boolean): Sect
     const at = Layout[name as keyof typeof BLOCKS];
     fields[name] = s.u8.slice(at, at + length);
   }
+  if (tlb !== undefined) fields.tlb = tlb.save();
   return { version: VERSION, fields };
 }
 
 /** Restores what {@linkcode saveState} gave. @throws {ConfigError} snapshot-version */
-export function loadState(s: CpuState, section: Section): { retired: number; shutdown: boolean } {
+export function loadState(
+  s: CpuState,
+  section: Section,
+  tlb: TlbModel | undefined,
+): { retired: number; shutdown: boolean } {
   if (section.version !== VERSION) {
     throw new ConfigError(
       "snapshot-version",
@@ -91,5 +97,7 @@ export function loadState(s: CpuState, section: Section): { retired: number; shu
   });
   for (const name of Object.keys(BLOCKS)) s.u8.set(f[name] as Uint8Array, Layout[name as keyof typeof BLOCKS]);
   writeEflags(s, f.eflags as number);
+  if (f.tlb === undefined) tlb?.reset();
+  else tlb?.load(f.tlb);
   return { retired: f.retired as number, shutdown: f.shutdown as boolean };
 }

@@ -6,6 +6,7 @@
  * behind the trap runs only if it answers `"native"`. A slot without trap costs the guest a call and a return, and the
  * host nothing. A backend of one's own is an object of this interface. Cold contract, warm calls.
  */
+import type { CostName } from "../../core/costs.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { FieldValue, Section } from "../../core/component.ts";
 import type { GuestContext } from "../../core/cpu.ts";
@@ -110,6 +111,8 @@ export interface ParavirtHost {
   a20(): boolean;
   /** An event is about to be delivered to the guest by the backend: fires the machine's hooks. */
   delivering(kind: InterceptKind, vector: number, errorCode: number, linear: number): void;
+  /** An event that has a price came `times` times, at the current instruction; nothing without a table of costs. */
+  readonly spend: (what: CostName, times: number) => void;
   /** Ends the run as `killed`. */
   kill(what: string, code: KillCode, eip: number): void;
   /** An edge on interrupt line 0, where alarms are wired unless they say otherwise. */

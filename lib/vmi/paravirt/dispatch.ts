@@ -154,6 +154,7 @@ export class Paravirt implements Component {
       return true;
     }
     this.#trapped[no] = (this.#trapped[no] ?? 0) + 1;
+    this.#host.spend("hypercall", 1);
     this.#answerTrap(guest, plan, slot, base);
     return true;
   }

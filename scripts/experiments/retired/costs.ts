@@ -8,10 +8,10 @@
  * Software and Hardware Techniques for x86 Virtualization", ASPLOS 2006.
  */
 
-/** What an event costs. */
+import type { CostTable } from "../../../mod.ts";
+
+/** What an event costs, where an instruction of the guest costs one cycle. */
 export interface Costs {
-  /** An instruction of the guest. */
-  readonly instruction: number;
   /** An interrupt or exception that the processor delivers by itself, with the IRET that ends it. */
   readonly gate: number;
   /** SYSENTER and SYSEXIT, both executed by the processor. */
@@ -36,7 +36,6 @@ export interface Costs {
 
 /** The prices. */
 export const COSTS: Costs = {
-  instruction: 1,
   gate: 250,
   fastCall: 150,
   walkStep: 10,
@@ -48,3 +47,10 @@ export const COSTS: Costs = {
   shadowEntry: 200,
   wholeTable: 1500,
 };
+
+/** The table that a machine is given: a monitor is reached by faults of a lower ring, or by exits of VT-x. */
+export function tableOf(monitor: "none" | "ring" | "hardware", costs: Costs): CostTable {
+  const { ringExit, hardwareExit, ...others } = costs;
+  const exit = monitor === "hardware" ? hardwareExit : ringExit;
+  return { ...others, exit, hypercall: exit };
+}

@@ -15,7 +15,7 @@ function fixed(n: number): string {
 export function table(results: readonly Result[]): string {
   const head = [
     ...["operation", "setting", "instructions", "hypercalls", "exits", "emulated", "patched", "events", "TLB fills"],
-    ...["entries", "tables", "cycles", "x bare"],
+    ...["steps", "entries", "tables", "cycles", "x bare"],
   ];
   const rows = results.map((r) => {
     const n = r.counts, bare = results.find((o) => o.workload === r.workload)?.cycles ?? r.cycles;
@@ -27,6 +27,7 @@ export function table(results: readonly Result[]): string {
       n.patched,
       n.delivered,
       n.tlbFills,
+      n.walkSteps,
       n.shadowEntries,
     ];
     return [

@@ -2,7 +2,9 @@
  * The machines that are compared. Each runs the same kernel; what differs is who stands between it and the processor.
  */
 import {
+  type CostTable,
   direct,
+  type EngineName,
   hardware,
   native,
   type ParavirtBackend,
@@ -20,35 +22,26 @@ export interface Setting {
   /** What it is, for a reader. */
   readonly text: string;
   /** Makes one. */
-  make(): PcMachine;
+  make(costs: CostTable, engine: EngineName): PcMachine;
   /** How the monitor is reached: not at all, by faults of a lower ring, or by exits of VT-x. */
   readonly monitor: "none" | "ring" | "hardware";
-  /** Steps of the page walk for a translation that is missing. */
-  readonly walkSteps: number;
 }
 
 const MEMORY = 8 << 20;
-/** Translations are counted as an engine asks for them, so one engine serves all. */
-const ENGINE = "interpreter";
-
-/** Two levels of tables. */
-const STEPS = 2;
-/** Each of them, and the page itself, lies at a guest-physical address that takes a walk of four levels: 3 x 5 - 1. */
-const NESTED_STEPS = 14;
+/** Ticks of the timer, 100 in a virtual second, are to be far between, so that none falls into what is measured. */
+const HZ = 1_000_000_000;
 
 function virtual(
   name: string,
   text: string,
   monitor: Setting["monitor"],
   make: () => ParavirtBackend,
-  walkSteps = STEPS,
 ): Setting {
   return {
     name,
     text,
     monitor,
-    walkSteps,
-    make: (): PcMachine => vmiPc({ backend: make(), memory: MEMORY, engine: ENGINE }),
+    make: (costs, engine): PcMachine => vmiPc({ backend: make(), memory: MEMORY, hz: HZ, costs, engine }),
   };
 }
 
@@ -58,8 +51,7 @@ export const SETTINGS: readonly Setting[] = [
     name: "bare",
     text: "no hypervisor, no ROM",
     monitor: "none",
-    walkSteps: STEPS,
-    make: (): PcMachine => pc({ memory: MEMORY, engine: ENGINE }),
+    make: (costs, engine): PcMachine => pc({ memory: MEMORY, hz: HZ, costs, engine }),
   },
   virtual("native", "the interface, answered by plain code in the ROM, kernel in ring 0", "none", () => native()),
   virtual("shadow", "VMI as VMware used it: kernel in ring 1, shadow page tables", "ring", () => shadow()),
@@ -71,5 +63,5 @@ export const SETTINGS: readonly Setting[] = [
     () => trap(),
   ),
   virtual("vt-x", "no interface: VT-x with shadow page tables", "hardware", () => hardware({ paging: "shadow" })),
-  virtual("nested", "no interface: VT-x with nested paging", "hardware", () => hardware(), NESTED_STEPS),
+  virtual("nested", "no interface: VT-x with nested paging", "hardware", () => hardware()),
 ];

@@ -2,7 +2,17 @@
  * Machines with several i386 CPUs for tests: local APICs, flat programs at fixed places, one interrupt table.
  */
 import { port92 } from "../../../lib/device/small_ports.ts";
-import { type asm, type EngineName, i386, type Machine, machine, MiB, PcPlatform, ram } from "../../../mod.ts";
+import {
+  type asm,
+  type CostTable,
+  type EngineName,
+  i386,
+  type Machine,
+  machine,
+  MiB,
+  PcPlatform,
+  ram,
+} from "../../../mod.ts";
 
 /** Engines that must agree. */
 export const ENGINES: readonly EngineName[] = ["interpreter", "reference", "jit"];
@@ -18,6 +28,7 @@ export interface SmpOptions {
   readonly engine?: EngineName;
   readonly quantum?: number;
   readonly cpus?: number;
+  readonly costs?: CostTable;
 }
 
 /** A board with local APICs; the first CPU is in flat mode at 0x7c00, the others wait. */
@@ -31,6 +42,7 @@ export function smp(options: SmpOptions = {}): Machine {
     memory: [ram({ at: 0, size: 2 * MiB })],
     devices: [port92(), ...platform.devices],
     platform,
+    ...(options.costs === undefined ? {} : { costs: options.costs }),
   });
   const words = [0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300];
   m.poke(GDT, new Uint8Array(Uint32Array.from(words).buffer));

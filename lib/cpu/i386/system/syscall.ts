@@ -28,6 +28,7 @@ export const SYSCALL: Readonly<Record<string, SystemFn>> = {
     s.setReg32(ESP, s.get(Layout.sysenterEsp));
     c.nextEip = s.get(Layout.sysenterEip) >>> 0;
     flat(c, cs, 0);
+    c.bus.spend?.("fastCall", 1);
   },
   sysexit: (c) => {
     const s = c.state, cs = s.get(Layout.sysenterCs) & 0xfffc;

@@ -76,6 +76,7 @@ class Hardware implements HardwareBackend {
 
   attach(host: ParavirtHost): void {
     this.#host = host;
+    this.#counters.spend = host.spend;
     const exits = new Set(this.exits), all: VirtualCpu[] = [];
     for (let i = 0; i < host.cpus; i++) {
       const guest = host.monitor(i);

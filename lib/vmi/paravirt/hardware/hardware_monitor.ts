@@ -25,6 +25,9 @@ import type { Counters } from "../monitor/stats.ts";
 import type { VirtualCpu } from "../monitor/vcpu.ts";
 import { EXIT_INSTRUCTIONS, exitOf, faultsFirst, type HardwareExit } from "./exits.ts";
 
+/** Levels of nested page tables. */
+const NESTED_LEVELS = 4;
+
 /** Decides the events of one CPU. */
 export class HardwareMonitor implements Interceptor {
   /** See {@linkcode Interceptor}. */
@@ -54,6 +57,7 @@ export class HardwareMonitor implements Interceptor {
   /** Is the monitor there? It is from the first instruction on. */
   install(): void {
     this.#guest.interceptor = this;
+    this.#guest.nestedLevels = this.#shadow === undefined ? NESTED_LEVELS : 0;
   }
 
   /** See {@linkcode Interceptor}. */

@@ -119,6 +119,7 @@ class Deprivileging implements MonitorBackend {
 
   attach(host: ParavirtHost): void {
     this.#time.attach(host);
+    this.#counters.spend = host.spend;
     for (let i = 0; i < host.cpus; i++) {
       const guest = this.#monitored(host.monitor(i)), own = memoryFor(this.name, this.memory, i, host.cpus);
       const cpu = new VirtualCpu(

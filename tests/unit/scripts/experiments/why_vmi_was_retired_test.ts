@@ -15,12 +15,12 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
   return { code, out: text.decode(stdout), err: text.decode(stderr) };
 }
 
-Deno.test("why_vmi_was_retired: two runs agree to the last bit, files hold what the table shows, the story is true", async () => {
+Deno.test("why_vmi_was_retired: two runs on two engines agree to the last bit, files hold what the table shows, the story is true", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "vmikit-retired-" });
   try {
     const [first, second] = await Promise.all([
       run("--json"),
-      run("--json", "--csv", `${folder}/a.csv`, "--svg", `${folder}/a.svg`),
+      run("--json", "--engine", "interpreter", "--csv", `${folder}/a.csv`, "--svg", `${folder}/a.svg`),
     ]);
     assertEquals([first.code, first.err], [0, ""]);
     assertEquals(second.out, first.out);
@@ -77,8 +77,8 @@ function story(results: readonly Result[]): void {
 Deno.test("why_vmi_was_retired: prices can be edited, counts stay", () => {
   const setting = SETTINGS.find((s) => s.name === "shadow");
   assert(setting !== undefined);
-  const dear = measure(setting, "syscall", { ...COSTS, ringExit: 10_000 });
-  const cheap = measure(setting, "syscall", COSTS);
+  const dear = measure(setting, "syscall", { ...COSTS, ringExit: 10_000 }, "jit");
+  const cheap = measure(setting, "syscall", COSTS, "jit");
   assertEquals(dear.counts, cheap.counts);
   assertEquals(dear.cycles - cheap.cycles, 2 * (10_000 - COSTS.ringExit));
 });
@@ -86,4 +86,5 @@ Deno.test("why_vmi_was_retired: prices can be edited, counts stay", () => {
 Deno.test("why_vmi_was_retired: wrong usage is refused", async () => {
   assertEquals((await run("--cvs", "x")).code, 64);
   assertEquals((await run("--svg")).code, 64);
+  assertEquals((await run("--engine", "jet")).code, 64);
 });

@@ -80,6 +80,7 @@ export class Bench {
       current: () => 0,
       onDeviceAccess: (): void => {},
       isRam: () => true,
+      spend: () => {},
       a20: () => true,
       hasLocalTimer: false,
       localTimer: () => false,

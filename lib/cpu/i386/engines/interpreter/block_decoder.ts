@@ -78,6 +78,9 @@ export class BlockDecoder {
   entry(pfn: number, offset: number, key: number): number {
     const known = this.known(pfn, offset, key);
     if (known !== 0 || this.#cache.isFull(RUN_RECORDS)) return known;
+    // Over the end of the page only what executes is fetched.
+    const at = this.#cpu.board.space.pages[pfn] & ~0xfff;
+    if (this.#decode(this.#cpu.board.space.host, at + offset, 0x1000 - offset) === DecodeStatus.more) return 0;
     return this.#decodeRun(this.#cache.page(pfn, key), offset);
   }
 

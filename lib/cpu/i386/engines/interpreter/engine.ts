@@ -285,6 +285,7 @@ export class InterpreterEngine implements Engine {
     // At the end of the slice nothing is fetched; run() makes room.
     if (s.get(Layout.count) <= 0 || this.#full || this.#cache.isFull(RUN_RECORDS)) return 0;
     if (this.#hooked && !this.#hookFetch()) return 0;
+    cpu.least = 1; // the tick of this instruction is still to be taken
     try {
       const record = this.#recordAt(s.get(Layout.eip));
       // What was fired before the fetch belongs to this record of hooks, or there is none.
@@ -296,6 +297,8 @@ export class InterpreterEngine implements Engine {
       s.set(Layout.count, s.get(Layout.count) - 1);
       s.set(Layout.exit, 1);
       return 0;
+    } finally {
+      cpu.least = 0;
     }
   }
 

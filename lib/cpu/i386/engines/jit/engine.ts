@@ -221,6 +221,8 @@ class JitTranslator implements Translator {
   #fill(linear: number, size: number, write: boolean): number {
     const cpu = this.#cpu, user = cpu.state.get(Layout.cpl) === 3;
     if ((linear & 0xfff) + size > 0x1000) return -1;
+    // What costs time is left to the interpreter, whose count is exact.
+    if (cpu.mem.model?.covers(linear, write) === false) return -1;
     const generation = this.#generation;
     try {
       if ((linear & (size - 1)) !== 0) cpu.mem.unaligned(linear, size, write, user); // may be forbidden

@@ -1,4 +1,6 @@
 /** The machine with its real CPU: entry of programs, hooks, snapshots across engines. */
+import { MiB } from "../../../lib/base/bits.ts";
+import { assemble } from "../../../lib/cpu/i386/asm/assemble.ts";
 import { i386 } from "../../../lib/cpu/i386/factory.ts";
 import { type Machine, machine } from "../../../lib/machine/machine.ts";
 import { Snapshot } from "../../../lib/machine/snapshot.ts";
@@ -94,4 +96,33 @@ Deno.test("a snapshot taken under one engine goes on under the other", () => {
   for (const m of [a, b]) m.run();
   assertEquals(b.hash(), a.hash());
   assert(b.cpu.engine !== a.cpu.engine);
+});
+
+Deno.test("INVLPG drops all of a large page, wherever in it the address lies, on every engine", () => {
+  const source = `
+  mov dword [0x30000], 0x000083
+  mov dword [0x30004], 0x400083
+  mov eax, 0x30000
+  mov cr3, eax
+  mov eax, cr4
+  or eax, 0x10
+  mov cr4, eax
+  mov eax, cr0
+  or eax, 0x80000000
+  mov cr0, eax
+  mov eax, [0x401000]
+  mov ebx, [0x7ff000]
+  mov dword [0x30004], 0x800083
+  invlpg [0x456789]
+  mov ecx, [0x401000]
+  mov edx, [0x7ff000]
+  hlt`;
+  for (const engine of ["reference", "interpreter", "jit"] as const) {
+    const m = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 16 * MiB })] });
+    [0x401000, 0x7ff000, 0x801000, 0xbff000].forEach((at, i) => m.write(at, i + 1));
+    m.poke(0x10000, assemble(source, { origin: 0x10000, bits: 32 }).bytes);
+    m.start({ mode: "flat32", entry: 0x10000, stack: 0x9000 });
+    assertEquals(m.run({ instructions: 100 }).kind, "halt");
+    assertEquals([m.cpu.eax, m.cpu.ebx, m.cpu.ecx, m.cpu.edx], [1, 2, 3, 4], engine);
+  }
 });

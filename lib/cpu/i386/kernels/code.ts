@@ -66,6 +66,11 @@ export class Code {
     this.#temps.length = 0;
   }
 
+  /** A local that stays. */
+  local(type: ValTypeName): Local {
+    return this.#local(this.#f.local(type));
+  }
+
   #local(index: number): Local {
     return Object.assign(() => this.#f.get(index), { index });
   }

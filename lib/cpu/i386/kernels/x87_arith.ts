@@ -1,15 +1,13 @@
 /**
  * FADD, FSUB, FSUBR, FMUL, FDIV, FDIVR with all their operands as kernels, and FSQRT.
  *
- * Operands are normal numbers or zeros. Products come from four 32-bit multiplications, quotients from two digits of 32
- * bits, each estimated with the high half of the divisor and corrected at most twice. Cold code that makes hot code.
- * Sources: SDM-2A FADD, FSUB, FMUL, FDIV, FSQRT; Knuth TAOCP 4.3.1 D.
+ * Operands are normal numbers or zeros. Cold code that makes hot code. Sources: SDM-2A FADD, FSUB, FMUL, FDIV, FSQRT.
  */
-import { BIAS, Rc } from "../x87/float80/format.ts";
+import { BIAS } from "../x87/float80/format.ts";
 import type { Code, Local } from "./code.ts";
 import type { Kernel } from "./kernel.ts";
+import { addNormal, addZero, divide, multiply, root } from "./x87_numbers.ts";
 import {
-  exponent,
   full,
   inexactMasked,
   isNormal,
@@ -18,13 +16,11 @@ import {
   type Num,
   plain,
   pop,
-  product,
   read,
   ready,
   round,
   setStatus,
   stack,
-  TOP_BIT,
   type Unrounded,
   write,
 } from "./x87_parts.ts";
@@ -33,21 +29,13 @@ import {
 const OPERATIONS = ["add", "sub", "subr", "mul", "div", "divr"] as const;
 type Operation = typeof OPERATIONS[number];
 
-/** A result: exact as it stands, or to be rounded. */
-interface Work extends Unrounded {
-  readonly fcw: Local;
-}
-
-/** Leaves a finished, exact result. */
-type Exact = () => void;
-
 /** Emits a op b; the result is in the locals returned. */
 function operate(k: Code, op: Operation, x: Num, y: Num, fcw: Local): { m: Local; se: Local; flags: Local } {
   const reversed = op === "subr" || op === "divr";
   const a = reversed ? y : x, b = reversed ? x : y;
   if (op === "sub") k.set(y.se, k.i("xor", y.se, 0x8000));
   if (op === "subr") k.set(x.se, k.i("xor", x.se, 0x8000));
-  const u: Work = {
+  const u: Unrounded & { readonly fcw: Local } = {
     m: k.let("i64", k.cl(0n)),
     ext: k.let("i64", k.cl(0n)),
     exp: k.let("i32", k.c(0)),
@@ -75,166 +63,6 @@ function operate(k: Code, op: Operation, x: Num, y: Num, fcw: Local): { m: Local
     round(k, u, fcw);
   });
   return { m: u.m, se: k.let("i32", k.i("or", u.sign, u.exp)), flags: u.flags };
-}
-
-/** A sum with a zero: of two zeros, or the other operand, which may have to be rounded. */
-function addZero(k: Code, a: Num, b: Num, u: Work, done: Exact): void {
-  k.if(k.i("and", isZero(k, a), isZero(k, b)), () => {
-    const down = k.i("shl", k.i("eq", k.i("and", u.fcw, Rc.mask), Rc.down), 15);
-    const either = k.i("and", k.i("or", a.se, b.se), k.i("or", down, k.i("and", a.se, b.se)));
-    k.set(u.sign, k.i("and", either, 0x8000));
-    done();
-  });
-  const first = k.let("i32", isZero(k, b));
-  k.set(u.m, k.select(first, a.m, b.m));
-  k.set(u.exp, k.select(first, a.se, b.se));
-  k.set(u.sign, k.i("and", u.exp, 0x8000));
-  k.set(u.exp, k.i("and", u.exp, 0x7fff));
-}
-
-/** Sum of normal numbers, unrounded. */
-function addNormal(k: Code, a: Num, b: Num, u: Work, done: Exact): void {
-  const { m, ext, exp, sign } = u;
-  const shift = k.let("i32", k.i("sub", exponent(k, a), exponent(k, b)));
-  const swap = k.let("i32", k.i("lt_s", shift, 0));
-  const small = k.let("i64", k.select(swap, a.m, b.m));
-  k.set(m, k.select(swap, b.m, a.m));
-  k.set(sign, k.select(swap, b.se, a.se));
-  k.set(exp, k.i("and", sign, 0x7fff));
-  k.set(sign, k.i("and", sign, 0x8000));
-  k.set(shift, k.select(swap, k.i("sub", k.c(0), shift), shift));
-  k.if(k.i("lt_u", shift, 64), () => {
-    const n = k.let("i64", k.l("extend_i32_u", shift));
-    k.set(ext, k.l("shl", k.l("shl", small, 1), k.l("sub", k.cl(63n), n)));
-    k.set(small, k.l("shr_u", small, n));
-  }, () => {
-    k.set(ext, k.cl(1n));
-    k.if(k.i("lt_u", shift, 128), () => {
-      const n = k.let("i64", k.l("extend_i32_u", k.i("sub", shift, 64)));
-      const lost = k.l("shl", k.l("shl", small, 1), k.l("sub", k.cl(63n), n));
-      k.set(ext, k.l("or", k.l("shr_u", small, n), k.l("extend_i32_u", k.l("ne", lost, 0))));
-    });
-    k.set(small, k.cl(0n));
-  }, "likely");
-  k.if(k.i("and", k.i("xor", a.se, b.se), 0x8000), () => {
-    subtract(k, u, small);
-    cancel(k, u, done);
-  }, () => {
-    k.set(small, k.l("add", m, small));
-    k.if(k.l("lt_u", small, m), () => {
-      const low = k.l("or", k.l("shr_u", ext, 1), k.l("and", ext, 1));
-      k.set(ext, k.l("or", k.l("shl", small, 63), low));
-      k.set(m, k.l("or", k.l("shr_u", small, 1), TOP_BIT));
-      k.set(exp, k.i("add", exp, 1));
-    }, () => k.set(m, small));
-  });
-}
-
-/** m:ext := m:0 - small:ext; the smaller magnitude may be the first only where the exponents are equal. */
-function subtract(k: Code, u: Work, small: Local): void {
-  const { m, ext, sign } = u;
-  k.if(k.l("lt_u", m, small), () => {
-    k.set(m, k.l("sub", small, m));
-    k.set(sign, k.i("xor", sign, 0x8000));
-  }, () => {
-    k.set(m, k.l("sub", k.l("sub", m, small), k.l("extend_i32_u", k.l("ne", ext, 0))));
-    k.set(ext, k.l("sub", k.cl(0n), ext));
-  });
-}
-
-/** Normalizes after a subtraction; a difference of zero is done. */
-function cancel(k: Code, u: Work, done: Exact): void {
-  const { m, ext, exp, sign } = u;
-  k.if(k.l("ge_s", m, 0), () => {
-    k.if(
-      k.l("eqz", m),
-      () => {
-        k.if(k.l("eqz", ext), () => {
-          k.set(sign, k.i("shl", k.i("eq", k.i("and", u.fcw, Rc.mask), Rc.down), 15));
-          k.set(exp, 0);
-          done();
-        });
-        k.set(m, ext);
-        k.set(ext, k.cl(0n));
-        k.set(exp, k.i("sub", exp, 64));
-      },
-      undefined,
-      "unlikely",
-    );
-    const n = k.let("i64", k.l("clz", m));
-    const low = k.l("shr_u", k.l("shr_u", ext, 1), k.l("sub", k.cl(63n), n));
-    k.set(m, k.l("or", k.l("shl", m, n), low));
-    k.set(ext, k.l("shl", ext, n));
-    k.set(exp, k.i("sub", exp, k.i("wrap_i64", n)));
-  });
-}
-
-const LOW32 = 0xffffffffn;
-
-function multiply(k: Code, a: Num, b: Num, u: Work): void {
-  const { m, ext, exp, sign } = u;
-  k.set(sign, k.i("and", k.i("xor", a.se, b.se), 0x8000));
-  k.set(exp, k.i("sub", k.i("add", exponent(k, a), exponent(k, b)), BIAS - 1));
-  product(k, a.m, b.m, m, ext);
-  k.if(k.l("ge_s", m, 0), () => {
-    k.set(m, k.l("or", k.l("shl", m, 1), k.l("shr_u", ext, 63)));
-    k.set(ext, k.l("shl", ext, 1));
-    k.set(exp, k.i("sub", exp, 1));
-  });
-}
-
-function divide(k: Code, a: Num, b: Num, u: Work): void {
-  const { m, ext, exp, sign } = u;
-  k.set(sign, k.i("and", k.i("xor", a.se, b.se), 0x8000));
-  k.set(exp, k.i("add", k.i("sub", exponent(k, a), exponent(k, b)), BIAS));
-  const rest = k.let("i64", a.m);
-  const low = k.let("i64", k.cl(0n));
-  k.if(k.l("ge_u", rest, b.m), () => {
-    k.set(low, k.l("shl", rest, 63));
-    k.set(rest, k.l("shr_u", rest, 1));
-  }, () => k.set(exp, k.i("sub", exp, 1)));
-  const dh = k.let("i64", k.l("shr_u", b.m, 32)), dl = k.let("i64", k.l("and", b.m, LOW32));
-  const digit = k.let("i64", k.cl(0n));
-  quotientDigit(k, rest, k.l("shr_u", low, 32), b.m, dh, dl, digit);
-  k.set(m, k.l("shl", digit, 32));
-  quotientDigit(k, rest, k.cl(0n), b.m, dh, dl, digit);
-  k.set(m, k.l("or", m, digit));
-  // The rest against half of the divisor decides the rounding.
-  const other = k.let("i64", k.l("sub", b.m, rest));
-  const above = k.l(
-    "or",
-    k.l("extend_i32_u", k.l("ne", rest, 0)),
-    k.l("shl", k.l("extend_i32_u", k.l("ge_u", rest, other)), 63),
-  );
-  k.set(ext, k.select(k.l("eq", rest, other), k.cl(TOP_BIT), above));
-}
-
-/** One digit of rest * 2^32 + next by the divisor; rest becomes the remainder. */
-function quotientDigit(
-  k: Code,
-  rest: Local,
-  next: () => void,
-  divisor: Local,
-  dh: Local,
-  dl: Local,
-  digit: Local,
-): void {
-  k.set(digit, k.l("div_u", rest, dh));
-  k.set(digit, k.select(k.l("gt_u", digit, LOW32), k.cl(LOW32), digit));
-  // The estimate is at most two too large; then the remainder, modulo 2^64, is negative.
-  const high = k.let("i64", k.l("sub", rest, k.l("mul", digit, dh)));
-  const sub = k.let("i64", k.l("mul", digit, dl));
-  k.set(rest, k.l("sub", k.l("or", k.l("shl", high, 32), next), sub));
-  const tooLarge = k.i("and", k.l("lt_u", high, LOW32 + 1n), k.l("lt_u", k.l("or", k.l("shl", high, 32), next), sub));
-  k.if(tooLarge, () => {
-    k.set(digit, k.l("sub", digit, 1));
-    k.set(rest, k.l("add", rest, divisor));
-    // Still negative: the addition did not carry.
-    k.if(k.l("ge_u", rest, divisor), () => {
-      k.set(digit, k.l("sub", digit, 1));
-      k.set(rest, k.l("add", rest, divisor));
-    });
-  });
 }
 
 /** ST(0) op ST(i): the destination is either; then maybe a pop. */
@@ -308,51 +136,6 @@ const SQRT: Kernel = {
     setStatus(k, u.flags);
   },
 };
-
-/**
- * m:ext := square root of the mantissa, which stands for a value below 2 (odd biased exponent) or below 4 (even). The
- * integer root of mantissa * 2^63 or 2^64 has 64 bits; what is left over, against the root, decides the rounding.
- */
-function root(k: Code, a: Num, m: Local, ext: Local): void {
-  const odd = k.let("i64", k.l("extend_i32_u", k.i("and", a.se, 1)));
-  const high = k.let("i64", k.l("shr_u", a.m, odd));
-  const low = k.l("shl", k.l("and", a.m, odd), 63);
-  // First digit: floor of the root of the high word; the estimate is off by one at most.
-  const s = k.let("i64", k.l("trunc_f64_u", k.d("sqrt", k.d("convert_i64_u", high))));
-  k.set(s, k.select(k.l("gt_u", s, LOW32), k.cl(LOW32), s));
-  k.set(s, k.l("sub", s, k.l("extend_i32_u", k.l("gt_u", k.l("mul", s, s), high))));
-  const rest = k.let("i64", k.l("sub", high, k.l("mul", s, s)));
-  k.if(
-    k.l("gt_u", rest, k.l("shl", s, 1)),
-    () => {
-      k.set(s, k.l("add", s, 1));
-      k.set(rest, k.l("sub", high, k.l("mul", s, s)));
-    },
-    undefined,
-    "unlikely",
-  );
-  // Second digit q = (rest * 2^32 + low / 2^32) / 2s, both halved; only the top bit of low may be set.
-  const half = k.let("i64", k.l("or", k.l("shl", rest, 31), k.l("shr_u", low, 33)));
-  const q = k.let("i64", k.l("div_u", half, s));
-  k.slowIf(k.l("gt_u", q, LOW32));
-  const r = k.let("i64", k.l("sub", half, k.l("mul", q, s)));
-  k.set(m, k.l("or", k.l("shl", s, 32), q));
-  // What is left is r * 2^33 - q^2, in two words; if negative the digit is one too large.
-  const square = k.let("i64", k.l("mul", q, q));
-  const lo = k.let("i64", k.l("shl", r, 33));
-  const hi = k.let("i64", k.l("sub", k.l("shr_u", r, 31), k.l("extend_i32_u", k.l("lt_u", lo, square))));
-  k.set(lo, k.l("sub", lo, square));
-  k.if(k.l("lt_s", hi, 0), () => {
-    k.set(m, k.l("sub", m, 1));
-    const twice = k.let("i64", k.l("or", k.l("shl", m, 1), 1));
-    k.set(lo, k.l("add", lo, twice));
-    const carry = k.l("extend_i32_u", k.l("lt_u", lo, twice));
-    k.set(hi, k.l("add", k.l("add", hi, k.l("shr_u", m, 63)), carry));
-  });
-  const above = k.i("or", k.l("gt_s", hi, 0), k.l("gt_u", lo, m));
-  const inexact = k.l("extend_i32_u", k.l("ne", k.l("or", hi, lo), 0));
-  k.set(ext, k.l("or", k.l("shl", k.l("extend_i32_u", above), 63), inexact));
-}
 
 /** Arithmetic kernels. */
 export const ARITH_KERNELS: readonly Kernel[] = [

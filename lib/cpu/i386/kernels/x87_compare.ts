@@ -24,8 +24,10 @@ import {
 } from "./x87_parts.ts";
 
 /** Order of two numbers. */
-interface Order {
+export interface Order {
+  /** The first is less. */
   readonly less: Local;
+  /** They are equal. */
   readonly equal: Local;
 }
 
@@ -33,6 +35,11 @@ interface Order {
 function compare(k: Code, a: Num, b: Num): Order {
   plain(k, a);
   plain(k, b);
+  return comparePlain(k, a, b);
+}
+
+/** Compares two numbers that are normal or zeros. */
+export function comparePlain(k: Code, a: Num, b: Num): Order {
   const same = k.i("and", k.i("eq", a.se, b.se), k.l("eq", a.m, b.m));
   const zeros = k.l("eqz", k.l("or", a.m, b.m));
   const equal = k.let("i32", k.i("or", same, zeros));
@@ -49,7 +56,8 @@ function setConditions(k: Code, bits: Value): void {
   k.setField(Layout.fsw, k.i("or", k.i("and", k.field(Layout.fsw), ~(Fsw.c0 | Fsw.c1 | Fsw.c2 | Fsw.c3)), bits));
 }
 
-function conditionBits(k: Code, order: Order): Value {
+/** C0 and C3 from an order. */
+export function conditionBits(k: Code, order: Order): Value {
   return k.i("or", k.i("shl", order.less, 8), k.i("shl", order.equal, 14));
 }
 

@@ -100,9 +100,14 @@ function store(
 
 /** To single (24 bits) or double (53 bits). */
 function storeFloat(k: Code, n: Num, size: 4 | 8): Value {
-  const fraction = size === 4 ? 23n : 52n, bias = size === 4 ? 127 : 1023, cut = 63n - fraction;
   const fcw = inexactMasked(k);
   plain(k, n);
+  return storePlainFloat(k, n, size, fcw);
+}
+
+/** The same for a number that is normal or zero; PE is masked. `fcw` undefined: to nearest. */
+export function storePlainFloat(k: Code, n: Num, size: 4 | 8, fcw: Local | undefined): Local {
+  const fraction = size === 4 ? 23n : 52n, bias = size === 4 ? 127 : 1023, cut = 63n - fraction;
   const sign = k.let("i64", k.l("shl", k.l("extend_i32_u", k.i("shr_u", n.se, 15)), size === 4 ? 31n : 63n));
   const e = k.let("i32", k.i("sub", exponent(k, n), BIAS - bias));
   const flags = k.let("i32", k.c(0)), bits = k.let("i64", sign);
@@ -120,7 +125,7 @@ function storeFloat(k: Code, n: Num, size: 4 | 8): Value {
 }
 
 /** Magnitude rounded to an integer of 64 bits; slow from 2^limit. */
-function toInteger(k: Code, n: Num, fcw: Local, limit: number): { size: Local; flags: Local } {
+function toInteger(k: Code, n: Num, fcw: Local | undefined, limit: number): { size: Local; flags: Local } {
   const size = k.let("i64", k.cl(0n)), flags = k.let("i32", k.c(0));
   k.if(k.l("ne", n.m, 0), () => {
     const shift = k.let("i32", k.i("sub", k.c(BIAS + 63), exponent(k, n)));
@@ -142,6 +147,11 @@ function toInteger(k: Code, n: Num, fcw: Local, limit: number): { size: Local; f
 function storeInteger(k: Code, n: Num, bytes: 2 | 4 | 8): Value {
   const fcw = inexactMasked(k);
   plain(k, n);
+  return storePlainInteger(k, n, bytes, fcw);
+}
+
+/** The same for a number that is normal or zero; PE is masked. `fcw` undefined: to nearest. */
+export function storePlainInteger(k: Code, n: Num, bytes: 2 | 4 | 8, fcw: Local | undefined): Local {
   const { size, flags } = toInteger(k, n, fcw, bytes * 8 - 1);
   const minus = k.let("i64", k.l("sub", k.cl(0n), k.l("extend_i32_u", k.i("shr_u", n.se, 15))));
   const value = k.l("sub", k.l("xor", size, minus), minus);

@@ -114,8 +114,9 @@ export function push(k: Code, slot: Stack, m: Value, se: Value): void {
   k.setField(Layout.fempty, k.i("and", k.field(Layout.fempty), k.i("xor", k.i("shl", k.c(1), slot.n), -1)));
 }
 
-/** True if the magnitude goes up; `rest` (i64) is what is cut off, top-aligned, `odd` (i64) the last bit kept. */
-export function roundsUp(k: Code, fcw: Local, sign: Value, rest: Local, odd: Value): Local {
+/** True if the magnitude goes up; `rest` (i64) is what is cut off, top-aligned, `odd` (i64) the last bit kept. No `fcw`: to nearest. */
+export function roundsUp(k: Code, fcw: Local | undefined, sign: Value, rest: Local, odd: Value): Local {
+  if (fcw === undefined) return k.let("i32", nearestUp(k, rest, odd));
   const up = k.let("i32", k.c(0));
   k.if(k.i("eqz", k.i("and", fcw, Rc.mask)), () => k.set(up, nearestUp(k, rest, odd)), () => {
     const mode = k.let("i32", k.i("and", fcw, Rc.mask));
@@ -129,7 +130,8 @@ export function roundsUp(k: Code, fcw: Local, sign: Value, rest: Local, odd: Val
   return up;
 }
 
-function nearestUp(k: Code, rest: Local, odd: Value): Value {
+/** The same to nearest. */
+export function nearestUp(k: Code, rest: Local, odd: Value): Value {
   const notTie = k.l("ne", rest, TOP_BIT);
   return k.i("and", k.l("lt_s", rest, 0), k.i("or", notTie, k.l("ne", odd, 0)));
 }
@@ -143,8 +145,8 @@ export function inexactFlags(k: Code, rest: Local, up: Local): Value {
   );
 }
 
-/** What {@linkcode round} works on. */
-export interface Unrounded {
+/** A number that is not rounded yet. */
+export interface Parts {
   /** Mantissa, i64, top bit set; the rounded one afterwards. */
   readonly m: Local;
   /** Bits below, i64. */
@@ -153,6 +155,10 @@ export interface Unrounded {
   readonly exp: Local;
   /** 0 or 0x8000. */
   readonly sign: Local;
+}
+
+/** What {@linkcode round} works on. */
+export interface Unrounded extends Parts {
   /** Gets PE and C1. */
   readonly flags: Local;
 }
@@ -160,12 +166,9 @@ export interface Unrounded {
 /** Rounds to the precision of the control word. Slow if the exponent is near its ends. */
 export function round(k: Code, u: Unrounded, fcw: Local): void {
   const { m, ext, exp, sign, flags } = u;
-  k.slowIf(k.i("ge_u", k.i("sub", exp, 1), 0x7ffd));
+  inRange(k, exp);
   const up = k.let("i32", k.c(0));
-  k.if(k.i("eq", k.i("and", fcw, 0xf00), 0x300), () => {
-    k.set(up, nearestUp(k, ext, k.l("and", m, 1)));
-    k.set(m, k.l("add", m, k.l("extend_i32_u", up)));
-  }, () => {
+  k.if(k.i("eq", k.i("and", fcw, 0xf00), 0x300), () => addNearest(k, u, up), () => {
     k.slowIf(k.i("eqz", k.i("and", fcw, 0x200)));
     k.if(k.i("and", fcw, 0x100), () => {
       k.set(up, roundsUp(k, fcw, sign, ext, k.l("and", m, 1)));
@@ -177,6 +180,30 @@ export function round(k: Code, u: Unrounded, fcw: Local): void {
       k.set(m, k.l("add", k.l("and", m, ~0x7ffn), k.l("shl", k.l("extend_i32_u", up), 11)));
     });
   }, "likely");
+  carried(k, u);
+  k.set(flags, inexactFlags(k, ext, up));
+}
+
+/** Rounds to nearest with 64 bits. Slow if the exponent is near its ends. Gives what C1 becomes. */
+export function roundNearest(k: Code, u: Parts): Local {
+  inRange(k, u.exp);
+  const up = k.let("i32", k.c(0));
+  addNearest(k, u, up);
+  carried(k, u);
+  return up;
+}
+
+function inRange(k: Code, exp: Local): void {
+  k.slowIf(k.i("ge_u", k.i("sub", exp, 1), 0x7ffd));
+}
+
+function addNearest(k: Code, { m, ext }: Parts, up: Local): void {
+  // Above half of the last place, or on it and the last bit is set.
+  k.set(up, k.l("gt_u", ext, k.l("sub", k.cl(TOP_BIT), k.l("and", m, 1))));
+  k.set(m, k.l("add", m, k.l("extend_i32_u", up)));
+}
+
+function carried(k: Code, { m, exp }: Parts): void {
   k.if(
     k.l("eqz", m),
     () => {
@@ -186,7 +213,6 @@ export function round(k: Code, u: Unrounded, fcw: Local): void {
     undefined,
     "unlikely",
   );
-  k.set(flags, inexactFlags(k, ext, up));
 }
 
 /** Single, double or integer at an address as a number: plain ones only. */

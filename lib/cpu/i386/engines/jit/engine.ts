@@ -39,6 +39,8 @@ const MAX_DROPS = 12;
 const INSIDE = 2;
 /** What is put off doubles its count so often at most. */
 const MAX_DOUBLED = 8;
+/** x87 code is done in place if its control word asks for 64 bits of mantissa and masks the inexact exception. */
+const USUAL_CONTROL = 0x320;
 /** Count of a block that is never offered. */
 const NEVER = 0x7fffffff;
 
@@ -135,7 +137,8 @@ class JitTranslator implements Translator {
   #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
     const linear = this.#cpu.state.get(Layout.codeBase) >>> 0, warm = this.#settings.warm;
-    const source = new CodeSource(this.#cpu, host, pfn, linear, (page) => this.threshold(page), warm);
+    const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
+    const source = new CodeSource(this.#cpu, host, pfn, linear, (page) => this.threshold(page), warm, x87);
     const { discovery, merged } = this.#discover(source, pfn, offset);
     const rebuilds = Math.max(-1, ...merged.map((r) => r.rebuilds)) + 1;
     if (tries < rebuilds) return false;

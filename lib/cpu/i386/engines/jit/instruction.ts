@@ -10,6 +10,8 @@ import type { Access } from "./groups.ts";
 import { folded } from "./fold.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
 import { SegReg } from "../../segment.ts";
+import { Reg } from "../../../../spec/i386_regs.ts";
+import { type X87Op, x87Op } from "./x87_ops.ts";
 import { type Effects, effectsOf, wholeRegister } from "./effects.ts";
 
 /** How an instruction is translated. */
@@ -20,6 +22,8 @@ export const Way = {
   call: 1,
   /** TypeScript is called; what it did to control is looked up. */
   callEnd: 2,
+  /** An x87 instruction that is done in place. */
+  x87: 3,
 } as const;
 
 /** A kernel that does an instruction which TypeScript would be called for. */
@@ -46,8 +50,10 @@ export class Instruction {
   readonly effects: Effects | undefined;
   /** Index in the list of TypeScript instructions, when it is called. */
   readonly call: number;
-  /** The kernel that is tried before TypeScript is called. */
+  /** The kernel that is tried before TypeScript is called; or the one that an x87 instruction done in place has. */
   readonly kernel: KernelUse | undefined;
+  /** How it is done in place, when its way is `x87`. */
+  readonly x87: X87Op | undefined;
   /** See {@linkcode Decoded}. */
   readonly opSize: 16 | 32;
   /** See {@linkcode Decoded}. */
@@ -77,8 +83,11 @@ export class Instruction {
   /** Groups of its memory accesses in the order of the tree; see groups.ts. */
   accesses: readonly (Access | undefined)[] = [];
 
-  /** @param d Decoded. @param offset In its page. @param call Gives the number in the list of TypeScript instructions. */
-  constructor(d: Decoded, offset: number, call: () => number) {
+  /**
+   * @param d Decoded. @param offset In its page. @param call Gives the number in the list of TypeScript instructions.
+   * @param inPlace x87 instructions are done in place.
+   */
+  constructor(d: Decoded, offset: number, call: () => number, inPlace: boolean) {
     this.offset = offset;
     this.length = d.length;
     this.sem = d.row.sem;
@@ -100,10 +109,13 @@ export class Instruction {
       const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep, 32);
       this.tree = folded(tree, d.row.sem, d.imm);
       this.effects = effectsOf(this.tree);
+      this.x87 = undefined;
     } else {
-      this.way = d.row.ends || isNarrowJump(d) ? Way.callEnd : Way.call;
-      this.call = call();
-      this.kernel = this.way === Way.call ? kernelOf(d) : undefined;
+      const ends = d.row.ends || isNarrowJump(d);
+      this.kernel = ends ? undefined : kernelOf(d);
+      this.x87 = inPlace && this.kernel !== undefined ? x87Op(d.row.sem, d.isMem) : undefined;
+      this.way = ends ? Way.callEnd : this.x87 === undefined ? Way.call : Way.x87;
+      this.call = this.x87 === undefined ? call() : -1;
       this.tree = this.effects = undefined;
     }
   }
@@ -122,7 +134,7 @@ export class Instruction {
   registers(): number {
     const e = this.effects;
     const address = (this.base < 0 ? 0 : 1 << this.base) | (this.index < 0 ? 0 : 1 << this.index);
-    if (e === undefined) return this.kernel !== undefined ? address : 0;
+    if (e === undefined) return this.kernel !== undefined ? address | this.written() : 0;
     let mask = e.registers;
     for (const { slot, w } of e.slots) mask |= 1 << wholeRegister(this.slot(slot), w);
     return e.usesAddress ? mask | address : mask;
@@ -131,7 +143,7 @@ export class Instruction {
   /** Mask of the registers it writes. */
   written(): number {
     const e = this.effects;
-    if (e === undefined) return 0;
+    if (e === undefined) return this.x87?.writesAx === true ? 1 << Reg.eax : 0;
     let mask = e.written;
     for (const { slot, w, written } of e.slots) if (written) mask |= 1 << wholeRegister(this.slot(slot), w);
     return mask;

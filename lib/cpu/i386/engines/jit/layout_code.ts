@@ -82,3 +82,27 @@ export class LayoutCode {
     f.end();
   }
 }
+
+/** Passes control to one of some numbers in ascending order if a local has it: a binary search. */
+export function emitChoice(
+  f: FunctionBody,
+  local: number,
+  targets: readonly number[],
+  pass: (target: number) => void,
+): void {
+  const search = (from: number, to: number): void => {
+    const middle = (from + to + 1) >> 1;
+    f.get(local);
+    f.i32(targets[middle]);
+    f.num(from === to ? "i32.eq" : "i32.lt_u");
+    f.if();
+    if (from === to) pass(targets[from]);
+    else {
+      search(from, middle - 1);
+      f.else();
+      search(middle, to);
+    }
+    f.end();
+  };
+  search(0, targets.length - 1);
+}

@@ -51,8 +51,8 @@ export function kernelsOf(plan: Plan): Set<number> {
   const numbers = new Set<number>();
   const sizes: [number, number][] = [];
   for (const b of plan.blocks) {
-    for (const { kernel } of b.instructions) {
-      if (kernel !== undefined) sizes.push([kernel.number, kernelSize(kernel.number)]);
+    for (const { kernel, x87 } of b.instructions) {
+      if (kernel !== undefined && x87 === undefined) sizes.push([kernel.number, kernelSize(kernel.number)]);
     }
   }
   const large = sizes.filter(([, size]) => size > SMALL_BYTES && size <= LARGE_BYTES);

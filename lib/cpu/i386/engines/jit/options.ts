@@ -32,6 +32,8 @@ export interface JitOptions {
   readonly links?: boolean;
   /** A region that overlaps others takes their place. */
   readonly merge?: boolean;
+  /** The x87 stack is in locals inside a region, and its instructions are done in place. */
+  readonly x87?: boolean;
 }
 
 /** All options with their values. */
@@ -56,6 +58,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     calls: true,
     links: true,
     merge: true,
+    x87: true,
     ...options,
   };
 }

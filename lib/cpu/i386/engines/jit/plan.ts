@@ -13,6 +13,8 @@ import { findGroups } from "./groups.ts";
 import { type Instruction, Way } from "./instruction.ts";
 import type { JitSettings } from "./options.ts";
 import { type Item, layOut } from "./structure.ts";
+import { X87_FLAGS } from "./x87_emit.ts";
+import { planX87, type X87Plan } from "./x87_plan.ts";
 
 /** A region ready to be emitted. */
 export interface Plan {
@@ -34,6 +36,8 @@ export interface Plan {
   readonly used: number;
   /** Registers written. */
   readonly written: number;
+  /** The x87 stack; undefined: no instruction of it is done in place. */
+  readonly x87: X87Plan | undefined;
 }
 
 /** Makes the plan. */
@@ -53,7 +57,8 @@ export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
   if (settings.groups) blocks.forEach(findGroups);
   const states = settings.fuse ? flagStates(blocks, settings.calls) : blocks.map(() => UNKNOWN);
   const dirty = dirtyRegisters(blocks, settings.calls);
-  return { blocks, discovery, items, entries, needs: needsOf(blocks, checked), states, dirty, used, written };
+  const x87 = planX87(blocks);
+  return { blocks, discovery, items, entries, needs: needsOf(blocks, checked), states, dirty, used, written, x87 };
 }
 
 function checks(blocks: readonly Block[], items: readonly Item[], entries: readonly number[]): Set<number> {
@@ -112,7 +117,7 @@ function liveBefore(i: Instruction, after: boolean): boolean {
 /** True if control may leave the region behind the block's last instruction. */
 function leavesAtEnd(b: Block): boolean {
   const last = b.instructions.at(-1);
-  if (last === undefined || last.way !== Way.tree) return true;
+  if (last === undefined || (last.way !== Way.tree && last.way !== Way.x87)) return true;
   const ways = (last.effects?.jumps === true ? 1 : 0) + (last.effects?.repeats === true ? 1 : 0);
   if (last.sem === "jmpRel") return b.successors.length < 1;
   if (last.sem === "jmpInd" || last.sem === "ret" || last.sem === "callRel" || last.sem === "callInd") return true;
@@ -173,6 +178,7 @@ function statesFrom(blocks: readonly Block[], calls: boolean, atEntry: FlagState
 /** The state behind an instruction, as its emission leaves it. */
 function flagsAfter(i: Instruction, before: FlagState, calls: boolean): FlagState {
   if (reloads(i, calls)) return IN_MEMORY;
+  if (i.x87 !== undefined) return i.x87.setsFlags ? stateAfter(X87_FLAGS, before) : before;
   if (i.tree === undefined) return UNKNOWN;
   if (!i.flagsLive) return before;
   return bodyAfter(i.tree.body, before);

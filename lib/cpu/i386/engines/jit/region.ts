@@ -8,7 +8,7 @@ import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { DEPTH, ExitCode, type ExitSite } from "./exit_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
-import { LayoutCode } from "./layout_code.ts";
+import { emitChoice, LayoutCode } from "./layout_code.ts";
 import { type Instruction, type KernelUse, Way } from "./instruction.ts";
 import { KernelEmitter } from "./kernel_code.ts";
 import type { JitSettings } from "./options.ts";
@@ -16,6 +16,7 @@ import type { Plan } from "./plan.ts";
 import { RegisterEmitter } from "./registers.ts";
 import { SavedState } from "./saved_state.ts";
 import { type Control, type Site, TreeCode } from "./tree_code.ts";
+import { X87Region } from "./x87_region.ts";
 
 /** What a region finds outside itself. */
 export interface Outside extends Omit<Site, "base">, ExitSite {
@@ -63,6 +64,7 @@ class RegionEmitter implements Control {
   readonly #bulk: boolean;
   readonly #layout: LayoutCode;
   readonly #saved: SavedState;
+  readonly #x87: X87Region;
   #leave = 0;
   #out = 0;
   #dirty = 0;
@@ -82,6 +84,7 @@ class RegionEmitter implements Control {
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
     this.#flags = new FlagEmitter(f, outside.state, settings.fuse, outside.derive);
     this.#kernels = new KernelEmitter(f, { ...outside, base: this.#base }, this.#registers, this.#flags);
+    this.#x87 = new X87Region(f, { ...outside, base: this.#base }, plan.x87, this.#registers, this.#flags);
     this.#exits = new ExitCode(
       f,
       outside,
@@ -105,7 +108,9 @@ class RegionEmitter implements Control {
     this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
     this.#out = f.block();
     this.#leave = f.block();
+    this.#x87.begin(this.#plan.entries);
     this.#layout.sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
+    this.#x87.end();
     f.end(); // leave: the interpreter executes the instruction at this offset
     f.get(this.#count);
     f.get(this.#exitLeft);
@@ -130,6 +135,7 @@ class RegionEmitter implements Control {
 
   /** Leaves for the region or interpreter at `exitEip`, which is offset `target` of the page if that is known, or -1. */
   #exit(target: number): void {
+    this.#x87.flush();
     this.#flags.settle(UNKNOWN);
     this.#saved.store(this.#dirty);
     this.#exits.go(target);
@@ -138,6 +144,7 @@ class RegionEmitter implements Control {
   /** Returns to the region that called, which goes on at `exitEip` if it waits there. */
   #return(): void {
     const f = this.#f;
+    this.#x87.flush();
     this.#flags.settle(UNKNOWN);
     this.#saved.store(this.#dirty);
     f.get(this.#depth);
@@ -166,6 +173,7 @@ class RegionEmitter implements Control {
     this.#block = block;
     this.#flags.state = this.#plan.states[block.id];
     this.#dirty = this.#plan.dirty[block.id];
+    this.#x87.block(block.id);
     const need = this.#plan.needs[block.id];
     if (need > 0) {
       f.get(this.#count);
@@ -189,6 +197,9 @@ class RegionEmitter implements Control {
       if (i.way === Way.tree) {
         this.#dirty |= i.written();
         this.#trees.emit(i);
+      } else if (i.way === Way.x87) {
+        this.#x87.emit(i, () => this.leave(i));
+        this.#dirty |= i.written();
       } else if (i.kernel === undefined) this.#call(i);
       else this.#kernel(i, i.kernel);
     }
@@ -209,6 +220,7 @@ class RegionEmitter implements Control {
 
   #kernel(i: Instruction, use: KernelUse): void {
     const before = this.#dirty;
+    this.#x87.store();
     this.#flags.forget();
     this.#kernels.emit(i, use, () => {
       this.#call(i);
@@ -221,6 +233,7 @@ class RegionEmitter implements Control {
   /** Runs a TypeScript instruction; it is the last of its block, so the count is exact. */
   #call(i: Instruction): void {
     const f = this.#f, t = this.#exitLeft;
+    this.#x87.store();
     this.#flags.forget();
     this.#eip(i.offset);
     this.#saved.store(this.#dirty);
@@ -261,12 +274,13 @@ class RegionEmitter implements Control {
     f.set(this.#exitEip);
     f.i32(undone);
     f.set(this.#exitLeft);
-    f.br(this.#leave);
+    f.br(this.#x87.leave(this.#leave));
   }
 
   /** Goes on at an offset of the page where control rarely goes. */
   #leaveCold(offset: number): void {
     const f = this.#f;
+    this.#x87.flush();
     this.#flags.settle(UNKNOWN);
     f.i32(offset);
     f.set(this.#exitEip);
@@ -327,6 +341,7 @@ class RegionEmitter implements Control {
       this.#checkSecond(() => this.#leaveAt(to.start, 0));
     }
     this.#flags.settle(this.#plan.states[to.id]);
+    this.#x87.pass(to.id);
     this.#layout.goto(to.id);
   }
 
@@ -338,38 +353,22 @@ class RegionEmitter implements Control {
       this.#callRegion(i, -1);
       return;
     }
-    if (i.targets.length > 0) this.#choose(i.targets);
+    if (i.targets.length > 0) {
+      const f = this.#f;
+      f.get(this.#exitEip);
+      f.get(this.#base);
+      f.num("i32.sub");
+      f.set(this.#exitLeft);
+      emitChoice(f, this.#exitLeft, i.targets, (offset) => this.#pass(offset));
+    }
     if (this.#calls && i.sem === "ret") this.#return();
     else this.#exit(-1);
-  }
-
-  /** Passes control to one of some offsets if EIP is there. */
-  #choose(targets: readonly number[]): void {
-    const f = this.#f, t = this.#exitLeft;
-    f.get(this.#exitEip);
-    f.get(this.#base);
-    f.num("i32.sub");
-    f.set(t);
-    const search = (from: number, to: number): void => {
-      const middle = (from + to + 1) >> 1;
-      f.get(t);
-      f.i32(targets[middle]);
-      f.num(from === to ? "i32.eq" : "i32.lt_u");
-      f.if();
-      if (from === to) this.#pass(targets[from]);
-      else {
-        search(from, middle - 1);
-        f.else();
-        search(middle, to);
-      }
-      f.end();
-    };
-    search(0, targets.length - 1);
   }
 
   /** Calls the region at `exitEip`; if it returns to behind the call, goes on there, else returns in turn. */
   #callRegion(i: Instruction, target: number): void {
     const f = this.#f, t = this.#exitLeft;
+    this.#x87.store();
     this.#flags.forget();
     this.#saved.store(this.#dirty);
     f.get(this.#depth);

@@ -28,10 +28,12 @@ export class CodeSource {
   readonly #decoded: Decoded = new Decoded();
   readonly #threshold: (pfn: number) => number;
   readonly #warm: number;
+  readonly #x87: boolean;
 
   /**
    * @param cpu The CPU. @param host The interpreter. @param pfn Page of the hot block. @param linear Its linear address.
    * @param threshold Count of a new counter. @param warm Executions that make code warm.
+   * @param x87 x87 instructions may be done in place.
    */
   constructor(
     cpu: I386Cpu,
@@ -40,11 +42,13 @@ export class CodeSource {
     linear: number,
     threshold: (pfn: number) => number,
     warm: number,
+    x87: boolean,
   ) {
     this.#threshold = threshold;
     this.#warm = warm;
     const { space } = cpu.board, key = host.decodeKey();
     this.#cpu = cpu;
+    this.#x87 = x87;
     this.#linear = linear;
     this.#host = host;
     this.#bytes = space.host;
@@ -69,7 +73,8 @@ export class CodeSource {
       }
       status = decode(this.#joined, 0, LONGEST_INSTRUCTION, true, index, d);
     }
-    return status === DecodeStatus.ok ? new Instruction(d, offset, () => lowerer.typescript(d)) : undefined;
+    if (status !== DecodeStatus.ok) return undefined;
+    return new Instruction(d, offset, () => lowerer.typescript(d), this.#x87);
   }
 
   /** Targets in reach of a jump through a table whose address is a constant; hints, compared when they are used. */

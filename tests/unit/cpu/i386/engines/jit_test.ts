@@ -28,6 +28,7 @@ const OFF = {
   calls: false,
   links: false,
   merge: false,
+  x87: false,
 } satisfies JitOptions;
 
 const VARIANTS: readonly (readonly [string, JitOptions])[] = [

@@ -7,7 +7,7 @@
  * same. Sources: SDM-3B 17.3.1.1 (instruction breakpoints, RF). Warm when present.
  */
 import type { HookTable, InterruptSource } from "../../core/hooks.ts";
-import { Flag } from "../../spec/i386_regs.ts";
+import { Flag, Vector } from "../../spec/i386_regs.ts";
 import { mnemonicAt, peekLinear } from "./inspect.ts";
 import { armed, breakpointInPage, instructionHits } from "./breakpoints.ts";
 import type { I386Cpu } from "./cpu.ts";
@@ -118,8 +118,23 @@ export class HookPoints {
     return true;
   }
 
-  /** @returns True: one of them asked to stop. */
+  /** @returns True: one of them asked to stop, or has raised a fault of the guest, which is delivered in their place. */
   #fire(linear: number, plan: HookPlan): boolean {
+    const cpu = this.#cpu, s = cpu.state;
+    try {
+      return this.#fireAll(linear, plan);
+    } catch (thrown) {
+      if (thrown !== cpu.fault) throw thrown;
+      const vector = s.get(Layout.faultVector);
+      const code = s.get(Layout.faultHasCode) !== 0 ? { errorCode: s.get(Layout.faultCode) } : {};
+      const page = vector === Vector.pf ? { linear: s.get(Layout.faultLinear) >>> 0 } : {};
+      cpu.deliver({ kind: "fault", vector, ...code, ...page });
+      return true;
+    }
+  }
+
+  /** @returns True: one of them asked to stop. */
+  #fireAll(linear: number, plan: HookPlan): boolean {
     const h = this.#hooks;
     let stop = h.hasCode(linear) && h.fireCode(linear);
     if (h.hasBlock) {

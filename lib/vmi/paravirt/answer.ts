@@ -29,7 +29,7 @@ export function checkAnswer(plan: CallPlan, answer: unknown): void {
 function shown(answer: unknown): string {
   if (typeof answer === "symbol" || typeof answer === "function") return `a ${typeof answer}`;
   if (answer instanceof Promise) return "a promise, and a call waits for nobody";
-  return typeof answer === "object" ? "an object" : String(answer);
+  return typeof answer === "object" && answer !== null ? "an object" : String(answer);
 }
 
 /** A function of a script has thrown: an Error is named after the call, a guest fault goes on to the guest. */

@@ -10,7 +10,9 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "mappings_test.ts": () => import("./mappings_test.ts"),
   "semantics_test.ts": () => import("./semantics_test.ts"),
   "smp_test.ts": () => import("./smp_test.ts"),
+  "survive_test.ts": () => import("./survive_test.ts"),
   "tables_test.ts": () => import("./tables_test.ts"),
+  "verbs_test.ts": () => import("./verbs_test.ts"),
 };
 
 /** Names of these files. */

@@ -101,8 +101,10 @@ export class DirectMmu implements GuestMmu {
 
   /** See {@linkcode GuestMmu}. */
   start(): void {
-    this.#splits = [];
-    this.#pool.reset();
+    this.#close();
+    this.#step = undefined;
+    this.#dropSplits(); // those of a CPU that is started again
+    this.#forget();
     this.#directory.start();
     this.#cpu.guest.flush("all-global");
   }
@@ -210,7 +212,15 @@ export class DirectMmu implements GuestMmu {
   reset(): void {
     this.#step = undefined;
     this.#splits = [];
+    this.#directory.restore([]);
     this.#frames.busChanged();
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#pool.reset();
+    this.#progress.reset();
+    this.#opened = "";
   }
 
   /** See {@linkcode GuestMmu}. */
@@ -223,7 +233,7 @@ export class DirectMmu implements GuestMmu {
     this.#frames.dropRange(at, at + size);
   }
 
-  /** See {@linkcode GuestMmu}; the frames are saved with the first CPU. */
+  /** See {@linkcode GuestMmu}; the frames are saved with the first CPU that has a guest. */
   save(): FieldValue {
     return {
       linked: [...this.#directory.linked].map(([slot, link]) => ({ slot, ...link })),
@@ -232,7 +242,7 @@ export class DirectMmu implements GuestMmu {
       step: this.#step === undefined ? false : { ...this.#step },
       opened: this.#opened,
       progress: this.#progress.save(),
-      frames: this.#cpu.index === 0 ? this.#frames.save() : false,
+      frames: this.#cpu.peers.find((p) => p.active) === this.#cpu ? this.#frames.save() : false,
     };
   }
 

@@ -227,6 +227,7 @@ class Deprivileging implements MonitorBackend {
     this.#time.load(f["time"] as unknown as Section);
     this.#counters.set(f["counters"] as Record<string, number>);
     const saved = f["cpus"] as unknown as readonly { registers: VirtualState; mmu: FieldValue }[];
+    for (const { cpu } of this.#cpus.values()) cpu.mmu.reset?.();
     [...this.#cpus.values()].forEach(({ cpu, monitor }, i) => {
       const one = saved[i];
       if (one === undefined) return;

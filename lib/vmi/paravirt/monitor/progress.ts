@@ -35,6 +35,12 @@ export class Progress {
     this.#last = -1;
   }
 
+  /** As if nothing had happened yet. */
+  reset(): void {
+    this.#last = -1;
+    this.#repeats = 0;
+  }
+
   /** Complete state. */
   save(): FieldValue {
     return { last: this.#last, repeats: this.#repeats };

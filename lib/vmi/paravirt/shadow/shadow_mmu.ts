@@ -49,8 +49,18 @@ export class ShadowMmu implements GuestMmu {
 
   /** See {@linkcode GuestMmu}. */
   start(): void {
+    this.reset();
     this.#directory.start();
-    this.#forgetAll();
+    this.#cpu.guest.flush("all-global");
+  }
+
+  /** See {@linkcode GuestMmu}. */
+  reset(): void {
+    this.#directory.restore([]);
+    this.#tables.clear();
+    this.#pool.reset();
+    this.#progress.reset();
+    this.#epoch = 0;
   }
 
   /** See {@linkcode GuestMmu}. */

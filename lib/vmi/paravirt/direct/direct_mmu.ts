@@ -29,10 +29,8 @@ import { SegReg, type VirtualCpu } from "../monitor/vcpu.ts";
 import type { Frames } from "./frames.ts";
 
 const PAGE = 4096;
-/** Bit of DR6: single step. */
-const SINGLE_STEP = 0x4000;
-/** Longest instruction. */
-const LONGEST = 15;
+const SINGLE_STEP = 0x4000; // bit of DR6
+const LONGEST = 15; // bytes of an instruction
 /** Instructions that store once, so that what they have stored is of no use to them. */
 const STORES_ONCE: ReadonlySet<string> = new Set(
   ("mov xchg add or adc sbb and sub xor inc dec not neg bts btr btc cmpxchg cmpxchg8b xadd stos movs push").split(" "),

@@ -15,10 +15,22 @@ export interface Greeting {
   readonly processes: number;
   /** Where it listens. */
   readonly place: string;
+  /** Fresh for each process that is started: another one with its number is not taken for it. */
+  readonly instance: string;
+}
+
+/** What both ends learn in a hello. */
+export interface Acquaintance {
+  /** Which process the other end is: what it calls itself. */
+  readonly instance: string;
+  /** Number up to which the other end has this one's records. */
+  readonly got: number;
 }
 
 const NUMBER = 32;
 const PROOF = 32;
+/** Longest name of an instance. */
+const LONGEST_INSTANCE = 64;
 /** Longest host and port. */
 const LONGEST_PLACE = 300;
 
@@ -71,7 +83,7 @@ export async function welcome(
 ): Promise<Greeting | undefined> {
   const mine = crypto.getRandomValues(new Uint8Array(NUMBER));
   await link.write(mine);
-  const hello = await link.read(limit, NUMBER + PROOF + LONGEST_PLACE + 100);
+  const hello = await link.read(limit, NUMBER + PROOF + LONGEST_PLACE + LONGEST_INSTANCE + 100);
   if (hello.length < NUMBER + PROOF) return undefined;
   const [theirs, mark, who] = [
     hello.subarray(0, NUMBER),
@@ -82,6 +94,24 @@ export async function welcome(
   const g = JSON.parse(new TextDecoder().decode(who)) as Greeting;
   const known = Number.isInteger(g.process) && g.process > 0 && g.process < processes && g.processes === processes;
   if (!known || typeof g.place !== "string" || g.place.length > LONGEST_PLACE) return undefined;
+  if (typeof g.instance !== "string" || g.instance.length > LONGEST_INSTANCE) return undefined;
   await link.write(proof(secret, "listener", theirs, mine));
   return g;
+}
+
+/** After the proofs: both ends say who they are, and how far they have the other's records. */
+export async function acquaint(
+  link: TcpLink,
+  instance: string,
+  got: (theirs: string) => number | undefined,
+  limit: number,
+): Promise<Acquaintance | undefined> {
+  const text = new TextEncoder();
+  await link.write(text.encode(instance));
+  const theirs = new TextDecoder().decode(await link.read(limit, LONGEST_INSTANCE));
+  const mine = got(theirs);
+  if (mine === undefined) return undefined;
+  await link.write(text.encode(String(mine)));
+  const number = Number(new TextDecoder().decode(await link.read(limit, LONGEST_INSTANCE)));
+  return Number.isSafeInteger(number) && number >= 0 ? { instance: theirs, got: number } : undefined;
 }

@@ -9,6 +9,8 @@ const LARGEST = 1 << 28;
 /** Largest record before the other end has proved that it knows the key. */
 const LARGEST_HELLO = 4096;
 const CHUNK = 1 << 16;
+/** How long to wait at the end for the other end to close, ms. */
+const LINGER_MS = 500;
 
 /** A socket. */
 export class TcpLink {
@@ -53,13 +55,14 @@ export class TcpLink {
     return record;
   }
 
-  /** Queues a record; small ones of one turn go out together. */
-  send(record: Uint8Array): void {
+  /** Queues a record, `first` before it; small ones of one turn go out together. */
+  send(record: Uint8Array, first: Uint8Array = new Uint8Array(0)): void {
     if (this.#ended !== undefined) return;
-    const head = new Uint8Array(4);
-    new DataView(head.buffer).setUint32(0, record.length, true);
+    const head = new Uint8Array(4 + first.length);
+    new DataView(head.buffer).setUint32(0, first.length + record.length, true);
+    head.set(first, 4);
     this.#out.push(head, record);
-    this.#queued += 4 + record.length;
+    this.#queued += head.length + record.length;
     this.#writing ??= this.#flush();
   }
 
@@ -94,10 +97,20 @@ export class TcpLink {
     this.#end("closed");
   }
 
-  /** Closes after everything was written. */
+  /**
+   * Closes after everything was written, and, for a while, after the other end has closed as well: a socket that is closed
+   * with something unread in it takes with it what is still under way to the other end.
+   */
   async close(): Promise<void> {
     while (this.#writing !== undefined) await this.#writing;
     this.#closing = true;
+    if (this.#ended === undefined && this.#reading !== undefined) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => timer = setTimeout(resolve, LINGER_MS));
+      await this.#socket.closeWrite().catch(() => {});
+      await Promise.race([this.#reading, late]);
+      clearTimeout(timer);
+    }
     this.#end("closed");
     await this.#reading;
   }

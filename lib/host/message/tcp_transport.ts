@@ -1,20 +1,20 @@
 /**
  * Medium `tcp`: one socket for each pair of processes, records with a length before them. Process 0 is where the others
  * find each other: each tells it where it listens, and gets the list when all are there; then the higher process of a
- * pair connects to the lower.
+ * pair connects to the lower. When a socket breaks the higher process connects again, and what the other end has not got
+ * is sent again: records come once and in order. A process that does not come again in time is lost.
  *
  * Nobody joins without the job's key: both ends of a socket prove by HMAC-SHA-256 over fresh numbers of both that they
  * know it, before anything else is read. A stranger is dropped without a word and costs nothing but its socket; lengths
  * are bounded before anything is allocated. The default is to listen on the loopback address only. Records themselves
- * are not encrypted: the filter `encrypt` does that per connection.
- *
- * Not emulated: reconnecting (the composite `failover` goes around a broken link). Warm.
+ * are not encrypted: the filter `encrypt` does that per connection. Warm.
  */
 import { ConfigError } from "../../core/errors.ts";
 import { deriveKey } from "../../vmi/message/sha256.ts";
 import type { Transport } from "../../vmi/message/transport.ts";
-import { greet, type Greeting, welcome } from "./tcp_hello.ts";
+import { acquaint, type Acquaintance, greet, type Greeting, welcome } from "./tcp_hello.ts";
 import { TcpLink } from "./tcp_link.ts";
+import { TcpPeer } from "./tcp_peer.ts";
 
 /** Options of {@linkcode joinTcp}. */
 export interface TcpOptions {
@@ -30,12 +30,21 @@ export interface TcpOptions {
   readonly hostname?: string;
   /** How long all may take to come together, ms; default 30 000. */
   readonly timeoutMs?: number;
+  /** How long a process may take to come again after its socket broke, ms; default 5000. */
+  readonly reconnectMs?: number;
   /** Told where this process listens. */
   readonly onListen?: (port: number) => void;
 }
 
+/** Bytes of the list of processes. */
+const LONGEST_LIST = 1 << 20;
 /** How long a stranger may take to prove itself, ms. */
 const HELLO_MS = 5000;
+
+/** How long a process may take to come again after its socket broke, ms. */
+const RECONNECT_MS = 5000;
+/** Time between two attempts, ms. */
+const ATTEMPT_MS = 50;
 
 /** Transport between processes by TCP. */
 export class TcpTransport implements Transport {
@@ -45,42 +54,47 @@ export class TcpTransport implements Transport {
   readonly process: number;
   /** All processes. */
   readonly processes: number;
-  readonly #links: Map<number, TcpLink>;
+  readonly #meeting: Meeting;
   #wake: (() => void) | undefined;
 
-  /** Made by {@linkcode joinTcp}. @param process This one. @param processes All. @param links Sockets to the others. */
-  constructor(process: number, processes: number, links: Map<number, TcpLink>) {
+  /** Made by {@linkcode joinTcp}. @param process This one. @param processes All. @param meeting Where all have met. */
+  constructor(process: number, processes: number, meeting: Meeting) {
     this.process = process;
     this.processes = processes;
-    this.#links = links;
-    for (const link of links.values()) link.start(() => this.#wake?.());
+    this.#meeting = meeting;
+    meeting.onNews = (): void => this.#wake?.();
   }
 
   /** Bytes not yet handed to the system. */
   get queued(): number {
     let sum = 0;
-    for (const link of this.#links.values()) sum += link.queued;
+    for (const peer of this.#meeting.peers.values()) sum += peer.queued;
     return sum;
+  }
+
+  /** Sockets that broke and were replaced. */
+  get reconnects(): number {
+    return this.#meeting.reconnects;
   }
 
   /** Why it cannot go on. */
   get broken(): string | undefined {
-    for (const [p, link] of this.#links) {
-      if (link.ended !== undefined && !link.hasData) return `The connection to process ${p} was lost: ${link.ended}`;
+    for (const [p, peer] of this.#meeting.peers) {
+      if (peer.lost !== undefined) return `The connection to process ${p} was lost: ${peer.lost}`;
     }
     return undefined;
   }
 
   /** See {@linkcode Transport.send}. */
   send(to: number, record: Uint8Array): void {
-    this.#links.get(to)?.send(record);
+    this.#meeting.peers.get(to)?.send(record);
   }
 
   /** See {@linkcode Transport.poll}. */
   poll(deliver: (from: number, record: Uint8Array) => void): number {
     let count = 0;
-    for (const [p, link] of this.#links) {
-      for (let record = link.take(); record !== undefined; record = link.take()) {
+    for (const [p, peer] of this.#meeting.peers) {
+      for (let record = peer.take(); record !== undefined; record = peer.take()) {
         deliver(p, record);
         count++;
       }
@@ -90,8 +104,7 @@ export class TcpTransport implements Transport {
 
   /** See {@linkcode Transport.sleep}. */
   async sleep(ms: number): Promise<void> {
-    const has = (): boolean => [...this.#links.values()].some((l) => l.hasData || l.ended !== undefined);
-    if (has()) return;
+    for (const peer of this.#meeting.peers.values()) if (peer.hasNews) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -103,7 +116,7 @@ export class TcpTransport implements Transport {
 
   /** Sends what was accepted and closes all sockets. */
   async close(): Promise<void> {
-    await Promise.all([...this.#links.values()].map((l) => l.close()));
+    await this.#meeting.close();
   }
 }
 
@@ -123,22 +136,30 @@ export async function joinTcp(options: TcpOptions): Promise<TcpTransport> {
   const own = (listener.addr as Deno.NetAddr).port;
   options.onListen?.(own);
   const meeting = new Meeting(options, listener, `${hostname}:${own}`);
-  try {
-    return new TcpTransport(process, processes, await meeting.run());
-  } finally {
-    listener.close();
-  }
+  await meeting.run();
+  return new TcpTransport(process, processes, meeting);
 }
 
-/** All sockets of one process coming together. */
+/** All sockets of one process: coming together, and coming again. */
 class Meeting {
+  /** The others. */
+  readonly peers: Map<number, TcpPeer> = new Map();
+  /** Told when there is something to poll. */
+  onNews: () => void = () => {};
+  /** Sockets that were replaced. */
+  reconnects = 0;
   readonly #o: TcpOptions;
   readonly #listener: Deno.TcpListener;
   readonly #self: string;
   readonly #secret: Uint8Array;
+  readonly #instance: string = crypto.randomUUID();
   readonly #links: Map<number, TcpLink> = new Map();
   readonly #places: Map<number, string> = new Map();
+  readonly #timers: Set<ReturnType<typeof setTimeout>> = new Set();
+  readonly #hellos: Set<TcpLink> = new Set();
   #changed: () => void = () => {};
+  #accepting: Promise<void> = Promise.resolve();
+  #isClosed = false;
 
   constructor(options: TcpOptions, listener: Deno.TcpListener, self: string) {
     this.#o = options;
@@ -147,20 +168,31 @@ class Meeting {
     this.#secret = deriveKey(options.key, "tcp hello");
   }
 
-  async run(): Promise<Map<number, TcpLink>> {
+  async run(): Promise<void> {
     const { process, processes } = this.#o;
     const limit = Date.now() + (this.#o.timeoutMs ?? 30_000);
-    const accepting = this.#accept();
-    accepting.catch(() => {});
+    this.#accepting = this.#accept().catch(() => {});
     try {
       if (process === 0) await this.#lead(limit);
       else await this.#follow(limit);
       await this.#until(() => this.#links.size === processes - 1, limit);
-      return this.#links;
     } catch (e) {
       for (const link of this.#links.values()) link.abort();
+      await this.close();
       throw e;
     }
+    for (const [p, link] of this.#links) this.peers.get(p)?.attach(link, 0);
+    this.#links.clear();
+  }
+
+  /** Leaves: what was accepted is sent. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.peers.values()].map((p) => p.close()));
+    for (const timer of this.#timers) clearTimeout(timer);
+    for (const link of this.#hellos) link.abort();
+    this.#listener.close();
+    await this.#accepting;
   }
 
   /** Process 0: waits for all, then tells all where all are. */
@@ -175,40 +207,121 @@ class Meeting {
   /** Others: tell process 0, learn the list, connect to all lower ones. */
   async #follow(limit: number): Promise<void> {
     const { first, process } = this.#o;
-    const zero = await this.#connect(0, `${first.hostname ?? "127.0.0.1"}:${first.port}`, limit);
-    const list: unknown = JSON.parse(new TextDecoder().decode(await zero.read(limit)));
+    this.#places.set(0, `${first.hostname ?? "127.0.0.1"}:${first.port}`);
+    const zero = await this.#connect(0, limit);
+    const list: unknown = JSON.parse(new TextDecoder().decode(await zero.read(limit, LONGEST_LIST)));
     if (!Array.isArray(list)) throw new ConfigError("message-tcp", "Process 0 sent no list of processes");
-    for (let p = 1; p < process; p++) await this.#connect(p, String(list[p]), limit);
+    for (let p = 1; p < process; p++) {
+      this.#places.set(p, String(list[p]));
+      await this.#connect(p, limit);
+    }
   }
 
-  async #connect(p: number, place: string, limit: number): Promise<TcpLink> {
-    const [hostname, port] = [place.slice(0, place.lastIndexOf(":")), Number(place.slice(place.lastIndexOf(":") + 1))];
+  /** A new peer; its sockets are looked after from now on. */
+  #peer(process: number, instance: string): TcpPeer {
+    const peer: TcpPeer = new TcpPeer(process, instance, () => this.onNews(), () => void this.#again(peer));
+    this.peers.set(process, peer);
+    return peer;
+  }
+
+  async #connect(p: number, limit: number): Promise<TcpLink> {
     while (true) {
       try {
-        const socket = await Deno.connect({ hostname, port });
-        const link = new TcpLink(socket);
-        const me: Greeting = { process: this.#o.process, processes: this.#o.processes, place: this.#self };
-        await greet(link, this.#secret, me, Date.now() + HELLO_MS);
+        const { link, theirs } = await this.#call(p);
+        this.#peer(p, theirs.instance);
         this.#links.set(p, link);
         return link;
       } catch (e) {
         if (e instanceof ConfigError || Date.now() > limit) throw e;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+        await this.#pause(ATTEMPT_MS);
       }
     }
+  }
+
+  /** One call of a lower process, hello included. @throws Whatever goes wrong; the socket is closed then. */
+  async #call(p: number): Promise<{ link: TcpLink; theirs: Acquaintance }> {
+    const place = this.#places.get(p) ?? "";
+    const [hostname, port] = [place.slice(0, place.lastIndexOf(":")), Number(place.slice(place.lastIndexOf(":") + 1))];
+    const link = new TcpLink(await Deno.connect({ hostname, port }));
+    this.#hellos.add(link);
+    try {
+      const { process, processes } = this.#o;
+      const me: Greeting = { process, processes, place: this.#self, instance: this.#instance };
+      const limit = Date.now() + HELLO_MS;
+      await greet(link, this.#secret, me, limit);
+      const theirs = await acquaint(link, this.#instance, (who) => this.#got(p, who), limit);
+      if (theirs === undefined) throw new Deno.errors.ConnectionRefused("not the process that was there");
+      return { link, theirs };
+    } catch (e) {
+      link.abort();
+      throw e;
+    } finally {
+      this.#hellos.delete(link);
+    }
+  }
+
+  /** How far a peer's records have come; undefined: this is another process. */
+  #got(p: number, instance: string): number | undefined {
+    const peer = this.peers.get(p);
+    if (peer === undefined) return 0;
+    return peer.instance === instance && peer.lost === undefined ? peer.got : undefined;
+  }
+
+  /** A socket broke: the higher process calls again, the lower one waits for that. */
+  async #again(peer: TcpPeer): Promise<void> {
+    const why = peer.lastWhy;
+    const limit = Date.now() + (this.#o.reconnectMs ?? RECONNECT_MS);
+    while (!peer.isAttached && peer.lost === undefined && !this.#isClosed) {
+      if (Date.now() >= limit) return peer.giveUp(why);
+      if (peer.process < this.#o.process) {
+        try {
+          const { link, theirs } = await this.#call(peer.process);
+          return this.#isClosed ? link.abort() : this.#back(peer, link, theirs);
+        } catch {
+          // not yet
+        }
+      }
+      await this.#pause(ATTEMPT_MS);
+    }
+  }
+
+  #back(peer: TcpPeer, link: TcpLink, theirs: Acquaintance): void {
+    this.reconnects++;
+    peer.attach(link, theirs.got);
+    this.onNews();
   }
 
   /** Takes sockets until the listener is closed. */
   async #accept(): Promise<void> {
     for await (const socket of this.#listener) {
       const link = new TcpLink(socket);
-      welcome(link, this.#secret, this.#o.processes, Date.now() + HELLO_MS).then((g) => {
-        if (g === undefined || g.process <= this.#o.process || this.#links.has(g.process)) return link.abort();
-        this.#places.set(g.process, g.place);
-        this.#links.set(g.process, link);
-        this.#changed();
-      }, () => link.abort());
+      this.#hellos.add(link);
+      this.#welcome(link).catch(() => link.abort()).finally(() => this.#hellos.delete(link));
     }
+  }
+
+  async #welcome(link: TcpLink): Promise<void> {
+    const limit = Date.now() + HELLO_MS;
+    const g = await welcome(link, this.#secret, this.#o.processes, limit);
+    if (g === undefined || g.process <= this.#o.process || this.#links.has(g.process)) return link.abort();
+    const known = this.peers.get(g.process);
+    const theirs = await acquaint(link, this.#instance, (who) => this.#got(g.process, who), limit);
+    if (theirs === undefined || theirs.instance !== g.instance || this.#isClosed) return link.abort();
+    if (known !== undefined) return this.#back(known, link, theirs);
+    this.#peer(g.process, g.instance);
+    this.#places.set(g.process, g.place);
+    this.#links.set(g.process, link);
+    this.#changed();
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        resolve();
+      }, ms);
+      this.#timers.add(timer);
+    });
   }
 
   async #until(condition: () => boolean, limit: number): Promise<void> {

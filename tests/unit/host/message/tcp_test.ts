@@ -1,5 +1,8 @@
 /** Joining by tcp: nobody without the key, and broken peers do no harm. */
 import { joinTcp, type TcpOptions, type TcpTransport } from "../../../../lib/host/message/tcp_transport.ts";
+import { job, type JobOptions } from "../../../../lib/vmi/message/job.ts";
+import { is } from "../../../../lib/vmi/message/programs/is.ts";
+import { Prng } from "../../../../lib/base/prng.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import { pattern } from "../../../conformance/message/suite.ts";
 import { assert, assertEquals, assertRejects } from "../../../../scripts/deps/std.ts";
@@ -122,4 +125,144 @@ Deno.test("a peer that leaves is noticed; what it sent before arrives", async ()
   assert(got[0].every((x, i) => x === long[i]));
   assert(a.broken?.includes("process 1"), a.broken);
   await a.close();
+});
+
+/** A relay between processes whose sockets can be cut. */
+class Relay {
+  readonly port: number;
+  cuts = 0;
+  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  readonly #open: Set<Deno.Conn> = new Set();
+  #done: Promise<void>;
+  isUp = true;
+
+  constructor(target: number) {
+    this.port = (this.#listener.addr as Deno.NetAddr).port;
+    this.#done = this.#run(target);
+  }
+
+  /** Cuts every socket, whatever is under way. */
+  cut(): void {
+    if (this.#open.size > 0) this.cuts++;
+    for (const s of this.#open) close(s);
+    this.#open.clear();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.#listener.close();
+    await this.#done;
+  }
+
+  async #run(target: number): Promise<void> {
+    const pumps: Promise<void>[] = [];
+    try {
+      for await (const from of this.#listener) {
+        if (!this.isUp) {
+          from.close();
+          continue;
+        }
+        const to = await Deno.connect({ hostname: "127.0.0.1", port: target });
+        this.#open.add(from).add(to);
+        pumps.push(pump(from, to), pump(to, from));
+      }
+    } catch {
+      // the listener was closed
+    }
+    await Promise.all(pumps);
+  }
+}
+
+function close(s: Deno.Conn): void {
+  try {
+    s.close();
+  } catch {
+    // closed already
+  }
+}
+
+async function pump(from: Deno.Conn, to: Deno.Conn): Promise<void> {
+  const chunk = new Uint8Array(1 << 16);
+  try {
+    for (let n = await from.read(chunk); n !== null; n = await from.read(chunk)) {
+      for (let at = 0; at < n;) at += await to.write(chunk.subarray(at, n));
+    }
+  } catch {
+    // cut
+  }
+  close(from);
+  close(to);
+}
+
+Deno.test("records come once and in order through sockets that are cut in full flow", async () => {
+  const { port, joined } = await wait();
+  const relay = new Relay(port);
+  const [a, b] = await Promise.all([joined, join(relay.port)]);
+  const prng = new Prng(4);
+  const count = 400;
+  const record = (from: number, n: number): Uint8Array => {
+    const out = pattern(16 + ((n * 7919) % 30_000), n + from);
+    out.set([n, n >> 8]);
+    return out;
+  };
+  const next = [0, 0];
+  const deliver = (to: number) => (_from: number, bytes: Uint8Array): void => {
+    const n = next[to]++;
+    assertEquals(bytes.length, record(1 - to, n).length, `record ${n}`);
+    assertEquals(bytes, record(1 - to, n));
+  };
+  for (let n = 0; n < count || next[0] < count || next[1] < count;) {
+    for (let k = prng.below(12); k > 0 && n < count; k--, n++) {
+      a.send(1, record(0, n));
+      b.send(0, record(1, n));
+    }
+    if (prng.below(6) === 0) relay.cut();
+    if (a.poll(deliver(0)) + b.poll(deliver(1)) === 0) await Promise.race([a.sleep(20), b.sleep(20)]);
+    else await new Promise((resolve) => setTimeout(resolve, 0));
+    assertEquals([a.broken, b.broken], [undefined, undefined]);
+  }
+  assert(relay.cuts >= 10, `${relay.cuts} cuts`);
+  assert(b.reconnects >= 10 && a.reconnects >= 10, `${a.reconnects} and ${b.reconnects}`);
+  await Promise.all([a.close(), b.close()]);
+  await relay.close();
+});
+
+Deno.test("a job over tcp whose sockets are cut gives the same results at the same virtual times", async () => {
+  const options = (medium: string): JobOptions => ({
+    ranks: 4,
+    program: is("S"),
+    spec: { chains: [{ name: "c", layers: ["credit", medium] }] },
+  });
+  const want = await job(options("loopback")).run();
+  const { port, joined } = await wait();
+  const relay = new Relay(port);
+  const ends = await Promise.all([joined, join(relay.port)]);
+  const cutting = setInterval(() => relay.cut(), 40);
+  const [got] = await Promise.all(ends.map((transport) => job({ ...options("tcp"), transport }).run()));
+  clearInterval(cutting);
+  assertEquals(JSON.stringify(got.ranks), JSON.stringify(want.ranks));
+  assert(ends[1].reconnects > 0);
+  await Promise.all(ends.map((t) => t.close()));
+  await relay.close();
+});
+
+Deno.test("a process that does not come again in time is lost; one that takes its place is refused", async () => {
+  const { port, joined } = await wait({ reconnectMs: 400 });
+  const relay = new Relay(port);
+  const [a, b] = await Promise.all([joined, join(relay.port, { reconnectMs: 400 })]);
+  relay.isUp = false;
+  relay.cut();
+  // Another process with the same number and the right key, but not the one that was there.
+  await assertRejects(() => join(port, { timeoutMs: 150 }));
+  const end = Date.now() + 20_000;
+  while ((a.broken === undefined || b.broken === undefined) && Date.now() < end) {
+    for (const t of [a, b]) t.poll(() => {});
+    await Promise.all([a.sleep(50), b.sleep(50)]);
+  }
+  assert(
+    a.broken?.includes("process 1 was lost") && b.broken?.includes("process 0 was lost"),
+    `${a.broken} ${b.broken}`,
+  );
+  await Promise.all([a.close(), b.close()]);
+  await relay.close();
 });

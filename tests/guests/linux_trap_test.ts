@@ -9,12 +9,12 @@ const missing = [kernel, busybox].find((g) => !g.available);
 const INIT = `#!/bin/sh
 /bin/busybox mount -t proc proc /proc
 /bin/busybox sh -c 'for i in 1 2 3; do /bin/busybox ls /bin; done'
-/bin/busybox echo user space is up
+/bin/busybox echo $(/bin/busybox nproc) processors, user space is up
 /bin/busybox reboot -f
 `;
 
 Deno.test({
-  name: `Debian's kernel boots to user space on backend trap${missing === undefined ? "" : " (guest not available)"}`,
+  name: `Debian's kernel boots to user space on backend trap, on two CPUs${missing === undefined ? "" : " (guest not available)"}`,
   ignore: missing !== undefined,
   fn() {
     if (!kernel.available || !busybox.available) return;
@@ -25,12 +25,12 @@ Deno.test({
       { kind: "directory", path: "/proc" },
       { kind: "file", path: "/init", data: new TextEncoder().encode(INIT), mode: 0o755 },
     ]);
-    const m = vmiPc({ memory: 128 * MiB, backend: trap(), engine: "jit" });
+    const m = vmiPc({ memory: 128 * MiB, backend: trap(), engine: "jit", cpus: 2 });
     m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr quiet" }));
-    const up = m.run({ until: m.serial.contains("user space is up"), instructions: 30_000_000_000 });
+    const up = m.run({ until: m.serial.contains("2 processors, user space is up"), instructions: 30_000_000_000 });
     assertEquals(up.kind, "until", m.serial.tail(2000));
     assertStringIncludes(m.serial.text, "busybox");
-    assert((m.cpu.get("cpl") as number) !== 0);
+    for (const cpu of m.cpus) assert((cpu.get("cpl") as number) !== 0 && cpu.instructions > 1_000_000);
     const { backend } = m.paravirt.stats();
     assert((backend["exits software interrupt"] ?? 0) + (backend["exits sysenter"] ?? 0) > 0, JSON.stringify(backend));
     assertEquals(m.run({ instructions: 2_000_000_000 }).kind, "reset");

@@ -1,7 +1,8 @@
 /** Further CPUs under a de-privileging hypervisor: they start without privileges or not at all. */
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { DIRECTORY, FREE_TABLE, type Kit, type Rogue, rogue } from "./rogue.ts";
-import { conformance, NO_CALLS, RING_0 } from "./suite.ts";
+import { assemble } from "../../../mod.ts";
+import { DIRECTORY, FREE_TABLE, type Kit, type Rogue, rogue, TICKS } from "./rogue.ts";
+import { CALLS, conformance, NO_CALLS, RING_0 } from "./suite.ts";
 
 const STATE = 0x8200;
 const DONE = 20;
@@ -14,6 +15,28 @@ const START = `
   mov dword [0x40000310], 0x01000000
   mov dword [0x40000300], 0x00004610
 `;
+
+/** Page of code in real mode that a start-up message names. */
+const TRAMPOLINE = 0x5000;
+const START_REAL = START.replace("0x00004610", "0x00004605");
+/** Enters `second`, which the guest has put at a known place before. */
+const REAL = assemble(
+  `
+  cli
+  xor ax, ax
+  mov ds, ax
+  o32 lgdt [0x5080]
+  mov eax, cr0
+  or al, 1
+  mov cr0, eax
+  jmp dword far [0x5090]
+`,
+  { origin: TRAMPOLINE, bits: 16 },
+).bytes;
+
+function wait(n: number): string {
+  return `waiting_${n}:\ncmp dword [0x8000+4*${DONE}], ${n}\njne waiting_${n}`;
+}
 
 /** The state as Linux fills it. */
 function state(entry: string, cr0 = 0x80050023): string {
@@ -67,6 +90,67 @@ conformance("smp", (on) => {
     const [first, second] = r.m.cpus.map((cpu) => cpu.get("cr3"));
     assert(first !== second, "each CPU has shadow tables of its own");
     assertEquals(r.stop.kind, "halt");
+  });
+
+  on.unless(CALLS).test("a CPU that starts by itself takes interrupts and NMI, is sent INIT, and starts anew", () => {
+    const r = rogue(candidate, (k) => `
+      mov dword [0x8000+4*${DONE}], 0
+      mov word [0x5080], 255
+      mov dword [0x5082], gdt
+      mov dword [0x5090], second
+      mov word [0x5094], 0x60
+      ${START_REAL}
+      ${wait(1)}
+      mov dword [0x400000f0], 0x1ff
+      mov dword [0x40000310], 0x01000000
+      mov dword [0x40000300], 0x00004031 ; an interrupt
+      ${wait(2)}
+      mov dword [0x40000310], 0x01000000
+      mov dword [0x40000300], 0x00004400 ; NMI
+      ${wait(3)}
+      ${START_REAL}
+      ${wait(4)}
+      jmp stop
+      align 16
+      second:                           ; protected mode, paging off
+      mov eax, 0x7b
+      mov ds, ax
+      mov es, ax
+      mov eax, 0x68
+      mov ss, ax
+      mov esp, 0xb000
+      lidt [idt_pointer]
+      mov eax, ${DIRECTORY}
+      mov cr3, eax
+      mov eax, cr0
+      or eax, 0x80010000
+      mov cr0, eax
+      mov eax, cs
+      ${k.store(0)}
+      mov eax, [0x40000020]
+      ${k.store(1)}
+      cmp dword [0x8000+4*${DONE}], 3
+      je again
+      mov dword [0x400000f0], 0x1ff
+      sti
+      mov dword [0x8000+4*${DONE}], 1
+      hlt
+      cli
+      mov eax, [${TICKS}]
+      ${k.store(2)}
+      ${k.attempt(`mov dword [0x8000+4*${DONE}], 2\nnothing: hlt\njmp nothing`)}
+      mov dword [0x8000+4*${DONE}], 3
+      here: jmp here
+      again:
+      mov dword [0x8000+4*${DONE}], 4
+      there:
+      hlt
+      jmp there
+    `, { cpus: 2, budget: 2_000_000, engine, prepare: (m) => m.poke(TRAMPOLINE, REAL) });
+    assertEquals([r.stop.kind, r.result(DONE)], ["halt", 4]);
+    assertEquals([r.result(0), r.result(1), r.result(2)], [0x60, 0x01000000, 1]);
+    assertEquals(r.faults.map((f) => f.vector), [2]);
+    assertEquals(r.m.cpus[1]?.get("cpl"), candidate.deprivileges ? 1 : 0);
   });
 
   on.unless(RING_0, NO_CALLS).test("start-up messages without a state, or with a bad one, start nothing", () => {

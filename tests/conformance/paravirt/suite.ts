@@ -26,6 +26,11 @@ export const NO_CALLS: Reason = {
   reason: "the guest is told nothing of the hypervisor: it finds no ROM and makes no calls",
   applies: (c) => c.transparent,
 };
+/** The guest calls. */
+export const CALLS: Reason = {
+  reason: "the guest starts its CPUs by a call, with a state, and not in real mode",
+  applies: (c, backend) => !c.transparent && !["native", "scripted"].includes(backend),
+};
 /** Nobody takes the guest's privileges. */
 export const RING_0: Reason = {
   reason: "the guest's kernel keeps ring 0: there is nothing to confine it to",

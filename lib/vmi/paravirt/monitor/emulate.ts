@@ -12,6 +12,7 @@ import type { GuestInstruction } from "../../../core/monitor.ts";
 import { Cr0, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import * as control from "./control.ts";
 import { Desc, dplOf, isWritableData } from "./descriptor.ts";
+import { emulateV86 } from "./emulate_v86.ts";
 import { emulatePort } from "./port.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { farReturn, interruptReturn, systemEnter, systemExit } from "./returns.ts";
@@ -37,6 +38,9 @@ export function emulate(cpu: VirtualCpu): string | undefined {
   if (instruction === undefined) return undefined;
   const next = (guest.eip + instruction.length) >>> 0;
   const { name } = instruction;
+  if ((guest.eflags & Flag.vm) !== 0) {
+    return emulateV86(cpu, instruction, next) ? `${name} of virtual-8086 mode` : undefined;
+  }
   if (name === "in" || name === "out" || name === "ins" || name === "outs") emulatePort(cpu, instruction, next);
   else if (cpu.inKernel) {
     const how = KERNEL[name];

@@ -159,7 +159,7 @@ export class Monitor implements Interceptor {
       cpu.counters.count("exits stale descriptor");
       return;
     }
-    if (vector === Vector.gp && (cpu.guest.eflags & Flag.vm) === 0) {
+    if (vector === Vector.gp) {
       try {
         const done = emulate(cpu);
         if (done !== undefined) return cpu.counters.count(`exits ${done}`);

@@ -112,6 +112,7 @@ function returnToV86(cpu: VirtualCpu, esp: number, eip: number, cs: number, flag
   const { guest } = cpu;
   const [newEsp, ...selectors] = [12, 16, 20, 24, 28, 32].map((at) => stackWord(cpu, esp, at)) as [number, ...number[]];
   if (eip > 0xffff) throw new Raised(Vector.gp, 0);
+  if (cpu.transparent) cpu.v.iopl = (flags >>> 12) & 3;
   guest.eflags = ((guest.eflags & ~FREE) | (flags & FREE) | Flag.vm) >>> 0;
   guest.setSegmentV86(SegReg.cs, cs & 0xffff);
   [SegReg.ss, SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs].forEach((n, i) =>

@@ -14,7 +14,9 @@ const INIT = `#!/bin/sh
 `;
 
 Deno.test({
-  name: `Debian's kernel boots to user space on backend trap, on two CPUs${missing === undefined ? "" : " (guest not available)"}`,
+  name: `Debian's kernel boots to user space on backend trap, on two CPUs${
+    missing === undefined ? "" : " (guest not available)"
+  }`,
   ignore: missing !== undefined,
   fn() {
     if (!kernel.available || !busybox.available) return;

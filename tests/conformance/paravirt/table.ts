@@ -13,6 +13,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "survive_test.ts": () => import("./survive_test.ts"),
   "tables_test.ts": () => import("./tables_test.ts"),
   "verbs_test.ts": () => import("./verbs_test.ts"),
+  "v86_test.ts": () => import("./v86_test.ts"),
 };
 
 /** Names of these files. */

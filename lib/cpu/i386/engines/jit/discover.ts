@@ -80,19 +80,19 @@ export class Discovery {
       case "jmpRel":
         return i.way === Way.tree;
       default:
-        return false;
+        return i.isJump && i.sem === "callRel";
     }
   }
 
   /** True for near calls that are emitted. */
   static isCall(i: Instruction): boolean {
-    return (i.sem === "callRel" || i.sem === "callInd") && i.way === Way.tree;
+    return (i.sem === "callRel" || i.sem === "callInd") && i.way === Way.tree && !i.isJump;
   }
 
   /** True if control never goes on behind the instruction inside the region. */
   stops(i: Instruction): boolean {
     if (Discovery.isCall(i)) return !this.#limits.calls;
-    return i.way === Way.callEnd || i.sem === "jmpRel" || i.sem === "jmpInd" || i.sem === "ret";
+    return i.way === Way.callEnd || i.sem === "jmpRel" || i.sem === "jmpInd" || i.sem === "ret" || i.isJump;
   }
 
   #explore(entries: readonly number[]): void {
@@ -101,24 +101,26 @@ export class Discovery {
       const start = work[next];
       if (this.#starts.has(start)) continue;
       this.#starts.add(start);
-      let offset = start;
+      let offset = start, before: Instruction | undefined;
       while (!this.#all.has(offset)) {
         const i = this.#decode(offset);
         if (i === undefined) break;
         this.#all.set(offset, i);
-        const branches = Discovery.branches(i), target = i.next + i.imm;
+        this.#findJump(i, before);
+        before = i;
+        const branches = Discovery.branches(i), target = i.next + i.imm, isOnlyWay = i.sem === "jmpRel" || i.isJump;
         if (this.#limits.tables && i.sem === "jmpInd" && i.way === Way.tree) {
           i.targets = this.#source.table(i);
           work.push(...i.targets);
         }
-        if (branches && target >= 0 && target < 0x2000) this.#reach(work, target, i.sem === "jmpRel");
+        if (branches && target >= 0 && target < 0x2000) this.#reach(work, target, isOnlyWay);
         const isCall = Discovery.isCall(i);
         if (isCall) {
           if (!this.#limits.calls && i.next < 0x1000) this.#entries.add(i.next);
           work.push(i.next);
         }
         if (i.way === Way.call || isCall && this.#limits.calls) this.#afterCalls.add(i.next);
-        if (branches && i.sem !== "jmpRel") this.#reach(work, i.next, false);
+        if (branches && !isOnlyWay) this.#reach(work, i.next, false);
         else if (i.way === Way.call) work.push(i.next);
         else if (i.effects?.repeats === true) {
           this.#starts.add(i.offset);
@@ -132,6 +134,15 @@ export class Discovery {
       }
       if (this.#all.has(offset)) this.#starts.add(offset); // ran into code known already: it begins a block
     }
+  }
+
+  /** Recognises calls and returns that are jumps: the return address is replaced between them. */
+  #findJump(i: Instruction, before: Instruction | undefined): void {
+    if (!this.#limits.calls || i.way !== Way.tree) return;
+    if (i.sem === "ret") i.isJump = before?.replacesReturn === true;
+    const target = i.next + i.imm;
+    if (i.sem !== "callRel" || target < 0 || target >= 0x1000) return;
+    i.isJump = this.#source.instruction(target)?.replacesReturn === true;
   }
 
   /** Where a branch may lead: explored if that happens often enough, or always. */

@@ -78,6 +78,11 @@ export class Instruction {
   readonly imm2: number;
   /** Where a jump through a table may lead, as offsets. */
   targets: readonly number[] = [];
+  /**
+   * A call that never comes back, or a return to another place than behind the call: both are mere jumps, as in code
+   * that keeps a processor from guessing where an indirect jump leads.
+   */
+  isJump = false;
   /** Flags it records are seen by somebody. */
   flagsLive = true;
   /** Groups of its memory accesses in the order of the tree; see groups.ts. */
@@ -94,6 +99,7 @@ export class Instruction {
     this.opSize = d.opSize;
     this.addrSize = d.addrSize;
     this.seg = d.seg;
+    this.#isStore = d.isMem && d.row.operands[0] === "Ev";
     this.reg = d.reg;
     this.rm = d.rm;
     this.base = d.base === NO_REGISTER ? -1 : d.base;
@@ -125,10 +131,18 @@ export class Instruction {
     return this.offset + this.length;
   }
 
+  /** True if it replaces the return address on the stack. */
+  get replacesReturn(): boolean {
+    return this.sem === "mov" && this.base === 4 && this.index < 0 && this.disp === 0 && this.opSize === 32 &&
+      this.seg === SegReg.ss && this.#isStore;
+  }
+
   /** Number of the register a slot names. */
   slot(slot: Slot): number {
     return slot === "rm" ? this.rm : this.reg;
   }
+
+  readonly #isStore: boolean;
 
   /** Mask of the registers it touches. */
   registers(): number {

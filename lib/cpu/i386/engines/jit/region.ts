@@ -361,7 +361,7 @@ class RegionEmitter implements Control {
       f.set(this.#exitLeft);
       emitChoice(f, this.#exitLeft, i.targets, (offset) => this.#pass(offset));
     }
-    if (this.#calls && i.sem === "ret") this.#return();
+    if (this.#calls && i.sem === "ret" && !i.isJump) this.#return();
     else this.#exit(-1);
   }
 

@@ -38,6 +38,9 @@ const INTERPRET = 1, FAULT = 2, UNWIND = 4;
 /** Deepest nesting of calls; the stack of the host bears several times as much. */
 const DEEPEST = 200 * DEPTH;
 
+/** The offset where a region is left has so many bits; above them is how many instructions of the block were not done. */
+const LEFT_SHIFT = 14;
+
 /** Its local, reused as selector of loops with several entries. */
 const SELECTOR = 0;
 
@@ -113,11 +116,15 @@ class RegionEmitter implements Control {
     this.#x87.end();
     f.end(); // leave: the interpreter executes the instruction at this offset
     f.get(this.#count);
-    f.get(this.#exitLeft);
+    f.get(this.#exitEip);
+    f.i32(LEFT_SHIFT);
+    f.num("i32.shr_u");
     f.num("i32.add");
     f.set(this.#count);
     f.get(this.#base);
     f.get(this.#exitEip);
+    f.i32((1 << LEFT_SHIFT) - 1);
+    f.num("i32.and");
     f.num("i32.add");
     f.set(this.#exitEip);
     this.#saved.store(-1);
@@ -192,6 +199,9 @@ class RegionEmitter implements Control {
     f.i32(block.instructions.length);
     f.num("i32.sub");
     f.set(this.#count);
+    // What did not change in the block needs no choice where its ways out meet, which keeps V8's work small.
+    const leave = this.#leave;
+    this.#leave = f.block();
     for (const i of block.instructions) {
       if (i.offset < 0x1000 && i.next > 0x1000) this.#checkSecond(() => this.leave(i));
       if (i.way === Way.tree) {
@@ -204,6 +214,9 @@ class RegionEmitter implements Control {
       else this.#kernel(i, i.kernel);
     }
     if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
+    f.end();
+    this.#leave = leave;
+    f.br(leave);
   }
 
   /** Leaves unless the page behind is the one that was translated. */
@@ -270,10 +283,8 @@ class RegionEmitter implements Control {
   #leaveAt(offset: number, undone: number): void {
     const f = this.#f;
     this.#flags.settle(UNKNOWN);
-    f.i32(offset);
+    f.i32(undone << LEFT_SHIFT | offset);
     f.set(this.#exitEip);
-    f.i32(undone);
-    f.set(this.#exitLeft);
     f.br(this.#x87.leave(this.#leave));
   }
 

@@ -4,7 +4,7 @@
 
 /** Options of the JIT; results never depend on them. */
 export interface JitOptions {
-  /** Executions of a block after which it is translated; default 1500. */
+  /** Executions of a block after which it is translated; default 4000. */
   readonly threshold?: number;
   /** Executions of a branch's side below which that side is not translated with the rest; default a 64th of the threshold, 0: always. */
   readonly warm?: number;
@@ -39,7 +39,7 @@ export interface JitOptions {
 /** All options with their values. */
 export type JitSettings = Required<JitOptions>;
 
-const THRESHOLD = 1500;
+const THRESHOLD = 4000;
 
 /** Fills in the defaults. */
 export function jitSettings(options: JitOptions = {}): JitSettings {

@@ -23,6 +23,22 @@ export interface ExitSite {
   readonly self: number;
 }
 
+/** Leaves unless the page behind the first one is the one that was translated. */
+export function emitSecondCheck(
+  f: FunctionBody,
+  base: number,
+  site: { readonly second: number; readonly pfn: number },
+  leave: () => void,
+): void {
+  f.get(base);
+  f.call(site.second);
+  f.i32(site.pfn);
+  f.num("i32.ne");
+  f.if("unlikely");
+  leave();
+  f.end();
+}
+
 /** Locals of a region that exits use. */
 export interface ExitLocals {
   /** EIP of the page's first byte. */

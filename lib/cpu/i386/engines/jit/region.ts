@@ -6,7 +6,7 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
-import { DEPTH, ExitCode, type ExitSite } from "./exit_code.ts";
+import { DEPTH, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
 import { emitChoice, LayoutCode } from "./layout_code.ts";
 import { type Instruction, type KernelUse, Way } from "./instruction.ts";
@@ -219,16 +219,8 @@ class RegionEmitter implements Control {
     f.br(leave);
   }
 
-  /** Leaves unless the page behind is the one that was translated. */
   #checkSecond(leave: () => void): void {
-    const f = this.#f;
-    f.get(this.#base);
-    f.call(this.#outside.second);
-    f.i32(this.#outside.pfn);
-    f.num("i32.ne");
-    f.if("unlikely");
-    leave();
-    f.end();
+    emitSecondCheck(this.#f, this.#base, this.#outside, leave);
   }
 
   #kernel(i: Instruction, use: KernelUse): void {

@@ -130,6 +130,59 @@ Deno.test("jit() agrees with the interpreter on thousands of small blocks that a
   }
 });
 
+Deno.test("jit() agrees with the interpreter on calls and returns whose return address is replaced", () => {
+  // As compilers write indirect calls and jumps against guessing, the address of the code itself, and a call that is dropped.
+  const { bytes } = assemble(
+    `
+    again: mov eax, [0x9000+ecx*4]
+           call thunk
+           inc ebx
+           call here
+    here:  pop edx
+           call drop
+           ud2
+    on:    mov edx, [0x9000+ecx*4+8]
+           call twice
+           inc ecx
+           and ecx, 1
+           jmp again
+    thunk: call set
+    trap:  pause
+           jmp trap
+    set:   mov [esp], eax
+           ret
+    drop:  add esp, 4
+           jmp on
+    twice: call over
+           ret
+    over:  mov [esp], edx
+           ret
+    one:   add esi, 3
+           ret
+    two:   xor esi, ebx
+           lea edi, [edi+esi]
+           ret`,
+    { origin: 0x4000 },
+  );
+  const rigs = [new Rig(interpreter), new Rig(jit({ threshold: 2 })), new Rig(jit({ threshold: 2, calls: false }))];
+  for (const { cpu, space } of rigs) {
+    space.writePhysical(0x4000, bytes);
+    const at = bytes.length + 0x4000 - 10;
+    for (const [n, to] of [at, at + 4, at, at + 4].entries()) {
+      space.writePhysical(0x9000 + 4 * n, Uint8Array.of(to & 0xff, to >> 8, 0, 0));
+    }
+    setMode(cpu, MODES[0]);
+    cpu.state.setReg32(1, 0);
+    cpu.state.setReg32(4, 0x7000);
+    cpu.set("eip", 0x4000);
+  }
+  for (let slice = 0; slice < 40; slice++) {
+    const [x, ...others] = rigs.map((rig) => rig.outcome(rig.cpu.run(1_003)));
+    assertEquals((x as { exit: string }).exit, "count", `slice ${slice}`);
+    for (const y of others) assertEquals(y, x, `slice ${slice}`);
+  }
+});
+
 Deno.test("jit() follows code over two pages when the second one is mapped elsewhere", () => {
   // Identity mapping with tables at 0x1000 and 0x2000. The loop at 0x8ffc lies on two pages; an addition in the second
   // one is 1 in page 9 and 3 in page 10. Each round swaps what linear page 9 is.

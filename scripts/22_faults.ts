@@ -4,12 +4,14 @@
  * dies; and what the job sees of each. Everything is chance from a seed, so that it happens again. Needs no permission.
  */
 import {
+  cluster,
   expect,
   job,
   type JobResult,
   type LayerSpec,
   type MessageRank,
   type ParameterValue,
+  ringGuest,
   statusName,
 } from "../mod.ts";
 
@@ -32,14 +34,22 @@ function run(devices: Devices, layers: LayerSpec[], kill?: number): Promise<JobR
 
 async function flow(rank: MessageRank): Promise<unknown> {
   const seen: string[] = [];
-  let got = 0;
+  const peer = rank.to(1 - rank.rank);
+  let [got, damaged, last] = [0, 0, -1];
+  let inOrder = true;
   let ended = "";
   rank.onLink((_connection, e) =>
     void seen.push(e.kind === "switch" ? `switch to ${e.to}, ${e.resent} again` : e.kind)
   );
   rank.onDisconnect((_connection, status) => ended = statusName(status));
   rank.onMessage((_connection, slab) => {
-    got += slab.remaining > 0 ? 1 : 0;
+    const data = slab.copy();
+    got++;
+    if (data.some((b) => b !== data[0])) damaged++;
+    else {
+      inOrder &&= data[0] > last;
+      last = data[0];
+    }
     return "done";
   });
   await rank.mesh();
@@ -48,11 +58,15 @@ async function flow(rank: MessageRank): Promise<unknown> {
     await rank.wait(2000);
   }
   await rank.until(() => got === 100 || ended !== "", 2e7);
-  return { got, events: [...new Set(seen)], ended, time: rank.now };
+  const { duplicate: doubled } = peer.counters;
+  return { got, damaged, doubled, inOrder, events: [...new Set(seen)], ended, time: rank.now };
 }
 
 interface Seen {
   readonly got: number;
+  readonly damaged: number;
+  readonly doubled: number;
+  readonly inOrder: boolean;
   readonly events: string[];
   readonly ended: string;
   readonly time: number;
@@ -64,16 +78,44 @@ function show(title: string, result: JobResult, rank = 1): Seen {
   return seen;
 }
 
-const bare = show("loses a tenth, nobody cares", await run({ lossy: ["drop"] }, ["lossy", "loopback"]));
-expect(bare.got).toBeLessThan(100);
-expect(bare.events).toEqual(["loss"]);
+// Each harm alone, with nothing that mends it: what is there is counted, what is missing is reported.
+const lost = show("loses a tenth", await run({ it: ["drop"] }, ["it", "loopback"]));
+expect(lost.got).toBeLessThan(100);
+expect(lost.events).toEqual(["loss"]);
+expect(lost.doubled).toBe(0);
 
+const repeated = show("repeats a tenth", await run({ it: ["duplicate"] }, ["it", "loopback"]));
+expect([repeated.got, repeated.events]).toEqual([100, []]); // a connection takes each frame once
+expect(repeated.doubled).toBeGreaterThan(0);
+
+const mixed = show("reorders a tenth", await run({ it: ["reorder"] }, ["it", "loopback"]));
+expect(mixed.got).toBeLessThan(100); // what comes too late is not taken: order is kept
+expect(mixed.inOrder).toBe(true);
+expect(mixed.events).toEqual(["loss"]);
+
+const changed = show("corrupts a tenth", await run({ it: ["corrupt"] }, ["it", "loopback"]));
+expect(changed.damaged).toBeGreaterThan(0); // nobody looks: damage arrives
+const checked = show(
+  "corrupts a tenth, under a checksum",
+  await run({ it: ["corrupt"] }, ["checksum", "it", "loopback"]),
+);
+expect(checked.damaged).toBe(0);
+expect(checked.got).toBeLessThan(100);
+
+// The same, mended.
+for (const harm of ["drop", "duplicate", "reorder", "corrupt"]) {
+  const seen = show(
+    `${harm}, under reliable and checksum`,
+    await run({ it: [harm] }, ["reliable", "checksum", "it", "loopback"]),
+  );
+  expect([seen.got, seen.damaged, seen.inOrder, seen.events]).toEqual([100, 0, true, []]);
+}
 const all: Devices = { a: ["drop"], b: ["duplicate"], c: ["reorder"], d: ["corrupt"] };
 const mended = show(
-  "loses, repeats, reorders, corrupts, under reliable and checksum",
+  "all four, under reliable and checksum",
   await run(all, ["reliable", "checksum", "a", "b", "c", "d", "loopback"]),
 );
-expect([mended.got, mended.events]).toEqual([100, []]);
+expect([mended.got, mended.damaged, mended.events]).toEqual([100, 0, []]);
 
 const two: Devices = {
   near: ["loopback", { latencyNs: 2000 }],
@@ -88,6 +130,13 @@ const switched = show(
 );
 expect(switched.events[0]).toContain("switch to far");
 expect(switched.ended).toBe("");
+
+const alone = show(
+  "the only network breaks in mid-flow",
+  await run({ cut: ["outage", { afterFrames: 50 }] }, ["reliable", "cut", "loopback"]),
+  0,
+);
+expect(alone.ended).toBe("peerGone");
 
 const flaps: Devices = { ...two, cut: ["outage", { periodUs: 400, downUs: 200 }] };
 const flapping = show(
@@ -105,5 +154,12 @@ expect(slow.time).toBeGreaterThan(mended.time);
 
 const dead = show("the peer dies", await run({}, ["reliable", "loopback"], 60_000), 0);
 expect(dead.ended).toBe("peerGone");
+
+// Machines: one of a ring dies while the token is going around; the others wait for ever, and the job says so.
+const ring = cluster({ nodes: 4, program: ringGuest(1000) });
+ring.kill(2, 300_000);
+const states = (await ring.run()).ranks.map((r) => r.state);
+console.log(`a machine of a ring dies: ${states.join(", ")}`);
+expect(states).toEqual(["blocked", "blocked", "killed", "blocked"]);
 
 console.log("Each of them was seen, and none went unseen.");

@@ -95,6 +95,60 @@ Deno.test("a job that loses its first network at a thousand points delivers ever
   assert(switches > 1000, `only ${switches} switches`);
 });
 
+Deno.test("one job in full flow loses its first network a thousand times, and every message comes once", async () => {
+  const prng = new Prng(1000);
+  const windows: [number, number][] = [];
+  let at = 500;
+  for (let i = 0; i < 1050; i++) {
+    const from = at + 300 + prng.below(300);
+    const to = from + 250 + prng.below(250);
+    windows.push([from, to]);
+    at = to;
+  }
+  const end = (at + 2000) * 1000;
+  const result = await job({
+    ranks: 2,
+    spec: {
+      devices: {
+        first: { module: "builtin:loopback", parameters: { latencyNs: 2000 } },
+        second: { module: "builtin:loopback", parameters: { latencyNs: 8000 } },
+        breaks: { module: "builtin:outage", parameters: { windowsUs: windows } },
+        either: { module: "builtin:failover", parameters: { holdUs: 20, probeUs: 40 } },
+      },
+      chains: [{ name: "c", layers: [{ device: "either", children: [["breaks", "first"], ["second"]] }] }],
+    },
+    program: async (rank) => {
+      let [sent, received, lost] = [0, 0, 0];
+      rank.onLink((_c, e) => void (lost += e.kind === "switch" && e.from === "first" ? 1 : 0));
+      rank.onMessage((_c, slab) => {
+        const [a, b, c] = slab.copy(3);
+        assertEquals(a | (b << 8) | (c << 16), received++, "out of order or not once");
+        assertEquals(slab.remaining, received % 50);
+        return "done";
+      });
+      await rank.mesh();
+      const c = rank.to(1 - rank.rank);
+      while (rank.now < end) {
+        for (let k = 0; k < 3; k++, sent++) {
+          c.sendInline(Uint8Array.of(sent, sent >> 8, sent >> 16), new Uint8Array((sent + 1) % 50));
+        }
+        await rank.advance(45_000 + 1000 * (sent % 7));
+        rank.poll();
+      }
+      const [total] = await rank.all.allreduce(Float64Array.of(sent));
+      await rank.until(() => received >= total - sent, 1e8);
+      await rank.advance(1e6);
+      rank.poll();
+      return { sent, received, lost };
+    },
+  }).run();
+  assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
+  const [a, b] = result.ranks.map((r) => r.value as { sent: number; received: number; lost: number });
+  assertEquals([a.received, b.received], [b.sent, a.sent]);
+  assert(a.sent > 50_000 && b.sent > 50_000, `${a.sent} and ${b.sent} sent`);
+  assert(a.lost >= 1000 && b.lost >= 1000, `${a.lost} and ${b.lost} times`);
+});
+
 Deno.test("a network lost in the middle of a megabyte: of a stream, a put, a get, and before a notification", async () => {
   const size = 1 << 20;
   const prng = new Prng(77);

@@ -7,6 +7,7 @@
  * the standard ABI of MPI 5. MPI has no fail-over: when a process dies the launcher ends all of them. Hot.
  */
 import { ConfigError } from "../../core/errors.ts";
+import { Patience } from "./patience.ts";
 import type { Transport } from "../../vmi/message/transport.ts";
 
 const SYMBOLS = {
@@ -39,8 +40,8 @@ const Mpich = {
 /** MPI_STATUS_IGNORE. */
 const IGNORE = 1n;
 const TAG = 1;
-/** Looks before the event loop may run. */
-const LOOKS = 50;
+/** Longest look before the event loop may run, us: its shortest sleep is a millisecond. */
+const LOOK_US = 200;
 
 /** Libraries that are tried, in order. */
 export const MPI_LIBRARIES: readonly string[] = ["libmpich.so.12", "libmpich.so", "libmpi.so.12"];
@@ -66,6 +67,11 @@ export class MpiTransport implements Transport {
   readonly #request: Int32Array<ArrayBuffer> = new Int32Array(1);
   readonly #ignore: Deno.PointerValue;
   readonly #sending: Sending[] = [];
+  readonly #patience: Patience;
+  readonly #has = (): boolean => {
+    this.#lib.symbols.MPI_Iprobe(Mpich.anySource, TAG, this.#comm, this.#flag, this.#status);
+    return this.#flag[0] !== 0;
+  };
   #broken: string | undefined;
 
   /** Initialises MPI. @param library File name of the library. @throws {ConfigError} message-mpi */
@@ -86,6 +92,7 @@ export class MpiTransport implements Transport {
     this.process = out[0];
     this.#check("MPI_Comm_size", s.MPI_Comm_size(this.#comm, out));
     this.processes = out[0];
+    this.#patience = new Patience(this.processes <= navigator.hardwareConcurrency ? LOOK_US : 0);
   }
 
   /** Bytes that have not left. */
@@ -134,12 +141,9 @@ export class MpiTransport implements Transport {
     return count;
   }
 
-  /** Looks a few times, then lets the event loop and other processes run. */
+  /** Looks for a while, then lets the event loop and other processes run. */
   async sleep(ms: number): Promise<void> {
-    for (let i = 0; i < LOOKS; i++) {
-      this.#lib.symbols.MPI_Iprobe(Mpich.anySource, TAG, this.#comm, this.#flag, this.#status);
-      if (this.#flag[0] !== 0) return;
-    }
+    if (this.#patience.look(this.#has)) return;
     await new Promise((resolve) => setTimeout(resolve, Math.min(ms, 0)));
   }
 

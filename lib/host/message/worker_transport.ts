@@ -4,23 +4,15 @@
  */
 import { ConfigError } from "../../core/errors.ts";
 import type { Transport } from "../../vmi/message/transport.ts";
+import { Patience } from "./patience.ts";
 import { Ring, RING_HEADER } from "./ring.ts";
 
 /** Bytes of a ring unless told otherwise. */
 export const RING_BYTES: number = 1 << 20;
 /** Words of a doorbell: sequence and sleeping flag, alone on their line. */
 const BELL_WORDS = 16;
-/**
- * How long to look before sleeping, us: no more than a few times what a sleep and a wake cost. It halves each time nothing
- * came, is whole again when something did, and is tried whole now and then. With fewer CPUs than Workers there is none:
- * the peer needs this CPU.
- */
-const MOST_US = 50;
-const LEAST_US = 1;
-/** Sleeps after which the whole time is tried again. */
-const TRY_AGAIN = 8;
-/** Looks between two looks at the clock. */
-const LOOKS = 16;
+/** Longest look before sleeping, us, where each Worker has a CPU of its own. */
+const LOOK_US = 50;
 
 /** Memory for the rings of a number of Workers. @throws {ConfigError} message-ring */
 export function ringMemory(processes: number, ringBytes: number = RING_BYTES): SharedArrayBuffer {
@@ -48,9 +40,8 @@ export class WorkerTransport implements Transport {
   #queued = 0;
 
   readonly #blocks: boolean;
-  readonly #mayLook: boolean;
-  #patienceUs = MOST_US;
-  #inVain = 0;
+  readonly #patience: Patience;
+  readonly #has = (): boolean => this.#hasWork();
 
   /**
    * Makes one end.
@@ -63,7 +54,7 @@ export class WorkerTransport implements Transport {
    */
   constructor(memory: SharedArrayBuffer, process: number, processes: number, blocks: boolean = true) {
     this.#blocks = blocks;
-    this.#mayLook = processes <= navigator.hardwareConcurrency;
+    this.#patience = new Patience(processes <= navigator.hardwareConcurrency ? LOOK_US : 0);
     this.process = process;
     this.processes = processes;
     const bells = 4 * BELL_WORDS * processes;
@@ -117,7 +108,7 @@ export class WorkerTransport implements Transport {
   /** See {@linkcode Transport.sleep}. */
   sleep(ms: number): Promise<void> {
     if (!this.#blocks) return this.#rest(ms);
-    if (this.#look()) return Promise.resolve();
+    if (this.#patience.look(this.#has)) return Promise.resolve();
     const [sequence, flag] = [this.process * BELL_WORDS, this.process * BELL_WORDS + 1];
     const seen = Atomics.load(this.#bells, sequence);
     Atomics.store(this.#bells, flag, 1);
@@ -153,23 +144,6 @@ export class WorkerTransport implements Transport {
       this.#flush();
       if (this.#waiting.length > 0) await this.sleep(1);
     }
-  }
-
-  /** Looks for a short while; true: there is work. */
-  #look(): boolean {
-    if (this.#hasWork()) return true;
-    if (!this.#mayLook) return false;
-    const end = performance.now() + this.#patienceUs / 1000;
-    do {
-      for (let i = 0; i < LOOKS; i++) {
-        if (!this.#hasWork()) continue;
-        this.#patienceUs = MOST_US;
-        return true;
-      }
-    } while (performance.now() < end);
-    const again = ++this.#inVain % TRY_AGAIN === 0;
-    this.#patienceUs = again ? MOST_US : Math.max(LEAST_US, this.#patienceUs / 2);
-    return false;
   }
 
   #hasWork(): boolean {

@@ -168,6 +168,8 @@ export interface GuestContext {
   write(linear: number, value: number, width: 8 | 16 | 32): void;
   /** Copies memory without any side effect; false if a page is not mapped (then nothing is copied). */
   peek(linear: number, into: Uint8Array): boolean;
+  /** A u32 of memory, read without any side effect; -1 if it is not mapped. */
+  peek32(linear: number): number;
   /** Changes memory without any side effect; false if a page is not mapped (then nothing is changed). */
   poke(linear: number, from: Uint8Array): boolean;
   /**

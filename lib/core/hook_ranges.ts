@@ -85,7 +85,8 @@ export class HookRanges<T> {
   hits(address: number): boolean {
     if (this.#entries.length === 0) return false;
     const at = address >>> 0;
-    return this.#single.has(at) || this.#wide.some((e) => e.from <= at && at < e.to);
+    if (this.#single.has(at)) return true;
+    return this.#wide.length > 0 && this.#wide.some((e) => e.from <= at && at < e.to);
   }
 
   /** Is something in this page (address >>> 12)? */

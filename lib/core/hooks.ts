@@ -81,6 +81,16 @@ export class HookTable {
     return this.#announce(this.#code.add(where, one));
   }
 
+  /** As {@linkcode HookTable.onCode} for a part of the machine: `fn` gets the address, no event is made for it. */
+  watchCode(where: HookPlace, fn: (linear: number) => void): () => void {
+    return this.#announce(this.#code.add(where, fn));
+  }
+
+  /** What stops the run before the instruction whose code hooks fire; for {@linkcode HookTable.watchCode}. */
+  get codeStop(): (name?: string) => void {
+    return this.#stopper("code");
+  }
+
   /** Before each instruction with this mnemonic (lower case, e.g. `cpuid`); otherwise as {@linkcode HookTable.onCode}. */
   onInstruction(match: InstructionMatch, fn: (event: CodeEvent) => void): () => void {
     const wanted = typeof match === "string" ? match.toLowerCase() : "";

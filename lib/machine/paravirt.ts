@@ -256,8 +256,10 @@ export class ParavirtHypervisor implements Hypervisor {
         if (this.#refused === undefined) host.kill(call, code, eip);
         else this.#refused = code;
       },
-      watch: (addresses, fn) =>
-        host.hooks.onCode(addresses, (event) => fn(host.context(event.cpu), event.linear, event.stop)),
+      watch: (addresses, fn) => {
+        const { hooks } = host, stop = hooks.codeStop;
+        return hooks.watchCode(addresses, (linear) => fn(host.context(hooks.cpu), linear, stop));
+      },
     };
   }
 

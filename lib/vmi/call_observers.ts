@@ -3,27 +3,39 @@
  * and after, overrides, and the machine's hypercall hooks. Cold to change, warm to ask.
  */
 import type { HookTable } from "../core/hooks.ts";
-import { type RecordEntry, Recording } from "./paravirt/record.ts";
+import { type RecordedCall, Recording } from "./paravirt/record.ts";
 
 /** What is asked of the machine's hook table. */
 export type HypercallHooks = Pick<HookTable, "hasHypercall" | "hypercallHooked" | "fireHypercall">;
 
-/** An entry whose result is still to come. */
-export type MutableEntry = { -readonly [K in keyof RecordEntry]: RecordEntry[K] };
-
-/** A call as a record keeps it. */
-export type ObservedCall = Omit<RecordEntry, "result">;
-
 /** A call that has begun. */
 export interface Entered {
-  /** Its entries in the records. */
-  readonly entries: readonly MutableEntry[];
+  /** Records it stands in. */
+  readonly recordings: readonly Recording[];
+  /** Its sequence number in the first of them. */
+  readonly seq: number;
+  /** Its sequence numbers in the others. */
+  readonly others: readonly number[];
   /** The result that a hypercall hook has given already. */
   readonly early: number | bigint | undefined;
 }
 
-/** Of a call that nobody observes. */
-const UNSEEN: Entered = { entries: [], early: undefined };
+/** Who asks for the calls of one number. */
+export interface Interest<C, A> {
+  /** Called at entry. */
+  readonly before: readonly ((call: C) => void)[];
+  /** Called with the result. */
+  readonly after: readonly ((call: C, result: number | bigint | undefined) => void)[];
+  /** Answers in place of the hypervisor. */
+  readonly override: ((call: C) => A) | undefined;
+}
+
+/** Numbers below this are found without search. */
+const TABLE = 256;
+const NOBODY = { before: [], after: [], override: undefined } as const;
+
+/** Of a call that stands in no record. */
+const UNRECORDED: Entered = { recordings: [], seq: 0, others: [], early: undefined };
 
 /** Where observers find the machine and the names of its calls. */
 export interface ObserverHost {
@@ -36,10 +48,10 @@ export interface ObserverHost {
 }
 
 /** Observers of one machine's calls `C`, which are answered with `A`. Each method that adds returns what removes. */
-export class CallObservers<C extends ObservedCall, A> {
-  readonly #before = new Map<number, ((call: C) => void)[]>();
-  readonly #after = new Map<number, ((call: C, result: number | bigint | undefined) => void)[]>();
-  readonly #override = new Map<number, (call: C) => A>();
+export class CallObservers<C extends RecordedCall, A> {
+  readonly #interests = new Map<number, Interest<C, A>>();
+  /** The same for small numbers, which are asked for at each call. */
+  readonly #table: (Interest<C, A> | undefined)[] = new Array(TABLE).fill(undefined);
   #recordings: readonly Recording[] = [];
   readonly #host: ObserverHost;
 
@@ -50,56 +62,55 @@ export class CallObservers<C extends ObservedCall, A> {
 
   /** Is anything observed at all? */
   get any(): boolean {
-    return this.#recordings.length + this.#before.size + this.#after.size + this.#override.size > 0 ||
-      (this.#host.hooks()?.hasHypercall ?? false);
+    return this.#recordings.length + this.#interests.size > 0 || (this.#host.hooks()?.hasHypercall ?? false);
+  }
+
+  /** Who asks for the calls of this number, besides records and hooks. */
+  of(no: number): Interest<C, A> {
+    return (no < TABLE ? this.#table[no] : this.#interests.get(no)) ?? NOBODY;
   }
 
   /** Does anybody want the result of this call? */
-  wantsResult(no: number, entries: readonly MutableEntry[]): boolean {
-    return entries.length > 0 || this.#after.has(no) || this.#hooked(no);
-  }
-
-  /** A call begins: records it, asks the before-functions, then the machine's hooks, which may answer it. */
-  enter(call: C): Entered {
-    if (!this.wants(call.no)) return UNSEEN;
-    const { no, name, args, eip, from, time } = call;
-    const entries: MutableEntry[] = [];
-    for (const recording of this.#recordings) {
-      const entry: MutableEntry = { no, name, args, result: undefined, eip, from, time };
-      recording.add(entry);
-      entries.push(entry);
-    }
-    const before = this.#before.get(no);
-    if (before !== undefined) { for (const fn of before) fn(call); }
-    const hooks = this.#hooked(no) ? this.#host.hooks() : undefined;
-    return { entries, early: hooks?.fireHypercall("before", name, args, undefined) };
-  }
-
-  /** A call has its result. @returns The result that the guest is to get. */
-  leave(call: C, entered: Entered, result: number | bigint | undefined): number | bigint | undefined {
-    const { no, name, args } = call;
-    if (entered === UNSEEN && !this.wants(no)) return result;
-    const final = this.#hooked(no) ? this.#host.hooks()?.fireHypercall("after", name, args, result) : result;
-    for (const entry of entered.entries) entry.result = final;
-    const after = this.#after.get(no);
-    if (after !== undefined) { for (const fn of after) fn(call, final); }
-    return final;
-  }
-
-  #hooked(no: number): boolean {
-    const hooks = this.#host.hooks();
-    return hooks !== undefined && hooks.hasHypercall && hooks.hypercallHooked(this.#host.nameOf(no));
-  }
-
-  /** Who answers this call in place of the hypervisor. */
-  override(no: number): ((call: C) => A) | undefined {
-    return this.#override.get(no);
+  wantsResult(no: number): boolean {
+    return this.#recordings.length > 0 || this.of(no).after.length > 0 || this.#hooks(no) !== undefined;
   }
 
   /** Is this call observed? */
   wants(no: number): boolean {
-    return this.#recordings.length > 0 || this.#before.has(no) || this.#after.has(no) || this.#override.has(no) ||
-      this.#hooked(no);
+    return this.#recordings.length > 0 || this.#interests.has(no) || this.#hooks(no) !== undefined;
+  }
+
+  /** A call begins: records it, asks the before-functions, then the machine's hooks, which may answer it. */
+  enter(call: C): Entered {
+    const recordings = this.#recordings;
+    let seq = 0, others = UNRECORDED.others;
+    if (recordings.length > 0) {
+      seq = recordings[0].begin(call);
+      if (recordings.length > 1) others = recordings.slice(1).map((r) => r.begin(call));
+    }
+    const { before } = this.of(call.no);
+    for (let i = 0; i < before.length; i++) before[i](call);
+    const early = this.#hooks(call.no)?.fireHypercall("before", call.name, call.args, undefined);
+    return recordings.length === 0 && early === undefined ? UNRECORDED : { recordings, seq, others, early };
+  }
+
+  /** A call has its result. @returns The result that the guest is to get. */
+  leave(call: C, entered: Entered, result: number | bigint | undefined): number | bigint | undefined {
+    const hooks = this.#hooks(call.no);
+    const final = hooks === undefined ? result : hooks.fireHypercall("after", call.name, call.args, result);
+    const { recordings, others } = entered;
+    if (recordings.length > 0) {
+      recordings[0].end(entered.seq, final);
+      for (let i = 0; i < others.length; i++) recordings[i + 1].end(others[i], final);
+    }
+    const { after } = this.of(call.no);
+    for (let i = 0; i < after.length; i++) after[i](call, final);
+    return final;
+  }
+
+  /** Who answers this call in place of the hypervisor. */
+  override(no: number): ((call: C) => A) | undefined {
+    return this.of(no).override;
   }
 
   /** Starts a record of every call. */
@@ -115,33 +126,37 @@ export class CallObservers<C extends ObservedCall, A> {
 
   /** Adds a function before the call of this number. */
   before(no: number, fn: (call: C) => void): () => void {
-    return this.#add(this.#before, no, fn);
+    this.#change(no, (now) => ({ ...now, before: [...now.before, fn] }));
+    return () => this.#change(no, (now) => ({ ...now, before: now.before.filter((f) => f !== fn) }));
   }
 
   /** Adds a function after the call of this number. */
   after(no: number, fn: (call: C, result: number | bigint | undefined) => void): () => void {
-    return this.#add(this.#after, no, fn);
+    this.#change(no, (now) => ({ ...now, after: [...now.after, fn] }));
+    return () => this.#change(no, (now) => ({ ...now, after: now.after.filter((f) => f !== fn) }));
   }
 
   /** Sets who answers the call of this number; the last one wins. */
   replace(no: number, fn: (call: C) => A): () => void {
-    this.#override.set(no, fn);
-    this.#host.changed();
+    this.#change(no, (now) => ({ ...now, override: fn }));
     return () => {
-      if (this.#override.get(no) !== fn) return;
-      this.#override.delete(no);
-      this.#host.changed();
+      if (this.of(no).override === fn) this.#change(no, (now) => ({ ...now, override: undefined }));
     };
   }
 
-  #add<F>(map: Map<number, F[]>, no: number, fn: F): () => void {
-    map.set(no, [...map.get(no) ?? [], fn]);
+  /** The machine's hypercall hooks if there is one for this call. */
+  #hooks(no: number): HypercallHooks | undefined {
+    const hooks = this.#host.hooks();
+    if (hooks === undefined || !hooks.hasHypercall) return undefined;
+    return hooks.hypercallHooked(this.#host.nameOf(no)) ? hooks : undefined;
+  }
+
+  #change(no: number, how: (now: Interest<C, A>) => Interest<C, A>): void {
+    const now = how(this.of(no));
+    const isEmpty = now.before.length + now.after.length === 0 && now.override === undefined;
+    if (isEmpty) this.#interests.delete(no);
+    else this.#interests.set(no, now);
+    if (no < TABLE) this.#table[no] = isEmpty ? undefined : now;
     this.#host.changed();
-    return () => {
-      const left = (map.get(no) ?? []).filter((f) => f !== fn);
-      if (left.length === 0) map.delete(no);
-      else map.set(no, left);
-      this.#host.changed();
-    };
   }
 }

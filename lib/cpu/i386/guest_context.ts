@@ -110,6 +110,20 @@ export class I386GuestContext implements GuestContext {
     return this.#copy(linear, into, (phys, part) => this.#cpu.board.space.readPhysical(phys, part));
   }
 
+  /** See {@linkcode GuestContext.peek32}. */
+  peek32(linear: number): number {
+    if ((linear & 0xfff) <= 0xffc) {
+      const phys = peekTranslate(this.#cpu, linear | 0), { space } = this.#cpu.board;
+      if (phys < 0) return -1;
+      const entry = phys < 0x1_0000_0000 ? space.pages[phys >>> 12] : 0;
+      if ((entry & (PageBit.ram | PageBit.rom)) !== 0) {
+        return space.view.getUint32((entry & ~0xfff) + (phys & 0xfff), true);
+      }
+    }
+    const bytes = new Uint8Array(4);
+    return this.peek(linear, bytes) ? new DataView(bytes.buffer).getUint32(0, true) : -1;
+  }
+
   /** See {@linkcode GuestContext.poke}. */
   poke(linear: number, from: Uint8Array): boolean {
     return this.#copy(linear, from, (phys, part) => this.#cpu.board.space.writePhysical(phys, part));

@@ -37,6 +37,8 @@ export class HookPoints {
    * delivered in between, and any change from outside, ends this.
    */
   passed = false;
+  /** The last {@linkcode HookPoints.before} said no only because a hook moved EIP: execution goes on there at once. */
+  moved = false;
   readonly #cpu: I386Cpu;
   readonly #hooks: HookTable;
   readonly #d: Decoded = new Decoded();
@@ -87,13 +89,18 @@ export class HookPoints {
     }
     const cpu = this.#cpu, s = cpu.state;
     const flags = s.get(Layout.eflags);
+    this.moved = false;
     if ((flags & Flag.rf) === 0 && this.#hitBreakpoint()) return false;
     const linear = cpu.pcLinear;
     const wanted = !this.#hooks.hasAnyCode ? undefined : plan ?? this.plan(linear);
     if (wanted === undefined) return true;
     const eip = s.get(Layout.eip), mode = s.get(Layout.mode);
-    if (this.#fire(linear, wanted) || s.get(Layout.eip) !== eip) return false;
+    if (this.#fire(linear, wanted)) return false;
     const calm = s.get(Layout.count) > 0 && s.get(Layout.eflags) === flags && s.get(Layout.mode) === mode;
+    if (s.get(Layout.eip) !== eip) {
+      this.moved = calm;
+      return false;
+    }
     this.passed = !calm;
     return calm;
   }

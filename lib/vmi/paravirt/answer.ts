@@ -13,6 +13,7 @@ export function isKill(answer: CallAnswer): answer is Kill {
 /** Refuses what is no answer. @throws {ConfigError} paravirt-answer */
 export function checkAnswer(plan: CallPlan, answer: unknown): void {
   if (answer === undefined) return;
+  if (typeof answer === "number" && answer >= -0x80000000 && answer <= 0xffffffff && Number.isInteger(answer)) return;
   const bits = plan.result === "edx:eax" ? 64n : 32n;
   if (typeof answer === "bigint" || (typeof answer === "number" && Number.isInteger(answer))) {
     const value = BigInt(answer);

@@ -53,10 +53,15 @@ export interface CallPlan {
   readonly result: ParavirtResult;
   /** Words of the stack that arguments take. */
   readonly stackWords: number;
+  /** Where the words of all arguments are, in order: a register's number, or -1 and -2 for the words of the stack. */
+  readonly words: readonly number[];
 }
 
 /** All calls and then the two entries, by number. */
 export const PLANS: readonly CallPlan[] = [...PARAVIRT_CALLS, ...PARAVIRT_ENTRIES].map(plan);
+
+/** Words that the arguments of one call have at most. */
+export const MAX_WORDS = 5;
 
 const BY_NAME: ReadonlyMap<string, CallPlan> = new Map(PLANS.map((p) => [p.name, p]));
 
@@ -70,24 +75,37 @@ function plan(row: ParavirtRow): CallPlan {
     const [name = "", places = ""] = text.split("@");
     return { name, places: places.split(",") as ParavirtPlace[] };
   });
-  const stackWords = args.flatMap((a) => a.places).filter((p) => p.startsWith("stack")).length;
-  return { no: row.no, name: row.name, args, result: row.result, stackWords };
+  const places = args.flatMap((a) => a.places);
+  const words = places.map((p) => p === "stack0" ? -1 : p === "stack1" ? -2 : Reg[p]);
+  const stackWords = words.filter((w) => w < 0).length;
+  return { no: row.no, name: row.name, args, result: row.result, stackWords, words };
 }
 
 const NO_ARGS: AnyArgs = Object.freeze({});
 
-/** Arguments as the guest's registers and stack hold them at entry; `undefined`: the stack is not mapped. */
-export function readArgs(guest: GuestContext, call: CallPlan): AnyArgs | undefined {
+/**
+ * Reads the words of the arguments, i32, as the guest's registers and stack hold them at entry.
+ * @returns False: the stack is not mapped.
+ */
+export function readWords(guest: GuestContext, call: CallPlan, into: Int32Array): boolean {
+  const { words } = call;
+  for (let i = 0; i < words.length; i++) {
+    const place = words[i];
+    const word = place >= 0 ? guest.reg(place) : guest.peek32((guest.reg(Reg.esp) - 4 * place) >>> 0);
+    if (word < 0) return false;
+    into[i] = word;
+  }
+  return true;
+}
+
+/** Arguments by name, from their words, u32, which begin at `at`. */
+export function argsOf(call: CallPlan, words: Float64Array, at: number): AnyArgs {
   if (call.args.length === 0) return NO_ARGS;
-  const stack = new Uint8Array(4 * call.stackWords);
-  if (stack.length > 0 && !guest.peek((guest.reg(Reg.esp) + 4) >>> 0, stack)) return undefined;
-  const words = new DataView(stack.buffer);
-  const word = (p: ParavirtPlace): number =>
-    p === "stack0" ? words.getUint32(0, true) : p === "stack1" ? words.getUint32(4, true) : guest.reg(Reg[p]) >>> 0;
   const args: Record<string, number | bigint> = {};
-  for (const { name, places: [low, high] } of call.args) {
-    if (low === undefined) continue;
-    args[name] = high === undefined ? word(low) : BigInt(word(low)) | BigInt(word(high)) << 32n;
+  let next = at;
+  for (const { name, places } of call.args) {
+    args[name] = places.length === 1 ? words[next] : BigInt(words[next]) | BigInt(words[next + 1]) << 32n;
+    next += places.length;
   }
   return args;
 }

@@ -24,8 +24,9 @@ import { Reg } from "../../spec/i386_regs.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
 import { checkAnswer, isKill, scriptFailed } from "./answer.ts";
-import { type AnyArgs, type CallPlan, PLANS, readArgs, readResult, writeResult } from "./arguments.ts";
-import { type CallAnswer, type KillCode, type ParavirtBackend, type ParavirtCall, sectionValue } from "./backend.ts";
+import { type AnyArgs, type CallPlan, PLANS, readResult, writeResult } from "./arguments.ts";
+import { type CallAnswer, type KillCode, type ParavirtBackend, sectionValue } from "./backend.ts";
+import type { LiveCall } from "./live_call.ts";
 import { type AfterFn, type BeforeFn, type Entered, known, Observers, type OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
 import { CallMaker } from "./make_call.ts";
@@ -33,14 +34,20 @@ import type { Recording } from "./record.ts";
 import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
 
 interface Pending {
-  readonly no: number;
-  readonly esp: number;
-  readonly call: ParavirtCall;
+  readonly call: LiveCall;
   readonly entered: Entered;
 }
 
 /** At more linear addresses than this the ROM is not known at once; the oldest is forgotten. */
 const MOST_BASES = 16;
+/** What may happen at a watched place of the ROM. */
+interface Place {
+  /** A slot of plain code that is observed begins here. */
+  readonly begins: CallPlan | undefined;
+  /** A slot of this number returns here. */
+  readonly ends: number | undefined;
+}
+
 /** More open calls than this are forgotten, oldest first: their guest threads never came back. */
 const MOST_PENDING = 256;
 
@@ -57,8 +64,9 @@ export class Paravirt implements Component {
   readonly #observers: Observers = new Observers(() => this.#rewatch(), () => this.#made?.hooks);
   readonly #watches = new Map<number, { readonly key: string; readonly remove: () => void }>();
   readonly #bases = new Set<number>();
-  readonly #returns = new Map<number, number>();
   readonly #maker: CallMaker;
+  /** Watched places by their offset in the ROM. */
+  #places: (Place | undefined)[] = [];
   #pending: Pending[] = [];
   #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
@@ -72,7 +80,6 @@ export class Paravirt implements Component {
     this.#makeHost = host;
     this.rom = buildParavirtRom(backend, options);
     this.#maker = new CallMaker(backend, this.rom, () => this.#host);
-    for (const slot of this.rom.slots) for (const at of slot.returns) this.#returns.set(at, slot.no);
   }
 
   /** The machine is there: gives the backend its clock. */
@@ -171,12 +178,10 @@ export class Paravirt implements Component {
 
   /** Answers a call that has no guest code, as if the guest had made it: for injection. */
   answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): CallAnswer {
-    let refused: KillCode | undefined;
-    const stop = (name: string): void => this.#host.stop(name), kill = (code: KillCode): KillCode => refused ??= code;
-    const call = this.#maker.make(guest, plan, args, { eip: guest.eip >>> 0, stop, kill });
+    const call = this.#maker.make(guest, plan, undefined, args);
     const entered = this.#observers.enter(call);
-    const answer = refused === undefined ? this.#ask(call, entered) : undefined;
-    if (refused !== undefined) return { kill: refused };
+    const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
+    if (call.refused !== undefined) return { kill: call.refused };
     if (isKill(answer) || answer === "native") return answer;
     checkAnswer(plan, answer);
     const final = this.#observers.leave(call, entered, answer);
@@ -237,84 +242,70 @@ export class Paravirt implements Component {
     this.#rewatch();
   }
 
-  // --- traps
-
   #answerTrap(guest: GuestContext, plan: CallPlan, slot: RomSlot, base: number): void {
-    const eip = guest.eip >>> 0;
-    const args = readArgs(guest, plan);
-    if (args === undefined) return this.#host.kill(plan.name, "bad-argument", eip);
-    let refused: KillCode | undefined;
-    const stop = (name: string): void => this.#host.stop(name), kill = (code: KillCode): KillCode => refused ??= code;
-    const call = this.#maker.make(guest, plan, args, { eip, stop, kill });
+    const call = this.#maker.make(guest, plan);
+    if (call.isCut) return this.#host.kill(plan.name, "bad-argument", call.eip);
     try {
       const entered = this.#observers.enter(call);
-      const answer = refused === undefined ? this.#ask(call, entered) : undefined;
-      const kill = refused ?? (isKill(answer) ? answer.kill : undefined);
-      if (kill !== undefined || isKill(answer)) return this.#host.kill(plan.name, kill ?? "refused", eip);
-      if (answer === "native") return this.#await(call, entered, plan, guest);
+      const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
+      const kill = call.refused ?? (isKill(answer) ? answer.kill : undefined);
+      if (kill !== undefined || isKill(answer)) return this.#host.kill(plan.name, kill ?? "refused", call.eip);
+      if (answer === "native") return this.#await(call, entered);
       this.#finish(guest, plan, call, entered, answer);
     } catch (error) {
       scriptFailed(plan, error);
     }
     const back = slot.returns.at(-1);
-    if (back !== undefined && guest.eip >>> 0 === eip) guest.eip = base + back;
+    if (back !== undefined && guest.eip >>> 0 === call.eip) guest.eip = base + back;
   }
 
   // --- plain code, watched
 
-  #seen(guest: GuestContext, base: number, linear: number, stop: (name: string) => void): void {
-    const offset = linear - base;
-    const ended = this.#returns.get(offset);
-    const no = (offset - this.rom.slotsAt) / STRIDE;
-    const slot = Number.isInteger(no) ? this.rom.slots[no] : undefined;
-    if (slot !== undefined && !slot.trap && slot.lines.length > 0 && this.#observers.wants(no)) {
-      const went = this.#codeCall(guest, PLANS[no] as CallPlan, stop);
-      if (went) return;
-    }
-    if (ended !== undefined && this.#pending.length > 0) this.#codeReturn(guest, ended);
+  #seen(guest: GuestContext, offset: number, stop: (name: string) => void): void {
+    const place = this.#places[offset];
+    if (place === undefined) return;
+    if (place.begins !== undefined && this.#codeCall(guest, place.begins, stop)) return;
+    if (place.ends !== undefined && this.#pending.length > 0) this.#codeReturn(guest, place.ends);
   }
 
   /** A slot of plain code begins. @returns True if an override answered, and EIP is back at the caller. */
   #codeCall(guest: GuestContext, plan: CallPlan, stop: (name: string) => void): boolean {
-    const eip = guest.eip >>> 0;
-    const args = readArgs(guest, plan) ?? {};
-    let refused: KillCode | undefined;
-    const call = this.#maker.make(guest, plan, args, { eip, stop, kill: (code) => refused ??= code });
+    const call = this.#maker.make(guest, plan, stop);
     try {
       const entered = this.#observers.enter(call);
       const override = this.#observers.override(plan.no);
-      const answer = refused === undefined ? entered.early ?? override?.(call) : undefined;
-      const kill = refused ?? (isKill(answer) ? answer.kill : undefined);
+      const answer = call.refused === undefined ? entered.early ?? override?.(call) : undefined;
+      const kill = call.refused ?? (isKill(answer) ? answer.kill : undefined);
       if (kill !== undefined || isKill(answer)) {
-        this.#host.kill(plan.name, kill ?? "refused", eip);
+        this.#host.kill(plan.name, kill ?? "refused", call.eip);
         return false;
       }
       if (answer === "native" || (override === undefined && entered.early === undefined)) {
-        this.#await(call, entered, plan, guest);
+        this.#await(call, entered);
         return false;
       }
       this.#finish(guest, plan, call, entered, answer);
-      if (guest.eip >>> 0 === eip) {
+      if (guest.eip >>> 0 === call.eip) {
         guest.setReg(Reg.esp, (guest.reg(Reg.esp) + 4) >>> 0);
         guest.eip = call.from;
       }
       return true;
     } catch (error) {
       scriptFailed(plan, error);
-      return false;
     }
   }
 
   #codeReturn(guest: GuestContext, no: number): void {
     const esp = guest.reg(Reg.esp) >>> 0;
-    const at = this.#pending.findLastIndex((p) => p.no === no && p.esp === esp);
-    const pending = this.#pending[at];
-    const plan = PLANS[no];
-    if (pending === undefined || plan === undefined) return;
-    this.#pending.splice(at, 1);
+    let at = this.#pending.length - 1;
+    while (at >= 0 && (this.#pending[at].call.no !== no || this.#pending[at].call.esp !== esp)) at--;
+    if (at < 0) return;
+    const { call, entered } = this.#pending[at], plan = PLANS[no];
+    if (at === this.#pending.length - 1) this.#pending.pop();
+    else this.#pending.splice(at, 1);
     try {
       const result = readResult(guest, plan);
-      const final = this.#observers.leave(pending.call, pending.entered, result);
+      const final = this.#observers.leave(call, entered, result);
       checkAnswer(plan, final);
       if (final !== undefined && final !== result) writeResult(guest, plan, final);
     } catch (error) {
@@ -322,10 +313,8 @@ export class Paravirt implements Component {
     }
   }
 
-  // --- both
-
   /** Hook, override, backend, in this order. */
-  #ask(call: ParavirtCall, entered: Entered): CallAnswer {
+  #ask(call: LiveCall, entered: Entered): CallAnswer {
     if (entered.early !== undefined) return entered.early;
     const override = this.#observers.override(call.no);
     const answer = override?.(call);
@@ -336,7 +325,7 @@ export class Paravirt implements Component {
   #finish(
     guest: GuestContext,
     plan: CallPlan,
-    call: ParavirtCall,
+    call: LiveCall,
     entered: Entered,
     answer: number | bigint | undefined,
   ): void {
@@ -348,11 +337,9 @@ export class Paravirt implements Component {
   }
 
   /** The call goes on in guest code; its result is read at the slot's RET, if anybody wants to know. */
-  #await(call: ParavirtCall, entered: Entered, plan: CallPlan, guest: GuestContext): void {
-    if (plan.result === "no-return") return;
-    if (!this.#observers.wantsResult(plan.no, entered.entries)) return;
-    this.#pending.push({ no: plan.no, esp: guest.reg(Reg.esp) >>> 0, call, entered });
-    if (this.#pending.length > MOST_PENDING) this.#pending.shift();
+  #await(call: LiveCall, entered: Entered): void {
+    if (PLANS[call.no].result === "no-return" || !this.#observers.wantsResult(call.no)) return;
+    if (this.#pending.push({ call, entered }) > MOST_PENDING) this.#pending.shift();
   }
 
   /** Linear address of the ROM around `eip`, or -1. */
@@ -372,7 +359,8 @@ export class Paravirt implements Component {
 
   /** Code hooks for each place of the ROM, where observed calls begin and end. */
   #rewatch(): void {
-    const offsets = this.#watchedOffsets(), key = offsets.join();
+    this.#places = this.#watchedPlaces();
+    const offsets = [...this.#places.keys()].filter((at) => this.#places[at] !== undefined), key = offsets.join();
     for (const [base, watch] of this.#watches) {
       if (watch.key === key && this.#bases.has(base)) continue;
       watch.remove();
@@ -382,16 +370,24 @@ export class Paravirt implements Component {
     for (const base of this.#bases) {
       if (this.#watches.has(base)) continue;
       const seen = (guest: GuestContext, linear: number, stop: (name: string) => void): void =>
-        this.#seen(guest, base, linear, stop);
+        this.#seen(guest, linear - base, stop);
       this.#watches.set(base, { key, remove: this.#host.watch(offsets.map((o) => (base + o) >>> 0), seen) });
     }
   }
 
-  #watchedOffsets(): number[] {
+  #watchedPlaces(): (Place | undefined)[] {
     if (!this.#observers.any) return [];
-    const open = new Set(this.#pending.map((p) => p.no));
-    const slots = this.rom.slots.filter((s) => s.lines.length > 0 && (this.#observers.wants(s.no) || open.has(s.no)));
-    // A slot that is nothing but a RET begins and ends there.
-    return [...new Set(slots.flatMap((s) => s.trap ? s.returns : [s.at, ...s.returns]))];
+    const places = new Array<Place | undefined>(this.rom.bytes.length).fill(undefined);
+    const open = new Set(this.#pending.map((p) => p.call.no));
+    for (const slot of this.rom.slots) {
+      const { no } = slot;
+      if (slot.lines.length === 0) continue;
+      if (this.#observers.wantsResult(no) || open.has(no)) {
+        for (const at of slot.returns) places[at] = { begins: undefined, ends: no };
+      }
+      // A slot that is nothing but a RET begins and ends there.
+      if (!slot.trap && this.#observers.wants(no)) places[slot.at] = { begins: PLANS[no], ends: places[slot.at]?.ends };
+    }
+    return places;
   }
 }

@@ -7,31 +7,20 @@
  */
 import type { GuestContext } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
-import { Reg } from "../../spec/i386_regs.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { checkAnswer, isKill } from "./answer.ts";
 import type { AnyArgs, CallPlan } from "./arguments.ts";
-import type { CallAnswer, KillCode, ParavirtBackend, ParavirtCall } from "./backend.ts";
+import type { CallAnswer, ParavirtBackend } from "./backend.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
+import { type CallVerbs, LiveCall } from "./live_call.ts";
 import type { ParavirtRom } from "./rom.ts";
 
-/** Who asked, where, and how it ends the run. */
-export interface CallPlace {
-  /** Linear address of the slot. */
-  readonly eip: number;
-  /** Asks the run to end with the stop reason `hook`. */
-  readonly stop: (name: string) => void;
-  /** Ends the guest. */
-  readonly kill: (code: KillCode) => void;
-}
-
-/** Makes the calls of one machine. */
-export class CallMaker {
+/** What the calls of one machine can ask for. */
+export class CallMaker implements CallVerbs {
   readonly #backend: ParavirtBackend;
   readonly #rom: ParavirtRom;
   readonly #host: () => DispatchHost;
-  readonly #word: Uint8Array = new Uint8Array(4);
-  readonly #wordView: DataView = new DataView(this.#word.buffer);
+  readonly #stop = (name: string): void => this.#host().stop(name);
 
   /** @param host Asked when there is a machine. */
   constructor(backend: ParavirtBackend, rom: ParavirtRom, host: () => DispatchHost) {
@@ -40,29 +29,26 @@ export class CallMaker {
     this.#host = host;
   }
 
-  /** A call of the guest, at its entry. */
-  make(guest: GuestContext, plan: CallPlan, args: AnyArgs, place: CallPlace): ParavirtCall {
-    const there = guest.peek(guest.reg(Reg.esp) >>> 0, this.#word);
-    const from = there ? this.#wordView.getUint32(0, true) : 0;
-    const host = this.#host();
-    const call: ParavirtCall = {
-      no: plan.no,
-      name: plan.name,
-      args,
-      cpu: host.current(),
-      eip: place.eip,
-      from,
-      time: guest.now(),
-      guest,
-      stop: place.stop,
-      kill: (code: KillCode = "refused"): void => place.kill(code),
-      delay: (ticks: number): void => host.pass(checkTicks(plan, ticks)),
-      forward: (changed: AnyArgs = {}): CallAnswer => this.#forward(plan, call, changed, place),
-    };
-    return call;
+  /**
+   * A call of the guest, at its entry. `stop` asks the run to end; default: as the machine does. `args` are those of a call
+   * that no guest has made; default: what registers and stack hold.
+   */
+  make(
+    guest: GuestContext,
+    plan: CallPlan,
+    stop: (name: string) => void = this.#stop,
+    args?: AnyArgs,
+  ): LiveCall {
+    return new LiveCall(plan, guest, this.#host().current(), this, stop, args);
   }
 
-  #forward(plan: CallPlan, call: ParavirtCall, changed: AnyArgs, place: CallPlace): CallAnswer {
+  /** See {@linkcode ParavirtCall.delay}. */
+  delay(plan: CallPlan, ticks: number): void {
+    this.#host().pass(checkTicks(plan, ticks));
+  }
+
+  /** See {@linkcode ParavirtCall.forward}. */
+  forward(plan: CallPlan, call: LiveCall, changed: AnyArgs): CallAnswer {
     if (plan.result === "no-return") {
       throw new ConfigError(
         "paravirt-forward",
@@ -75,9 +61,9 @@ export class CallMaker {
       throw new ConfigError("paravirt-forward", `${plan.name} has no argument "${given}"; its arguments: ${names}`);
     }
     const args: AnyArgs = { ...call.args, ...changed };
-    const answer = this.#rom.slots[plan.no]?.trap === true ? this.#backend.call({ ...call, args }) : "native";
+    const answer = this.#rom.slots[plan.no]?.trap === true ? this.#backend.call(call.with(args)) : "native";
     if (answer !== "native") {
-      if (isKill(answer)) place.kill(answer.kill);
+      if (isKill(answer)) call.kill(answer.kill);
       else checkAnswer(plan, answer);
       return answer;
     }

@@ -7,7 +7,7 @@ import { CallObservers, type HypercallHooks } from "../call_observers.ts";
 import { type CallPlan, planOf, PLANS } from "./arguments.ts";
 import type { CallAnswer, ParavirtCall } from "./backend.ts";
 
-export type { Entered, HypercallHooks, MutableEntry } from "../call_observers.ts";
+export type { Entered, HypercallHooks } from "../call_observers.ts";
 
 /** Called at the entry of a call. */
 export type BeforeFn<N extends ParavirtName = ParavirtName> = (call: ParavirtCall<N>) => void;

@@ -96,6 +96,36 @@ Deno.test("onCode() over a range, onBlock() and onInstruction() keep their order
   });
 });
 
+Deno.test("a code hook may move EIP at every visit of a place that direct jumps and calls lead to", () => {
+  const code = asm`
+    mov ecx, 9
+    again: jmp there
+    nop
+    there: inc eax
+    jmp joined
+    other: inc edx
+    joined: call there2
+    loop again
+    hlt
+    there2: inc ebx
+    ret
+    other2: inc esi
+    ret`;
+  const at = (name: string): number => code.at(0x7c00).labels.get(name) ?? 0;
+  for (const every of [1, 2]) {
+    const log = alike((e) => bare(e, code), (m, log) => {
+      let visits = 0;
+      for (const [from, to] of [["there", "other"], ["there2", "other2"]]) {
+        m.onCode(at(from), () => {
+          log.push(`${from} after ${m.cpu.instructions}`);
+          if (++visits % every === 0) m.cpu.set("eip", at(to));
+        });
+      }
+    });
+    assertEquals(log.length, 2 * 9 + 3);
+  }
+});
+
 Deno.test("onBlock() meets the target of each jump, also into the middle of known code", () => {
   const log = alike((e) =>
     bare(

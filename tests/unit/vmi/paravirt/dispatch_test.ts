@@ -1,4 +1,7 @@
 import { ConfigError } from "../../../../lib/core/errors.ts";
+import { MAX_WORDS, PLANS } from "../../../../lib/vmi/paravirt/arguments.ts";
+import type { ParavirtCall } from "../../../../lib/vmi/paravirt/backend.ts";
+import { type RecordedCall, Recording } from "../../../../lib/vmi/paravirt/record.ts";
 import { Reg } from "../../../../lib/spec/i386_regs.ts";
 import { native } from "../../../../lib/vmi/paravirt/backends/native.ts";
 import { scripted } from "../../../../lib/vmi/paravirt/backends/scripted.ts";
@@ -47,6 +50,45 @@ Deno.test("Paravirt.record has name, arguments, result, place and time of trappe
   });
   assertEquals(JSON.parse(JSON.stringify(seen))[1].result, "1000000");
   assertEquals([...seen.counts()][0], ["Init", 1]);
+});
+
+Deno.test("Recording keeps two records apart, takes results late, and forgets what goes on when it is cleared", () => {
+  const call = (no: number): RecordedCall => ({
+    no,
+    name: `n${no}`,
+    args: { a: no },
+    eip: 1,
+    from: 0xffff_ffff,
+    time: 9,
+  });
+  const a = new Recording(), b = new Recording();
+  const first = a.begin(call(1)), other = b.begin(call(2));
+  assertEquals(a.entries.map((e) => e.result), [undefined]);
+  a.end(first, -1);
+  b.end(other, 1n << 70n);
+  assertEquals(a.entries[0], { ...call(1), result: -1 });
+  assertEquals(b.entries[0].result, 1n << 70n);
+  const late = a.begin(call(3));
+  a.clear();
+  a.end(late, 5);
+  assertEquals([a.length, a.names(), a.entries], [0, [], []]);
+  for (let i = 0; i < 3000; i++) a.end(a.begin(call(i)), i);
+  assertEquals(a.entries[2999], { ...call(2999), result: 2999 });
+  assertEquals(a.counts().size, 3000);
+});
+
+Deno.test("LiveCall keeps the arguments of its beginning; every call of the table fits into a row", () => {
+  assert(PLANS.every((p, no) => p.no === no && p.words.length <= MAX_WORDS));
+  const b = new Bench(scripted());
+  const calls: ParavirtCall<"SetAlarm">[] = [];
+  b.paravirt.before("SetAlarm", (call) => calls.push(call));
+  b.guest.write(0x1000, 0xffff_fff0, 32);
+  b.call("SetAlarm", { eax: 0x8000_0000, edx: 1, ecx: 0xffff_ffff });
+  b.guest.setReg(Reg.eax, 7);
+  b.guest.write(0x1000, 1, 32);
+  const [{ args, name, from, eip }] = calls;
+  assertEquals(args, { flags: 0x8000_0000, expiry: 0xffff_ffff_0000_0001n, period: 0xffff_fff0n });
+  assertEquals([name, from, eip], ["SetAlarm", 0x500, ROM_LINEAR + b.paravirt.slot("SetAlarm").at]);
 });
 
 Deno.test("Paravirt watches the ROM only while something observes", () => {

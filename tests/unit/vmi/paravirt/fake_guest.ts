@@ -47,6 +47,10 @@ export class FakeGuest implements GuestContext {
     into.set(from.subarray(at, at + into.length));
     return true;
   }
+  peek32(linear: number): number {
+    const bytes = new Uint8Array(4);
+    return this.peek(linear, bytes) ? new DataView(bytes.buffer).getUint32(0, true) : -1;
+  }
   poke(linear: number, from: Uint8Array): boolean {
     this.memory.set(from, linear);
     return true;

@@ -7,6 +7,7 @@
 import { Vector } from "../../../../spec/i386_regs.ts";
 import type { I386Cpu } from "../../cpu.ts";
 import type { Engine, EngineFactory } from "../../engine.ts";
+import { LONGEST_INSTRUCTION } from "../../decode.ts";
 import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
 import { SegReg } from "../../segment.ts";
 import { type StringRuns, stringRuns } from "../../kernels/string_runs.ts";
@@ -284,7 +285,7 @@ export class InterpreterEngine implements Engine {
     s.set(Layout.exit, 0);
     // At the end of the slice nothing is fetched; run() makes room.
     if (s.get(Layout.count) <= 0 || this.#full || this.#cache.isFull(RUN_RECORDS)) return 0;
-    if (this.#hooked && !this.#hookFetch()) return 0;
+    if (this.#hooked && !this.#passHooks()) return 0;
     cpu.least = 1; // the tick of this instruction is still to be taken
     try {
       const record = this.#recordAt(s.get(Layout.eip));
@@ -302,6 +303,24 @@ export class InterpreterEngine implements Engine {
     }
   }
 
+  /** The hooks before a fetch. One may move EIP; the one at the new place then may not. @returns False: leave. */
+  #passHooks(): boolean {
+    const { points, pcLinear, state } = this.#cpu, eip = state.get(Layout.eip);
+    if (this.#hookFetch()) return true;
+    if (!points.moved) return false;
+    this.#keepHooked(eip, pcLinear);
+    return this.#hookFetch();
+  }
+
+  /** An instruction whose hook moves EIP is never fetched: decodes it all the same if that cannot be seen, for the next time. */
+  #keepHooked(eip: number, linear: number): void {
+    const { mem, points, board } = this.#cpu, frame = mem.fetched(linear);
+    if (frame < 0 || (linear & 0xfff) > 0x1000 - LONGEST_INSTRUCTION) return;
+    const pfn = board.space.bus(frame) >>> 12, variant = points.variant(linear >>> 12);
+    const record = this.#decoder.recordAt(linear, pfn, this.#mode, this.#key(), variant);
+    if (!this.#decoder.isOutside) this.#remember(eip, record);
+  }
+
   /** Hooks come before the fetch, which may fault. @returns False: leave. */
   #hookFetch(): boolean {
     const { points } = this.#cpu;
@@ -312,11 +331,11 @@ export class InterpreterEngine implements Engine {
     return !this.#relook;
   }
 
-  /** Hooks before the instruction of the following record: 0 execute it, 1 leave. */
+  /** Hooks before the instruction of the following record: 0 execute it, 1 leave, 2 look EIP up. */
   #hook(record: number): number {
     const { points } = this.#cpu;
     this.#relook = false;
-    if (!points.before(this.#lowerer.plans[this.#view.getInt32(record + Rec.op, true)])) return 1;
+    if (!points.before(this.#lowerer.plans[this.#view.getInt32(record + Rec.op, true)])) return points.moved ? 2 : 1;
     points.passed = this.#relook;
     return this.#relook ? 1 : 0;
   }

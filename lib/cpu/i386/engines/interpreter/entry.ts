@@ -63,6 +63,16 @@ export function emitLookup(
   f.num("i32.eqz");
   f.brIf(leave, "unlikely");
   reload();
+  // A hook may have moved EIP: then it is not where the last jump led.
+  get(Layout.eip);
+  f.get(l.eip);
+  f.num("i32.ne");
+  f.if("unlikely");
+  get(Layout.eip);
+  f.set(l.eip);
+  f.i32(0);
+  f.set(l.from);
+  f.end();
   f.end(); // found
   f.i32(0);
   f.get(l.eip);

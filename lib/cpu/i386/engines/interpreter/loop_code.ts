@@ -363,6 +363,12 @@ class LoopCode {
     reload(f, l, this.#state);
     f.get(l.t);
     f.if("unlikely");
+    getField(f, this.#state, Layout.eip);
+    f.set(l.eip);
+    f.get(l.t);
+    f.i32(2);
+    f.num("i32.eq");
+    f.brIf(this.#labels.lookup);
     f.i32(0);
     f.return();
     f.end();

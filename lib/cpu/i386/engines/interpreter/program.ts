@@ -40,7 +40,7 @@ export interface ProgramImports {
   hot(record: number): void;
   /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
   segment(segment: number): void;
-  /** Fires hooks before an instruction: 0 execute it, 1 leave. */
+  /** Fires hooks before an instruction: 0 execute it, 1 leave, 2 look EIP up. */
   hook(record: number): number;
 }
 

@@ -16,11 +16,12 @@
  */
 import { PageBit } from "../../../../memory/address_space.ts";
 import type { I386Cpu } from "../../cpu.ts";
-import type { EngineFactory } from "../../engine.ts";
+import type { Engine, EngineFactory } from "../../engine.ts";
 import { Layout, ModeBit } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
 import { Rec } from "../interpreter/record.ts";
+import { LeadInEngine } from "../lead_in.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
 import { CodeSource } from "./source.ts";
@@ -50,7 +51,10 @@ export function jit(options: JitOptions = {}): EngineFactory {
   return {
     name: "jit",
     workBytes: INTERPRETER_BYTES + 0x10000,
-    create: (cpu) => new InterpreterEngine(cpu, (host) => new JitTranslator(cpu, host, settings)),
+    create: (cpu) => {
+      const make = (): Engine => new InterpreterEngine(cpu, (host) => new JitTranslator(cpu, host, settings));
+      return settings.leadIn > 0 ? new LeadInEngine(cpu, settings.leadIn, make) : make();
+    },
   };
 }
 

@@ -4,6 +4,11 @@
 
 /** Options of the JIT; results never depend on them. */
 export interface JitOptions {
+  /**
+   * Instructions that the reference engine executes before interpreter and translator are made, which takes longer than a
+   * short program; default 2000, and 0 where `threshold` is given.
+   */
+  readonly leadIn?: number;
   /** Executions of a block after which it is translated; default 4000. */
   readonly threshold?: number;
   /** Executions of a branch's side below which that side is not translated with the rest; default a 64th of the threshold, 0: always. */
@@ -44,6 +49,7 @@ const THRESHOLD = 4000;
 /** Fills in the defaults. */
 export function jitSettings(options: JitOptions = {}): JitSettings {
   return {
+    leadIn: options.threshold === undefined ? 2000 : 0,
     threshold: THRESHOLD,
     warm: (options.threshold ?? THRESHOLD) >>> 6,
     regionInstructions: 1200,

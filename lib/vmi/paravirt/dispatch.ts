@@ -25,7 +25,7 @@ import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
 import { checkAnswer, isKill, scriptFailed } from "./answer.ts";
 import { type AnyArgs, type CallPlan, PLANS, readResult, writeResult } from "./arguments.ts";
-import { type CallAnswer, type KillCode, type ParavirtBackend, sectionValue } from "./backend.ts";
+import { type CallAnswer, type ParavirtBackend, sectionValue } from "./backend.ts";
 import type { LiveCall } from "./live_call.ts";
 import { type AfterFn, type BeforeFn, type Entered, known, Observers, type OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";

@@ -180,7 +180,13 @@ export type {
   RowOf,
 } from "./lib/vmi/paravirt/arguments.ts";
 export type { AfterFn, BeforeFn, OverrideFn } from "./lib/vmi/paravirt/observers.ts";
-export { type RecordEntry, type RecordFilter, Recording, type RecordJson } from "./lib/vmi/paravirt/record.ts";
+export {
+  type RecordedCall,
+  type RecordEntry,
+  type RecordFilter,
+  Recording,
+  type RecordJson,
+} from "./lib/vmi/paravirt/record.ts";
 export type { ParavirtRom, ParavirtRomOptions, RomLine, RomSlot } from "./lib/vmi/paravirt/rom.ts";
 export { PARAVIRT_CALLS, PARAVIRT_ENTRIES, type ParavirtName, type ParavirtRow } from "./lib/spec/paravirt_calls.ts";
 

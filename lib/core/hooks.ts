@@ -26,20 +26,7 @@ import type { AddressRange, HookPlace } from "./hook_ranges.ts";
 import type { HypercallHook, InstructionHook, MemoryHook, VectorHook } from "./hook_kinds.ts";
 
 export type { AddressRange, HookPlace } from "./hook_ranges.ts";
-export type {
-  CodeEvent,
-  FaultEvent,
-  HookEvent,
-  HookKind,
-  HypercallEvent,
-  InstructionMatch,
-  InterruptEvent,
-  InterruptSource,
-  MemoryAccess,
-  MemoryEvent,
-  MemoryWatch,
-  PortEvent,
-} from "./hook_events.ts";
+export type * from "./hook_events.ts";
 
 const WHOLE = 2 ** 32;
 

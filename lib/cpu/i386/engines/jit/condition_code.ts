@@ -22,27 +22,31 @@ const AFTER_SUB: readonly (NumericName | undefined)[] = [
   "i32.le_s",
 ];
 
+/** Locals with the flags. */
+export interface FlagLocals {
+  /** The lazy flags. */
+  readonly words: readonly [number, number, number, number];
+  /** Result of an INC or DEC on top of them. */
+  readonly step: number;
+  /** Single flags on top of all. */
+  readonly over: number;
+}
+
 /** Conditions of one region. */
 export class ConditionCode {
   readonly #f: FunctionBody;
   readonly #words: readonly [number, number, number, number];
+  readonly #step: number;
   readonly #over: number;
   readonly #flags: { carry(): void; word(): void };
   #state: FlagState = UNKNOWN;
 
-  /**
-   * @param f The function. @param words Locals of the lazy flags. @param over Local of the flags on top.
-   * @param flags Puts CF or the flags word on the stack.
-   */
-  constructor(
-    f: FunctionBody,
-    words: readonly [number, number, number, number],
-    over: number,
-    flags: { carry(): void; word(): void },
-  ) {
+  /** @param f The function. @param locals Where flags are. @param flags Puts CF or the flags word on the stack. */
+  constructor(f: FunctionBody, locals: FlagLocals, flags: { carry(): void; word(): void }) {
     this.#f = f;
-    this.#words = words;
-    this.#over = over;
+    this.#words = locals.words;
+    this.#step = locals.step;
+    this.#over = locals.over;
     this.#flags = flags;
   }
 
@@ -71,15 +75,13 @@ export class ConditionCode {
   /** A pair of conditions from the words; false: not known how. */
   #fused(pair: number): boolean {
     const state = this.#state;
+    if (state.step !== 0) return this.#afterStep(pair);
     switch (state.kind) {
       case FlagsKind.sub:
       case FlagsKind.add:
         return this.#afterSum(pair, state.kind === FlagsKind.sub);
       case FlagsKind.result:
         return this.#afterResult(pair);
-      case FlagsKind.inc:
-      case FlagsKind.dec:
-        return this.#afterStep(pair);
       case FlagsKind.word:
         this.#f.get(this.#words[1]);
         this.#fromWord(pair);
@@ -116,15 +118,15 @@ export class ConditionCode {
   }
 
   /** Zero, sign or parity of the result on the stack. */
-  #ofResult(pair: number): void {
+  #ofResult(pair: number, shift: number = this.#state.shift): void {
     const f = this.#f;
     if (pair === 2) f.num("i32.eqz");
     else if (pair === 4) {
       f.i32(31);
       f.num("i32.shr_u");
     } else {
-      if (this.#state.shift !== 0) {
-        f.i32(this.#state.shift);
+      if (shift !== 0) {
+        f.i32(shift);
         f.num("i32.shr_u");
       }
       f.i32(0xff);
@@ -176,19 +178,20 @@ export class ConditionCode {
     }
   }
 
-  #orZero(pair: number): void {
+  #orZero(pair: number, result: number = this.#words[1]): void {
     if (pair !== 7) return;
     const f = this.#f;
-    f.get(this.#words[1]);
+    f.get(result);
     f.num("i32.eqz");
     f.num("i32.or");
   }
 
+  /** After INC or DEC; CF is that of the words below. */
   #afterStep(pair: number): boolean {
-    const f = this.#f, state = this.#state, [, a] = this.#words;
+    const f = this.#f, { step, stepShift } = this.#state, a = this.#step;
     const edge = (): void => {
       f.get(a);
-      f.i32(state.kind === FlagsKind.inc ? 0x80000000 | 0 : ((0x7fffffff >>> state.shift) << state.shift) | 0);
+      f.i32(step === FlagsKind.inc ? 0x80000000 | 0 : ((0x7fffffff >>> stepShift) << stepShift) | 0);
       f.num("i32.eq");
     };
     switch (pair) {
@@ -196,12 +199,12 @@ export class ConditionCode {
         edge();
         return true;
       case 1:
-        this.#b();
+        this.#flags.carry();
         return true;
       case 3:
         f.get(a);
         f.num("i32.eqz");
-        this.#b();
+        this.#flags.carry();
         f.num("i32.or");
         return true;
       case 6:
@@ -211,11 +214,11 @@ export class ConditionCode {
         f.i32(31);
         f.num("i32.shr_u");
         f.num("i32.xor");
-        this.#orZero(pair);
+        this.#orZero(pair, a);
         return true;
       default:
         f.get(a);
-        this.#ofResult(pair);
+        this.#ofResult(pair, stepShift);
         return true;
     }
   }

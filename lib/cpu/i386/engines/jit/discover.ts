@@ -19,6 +19,13 @@ export interface Block {
   isEntry: boolean;
   /** Control comes from a TypeScript instruction or another region: registers and count are read anew. */
   afterCall: boolean;
+  /** Instructions behind the last one, a conditional jump over them, taken out of the graph; see guard.ts. */
+  guarded: Block | undefined;
+}
+
+/** True for a block without instructions that only leads to another one with the same start. */
+export function isStub(block: Block): boolean {
+  return block.instructions.length === 0 && block.successors.length > 0;
 }
 
 /** What to look for. */
@@ -62,11 +69,6 @@ export class Discovery {
   /** Offsets of all instructions. */
   get offsets(): IterableIterator<number> {
     return this.#all.keys();
-  }
-
-  /** The block that begins at an offset, if it belongs to the region. */
-  blockAt(offset: number): Block | undefined {
-    return this.#at.get(offset);
   }
 
   /** True if an instruction is a direct jump that is emitted, conditional or not; its target is next + imm. */
@@ -173,6 +175,7 @@ export class Discovery {
         successors: [],
         isEntry: this.#entries.has(start),
         afterCall: this.#afterCalls.has(start),
+        guarded: undefined,
       };
       this.blocks.push(block);
       this.#at.set(start, block);

@@ -23,7 +23,7 @@ import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
 import { Rec } from "../interpreter/record.ts";
 import { LeadInEngine } from "../lead_in.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
-import { Discovery } from "./discover.ts";
+import { Discovery, isStub } from "./discover.ts";
 import { CodeSource } from "./source.ts";
 import { buildModule, kernelsOf, type RegionImports, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
@@ -160,7 +160,7 @@ class JitTranslator implements Translator {
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
     for (const block of plan.blocks) for (const i of block.instructions) source.mark(i);
     for (const r of merged) this.#regions.drop(r);
-    const entries = plan.blocks.filter((b) => b.isEntry && b.instructions.length > 0);
+    const entries = plan.blocks.filter((b) => b.isEntry && (b.instructions.length > 0 || isStub(b)));
     this.#regions.add(
       {
         pfn,

@@ -9,6 +9,16 @@ import { Handler, Rec } from "../interpreter/record.ts";
 /** A region's parameter is a block number in the low bits and the depth of calls in units of this. */
 export const DEPTH: number = 1 << 12;
 
+/** Takes a region's parameter apart. */
+export function emitParameter(f: FunctionBody, parameter: number, depth: number): void {
+  for (const [mask, to] of [[-DEPTH, depth], [DEPTH - 1, parameter]]) {
+    f.get(parameter);
+    f.i32(mask);
+    f.num("i32.and");
+    f.set(to);
+  }
+}
+
 /** What exits need of the module. */
 export interface ExitSite {
   /** Address of the state block. */

@@ -8,7 +8,18 @@ import { FlagsKind } from "../../flags.ts";
 import type { Expr } from "../../tree.ts";
 import { Layout } from "../../state.ts";
 import { ConditionCode } from "./condition_code.ts";
-import { type FlagsStmt, type FlagState, IN_MEMORY, overlayOf, sameState, stateAfter, UNKNOWN } from "./flag_state.ts";
+import {
+  DEAD,
+  type FlagsStmt,
+  type FlagState,
+  IN_MEMORY,
+  isStep,
+  meet,
+  overlayOf,
+  sameState,
+  stateAfter,
+  UNKNOWN,
+} from "./flag_state.ts";
 
 /** Fields of the lazy flags. */
 const WORDS = [Layout.flagsKind, Layout.flagsA, Layout.flagsB, Layout.flagsC] as const;
@@ -20,6 +31,7 @@ export class FlagEmitter {
   readonly #f: FunctionBody;
   readonly #stateAt: number;
   readonly #words: readonly [number, number, number, number];
+  readonly #step: number;
   readonly #over: number;
   readonly #fuse: boolean;
   readonly #conditions: ConditionCode;
@@ -40,8 +52,9 @@ export class FlagEmitter {
     this.#fuse = fuse;
     this.#derive = derive;
     this.#words = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
+    this.#step = f.local("i32");
     this.#over = f.local("i32");
-    this.#conditions = new ConditionCode(f, this.#words, this.#over, this);
+    this.#conditions = new ConditionCode(f, { words: this.#words, step: this.#step, over: this.#over }, this);
   }
 
   /** The words are in the state block now, and read from there when they are needed. */
@@ -57,6 +70,12 @@ export class FlagEmitter {
     });
   }
 
+  /** Locals that hold flags of a known kind without anything on top. */
+  localsOf(state: FlagState): number[] {
+    const [, a, b, c] = this.#words;
+    return [a, ...(state.zeroB ? [] : [b]), ...(state.zeroC ? [] : [c])];
+  }
+
   /** Writes the four words to the state block; they must be settled. */
   store(): void {
     WORDS.forEach((at, i) => {
@@ -66,36 +85,59 @@ export class FlagEmitter {
     });
   }
 
-  /** Makes the locals be as `to` says, which is what is known here or nothing. What is known stays unchanged. */
+  /** Makes the locals be as `to` says, which knows what is known here or less. What is known stays unchanged. */
   settle(to: FlagState): void {
-    const f = this.#f, { state } = this;
-    if (sameState(state, to)) return;
-    if (!sameState(to, UNKNOWN)) throw new InternalError("Knowledge about flags differs from the plan");
-    const [kind, a, b, c] = this.#words;
-    if (state.over !== 0) {
-      this.#base();
-      f.i32(~state.over);
-      f.num("i32.and");
-      f.get(this.#over);
-      f.num("i32.or");
-      f.set(a);
-      for (const local of [kind, b, c]) {
-        f.i32(0);
-        f.set(local);
-      }
-      return;
+    const { state } = this;
+    if (sameState(state, to) || to.kind === DEAD.kind) return;
+    const isLess = state.kind !== DEAD.kind && sameState(meet(state, to), to);
+    if (!isLess) throw new InternalError("Knowledge about flags differs from the plan");
+    const flat = to.step === 0 && to.over === 0;
+    if (state.over !== 0 && flat) this.#settleWord();
+    else if (state.step !== 0 && flat) this.#settleStep();
+    else this.#settleBase(to);
+  }
+
+  /** All six flags as a word. */
+  #settleWord(): void {
+    const f = this.#f, [kind, a, b, c] = this.#words;
+    this.word();
+    f.set(a);
+    for (const local of [kind, b, c]) {
+      f.i32(0);
+      f.set(local);
     }
+  }
+
+  /** The INC or DEC on top becomes what the words say, with CF as its second word. */
+  #settleStep(): void {
+    const f = this.#f, { state } = this, [kind, a, b, c] = this.#words;
+    this.carry();
+    f.set(b);
+    f.get(this.#step);
+    f.set(a);
+    f.i32(state.step | (state.stepShift << 3));
+    f.set(kind);
+    f.i32(0);
+    f.set(c);
+  }
+
+  /** The words below what lies on top. */
+  #settleBase(to: FlagState): void {
+    const f = this.#f, { state } = this, [kind, , b, c] = this.#words;
+    if (state.kind === to.kind && state.kind < 0) return;
     if (state.kind < 0) {
       this.#load();
       return;
     }
-    f.i32(this.#kindWord());
-    f.set(kind);
-    if (state.zeroB) {
+    if (to.kind < 0) {
+      f.i32(this.#kindWord());
+      f.set(kind);
+    }
+    if (state.zeroB && !to.zeroB) {
       f.i32(0);
       f.set(b);
     }
-    if (state.zeroC) {
+    if (state.zeroC && !to.zeroC) {
       f.i32(0);
       f.set(c);
     }
@@ -127,9 +169,19 @@ export class FlagEmitter {
       } else if (over.value !== undefined) expr(over.value);
       else f.i32(over.bits);
       f.set(this.#over);
+    } else if (isStep(s)) {
+      expr(s.a);
+      this.#align(after.stepShift);
+      f.set(this.#step);
     } else this.#words3(s, after, expr);
     this.state = after;
     if (!this.#fuse) this.forget();
+  }
+
+  #align(by: number): void {
+    if (by === 0) return;
+    this.#f.i32(by);
+    this.#f.num("i32.shl");
   }
 
   #words3(s: FlagsStmt, after: FlagState, expr: (e: Expr) => void): void {
@@ -137,14 +189,10 @@ export class FlagEmitter {
     const shift = s.kind === FlagsKind.word || s.kind === FlagsKind.result ? 0 : after.shift;
     const put = (e: Expr, by: number): void => {
       expr(e);
-      if (by === 0) return;
-      f.i32(by);
-      f.num("i32.shl");
+      this.#align(by);
     };
     put(s.a, after.shift);
-    const step = s.kind === FlagsKind.inc || s.kind === FlagsKind.dec;
-    if (step) this.carry();
-    else if (s.b !== null && !after.zeroB) put(s.b, shift);
+    if (s.b !== null && !after.zeroB) put(s.b, shift);
     if (s.c !== null && !after.zeroC) put(s.c, shift);
     if (!after.zeroC) f.set(c);
     if (!after.zeroB) f.set(b);
@@ -153,13 +201,15 @@ export class FlagEmitter {
 
   /** CF, 0 or 1. */
   carry(): void {
+    if ((this.state.over & 1) === 0) return this.#carryBelow();
+    this.#f.get(this.#over);
+    this.#f.i32(1);
+    this.#f.num("i32.and");
+  }
+
+  /** CF of the words. */
+  #carryBelow(): void {
     const f = this.#f, { state } = this, [, a] = this.#words;
-    if ((state.over & 1) !== 0) {
-      f.get(this.#over);
-      f.i32(1);
-      f.num("i32.and");
-      return;
-    }
     switch (state.kind) {
       case FlagsKind.sub:
         if (!state.zeroC) break;
@@ -203,8 +253,16 @@ export class FlagEmitter {
 
   /** The six flags below the single ones. */
   #base(): void {
-    const f = this.#f;
-    if (this.state.kind === FlagsKind.word) {
+    const f = this.#f, { state } = this;
+    if (state.step !== 0) {
+      f.i32(state.step | (state.stepShift << 3));
+      f.get(this.#step);
+      this.#carryBelow();
+      f.i32(0);
+      f.call(this.#derive.flags);
+      return;
+    }
+    if (state.kind === FlagsKind.word) {
       f.get(this.#words[1]);
       f.i32(0x8d5);
       f.num("i32.and");

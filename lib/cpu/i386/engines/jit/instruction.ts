@@ -126,6 +126,11 @@ export class Instruction {
     }
   }
 
+  /** The same instruction for another place in the region. */
+  copy(): Instruction {
+    return Object.assign(Object.create(Instruction.prototype), this);
+  }
+
   /** Offset in the page of the following instruction. */
   get next(): number {
     return this.offset + this.length;
@@ -162,6 +167,11 @@ export class Instruction {
     for (const { slot, w, written } of e.slots) if (written) mask |= 1 << wholeRegister(this.slot(slot), w);
     return mask;
   }
+}
+
+/** True if an instruction lies on two pages: whether the second one is still the same is asked before it. */
+export function isOnEdge(i: Instruction): boolean {
+  return i.offset < 0x1000 && i.next > 0x1000;
 }
 
 /** The kernel of an instruction whose memory operand, if it has one, is a 32-bit offset in a flat segment. */

@@ -57,7 +57,7 @@ export class LayoutCode {
     items.forEach((item, i) => {
       if (labels[i] !== undefined) f.end();
       if (item.kind === "block") this.#block(item.id);
-      else this.#loop(item.entries, item.body);
+      else this.#loop(item);
     });
     for (const id of saved.keys()) this.#places[id] = undefined;
   }
@@ -73,10 +73,11 @@ export class LayoutCode {
     f.brTable(table, fallback);
   }
 
-  #loop(entries: readonly number[], body: readonly Item[]): void {
+  #loop({ heads, entries, body }: Item & { readonly kind: "loop" }): void {
     const f = this.#f, label = f.loop();
     const outer = entries.map((id) => this.#places[id]);
-    for (const id of entries) this.#places[id] = { label, select: entries.length > 1 };
+    for (const id of entries) this.#places[id] = undefined;
+    for (const id of heads) this.#places[id] = { label, select: entries.length > 1 };
     this.sequence(body, entries, entries.length > 1);
     entries.forEach((id, i) => this.#places[id] = outer[i]);
     f.end();

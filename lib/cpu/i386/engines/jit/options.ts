@@ -27,6 +27,12 @@ export interface JitOptions {
   readonly fuse?: boolean;
   /** Loops stay inside a region. */
   readonly loops?: boolean;
+  /** Bodies of small loops are repeated, so that what is checked once a round is checked less often. */
+  readonly unroll?: boolean;
+  /** The count is checked where flags are known, not always where a loop begins; needs `deadFlags`. */
+  readonly lateChecks?: boolean;
+  /** Branches over one or two plain instructions become selections. */
+  readonly guards?: boolean;
   /** Repeated string instructions are done many iterations at once. */
   readonly bulk?: boolean;
   /** Targets of jumps through a table are sought inside the region. */
@@ -59,6 +65,9 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     groups: true,
     fuse: true,
     loops: true,
+    unroll: true,
+    lateChecks: true,
+    guards: true,
     bulk: true,
     tables: true,
     calls: true,

@@ -4,12 +4,13 @@
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
-import { type Block, Discovery } from "./discover.ts";
+import { type Block, Discovery, isStub } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
-import { DEPTH, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
+import { DEPTH, emitParameter, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
+import { emitTake, GuardCode } from "./guard_code.ts";
 import { emitChoice, LayoutCode } from "./layout_code.ts";
-import { type Instruction, type KernelUse, Way } from "./instruction.ts";
+import { type Instruction, isOnEdge, type KernelUse, Way } from "./instruction.ts";
 import { KernelEmitter } from "./kernel_code.ts";
 import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
@@ -94,10 +95,8 @@ class RegionEmitter implements Control {
       { base: this.#base, depth: this.#depth, eip: this.#exitEip },
       settings.links ? plan.blocks[0].start : -1,
     );
-    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, {
-      count: this.#count,
-      eip: this.#exitEip,
-    });
+    const kept = { count: this.#count, eip: this.#exitEip };
+    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, kept);
     this.#layout = new LayoutCode(f, SELECTOR, (id) => this.#emitBlock(plan.blocks[id]));
     this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
   }
@@ -106,7 +105,7 @@ class RegionEmitter implements Control {
     const f = this.#f;
     this.#saved.get(Layout.codeBase);
     f.set(this.#base);
-    this.#parameter();
+    emitParameter(f, SELECTOR, this.#depth);
     this.#saved.load();
     this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
     this.#out = f.block();
@@ -163,60 +162,68 @@ class RegionEmitter implements Control {
     f.return();
   }
 
-  #parameter(): void {
-    const f = this.#f;
-    f.get(SELECTOR);
-    f.i32(-DEPTH);
-    f.num("i32.and");
-    f.set(this.#depth);
-    f.get(SELECTOR);
-    f.i32(DEPTH - 1);
-    f.num("i32.and");
-    f.set(SELECTOR);
-  }
-
   #emitBlock(block: Block): void {
-    const f = this.#f;
+    const f = this.#f, { checks } = this.#plan, length = block.instructions.length;
     this.#block = block;
     this.#flags.state = this.#plan.states[block.id];
     this.#dirty = this.#plan.dirty[block.id];
     this.#x87.block(block.id);
-    const need = this.#plan.needs[block.id];
-    if (need > 0) {
-      f.get(this.#count);
-      f.i32(need);
-      f.num("i32.lt_s");
-      f.if("unlikely");
-      this.#leaveAt(block.start, 0);
-      f.end();
-    }
     const last = block.instructions.at(-1);
-    if (last === undefined) {
+    if (last === undefined && !isStub(block)) {
       this.#leaveAt(block.start, 0);
       return;
     }
-    f.get(this.#count);
-    f.i32(block.instructions.length);
-    f.num("i32.sub");
-    f.set(this.#count);
+    if (length > 0) emitTake(f, this.#count, () => f.i32(length));
     // What did not change in the block needs no choice where its ways out meet, which keeps V8's work small.
-    const leave = this.#leave;
+    const leave = this.#leave, check = checks.at(block.id);
     this.#leave = f.block();
-    for (const i of block.instructions) {
-      if (i.offset < 0x1000 && i.next > 0x1000) this.#checkSecond(() => this.leave(i));
-      if (i.way === Way.tree) {
-        this.#dirty |= i.written();
-        this.#trees.emit(i);
-      } else if (i.way === Way.x87) {
-        this.#x87.emit(i, () => this.leave(i));
-        this.#dirty |= i.written();
-      } else if (i.kernel === undefined) this.#call(i);
-      else this.#kernel(i, i.kernel);
-    }
-    if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
+    block.instructions.forEach((i, n) => {
+      if (n === check) this.#check(block, i.offset, length - n);
+      if (i !== last || block.guarded === undefined) this.#instruction(i);
+    });
+    if (last === undefined) {
+      this.#check(block, block.start, 0);
+      this.#pass(block.start);
+    } else if (block.guarded !== undefined) {
+      this.#guarded(last, block.guarded);
+      this.#pass(last.next + last.imm);
+    } else if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
     f.end();
     this.#leave = leave;
     f.br(leave);
+  }
+
+  #instruction(i: Instruction): void {
+    if (isOnEdge(i)) this.#checkSecond(() => this.leave(i));
+    if (i.way === Way.tree) {
+      this.#dirty |= i.written();
+      this.#trees.emit(i);
+    } else if (i.way === Way.x87) {
+      this.#x87.emit(i, () => this.leave(i));
+      this.#dirty |= i.written();
+    } else if (i.kernel === undefined) this.#call(i);
+    else this.#kernel(i, i.kernel);
+  }
+
+  /** Leaves at an offset, with `undone` instructions of the block not done, unless enough are left. */
+  #check(block: Block, offset: number, undone: number): void {
+    const f = this.#f, { checks } = this.#plan;
+    f.get(this.#count);
+    f.i32(checks.need(block.id) - (block.instructions.length - checks.at(block.id)));
+    f.num("i32.lt_s");
+    f.if("unlikely");
+    this.#leaveAt(offset, undone);
+    f.end();
+  }
+
+  /** Executes instructions if the jump over them is not taken. */
+  #guarded(jump: Instruction, { instructions }: Block): void {
+    new GuardCode(this.#f, this.#registers, this.#flags, this.#count).emit(
+      () => this.#trees.condition(jump),
+      instructions,
+      (i) => this.#trees.emit(i),
+    );
+    for (const i of instructions) this.#dirty |= i.written();
   }
 
   #checkSecond(leave: () => void): void {
@@ -298,7 +305,7 @@ class RegionEmitter implements Control {
 
   /** See {@linkcode Control.spare}. A string instruction is a block by itself, which is checked. */
   spare(): void {
-    const f = this.#f, block = this.#block, need = block === undefined ? 0 : this.#plan.needs[block.id];
+    const f = this.#f, block = this.#block, need = block === undefined ? 0 : this.#plan.checks.need(block.id);
     if (!this.#bulk || need === 0 || block?.instructions.length !== 1) {
       f.i32(0);
       return;
@@ -310,11 +317,7 @@ class RegionEmitter implements Control {
 
   /** See {@linkcode Control.spend}. */
   spend(local: number): void {
-    const f = this.#f;
-    f.get(this.#count);
-    f.get(local);
-    f.num("i32.sub");
-    f.set(this.#count);
+    emitTake(this.#f, this.#count, () => this.#f.get(local));
   }
 
   /** See {@linkcode Control.goto}. */
@@ -330,12 +333,10 @@ class RegionEmitter implements Control {
 
   /** Passes control to an offset of the page. */
   #pass(offset: number): void {
-    const to = this.#plan.discovery.blockAt(offset);
-    if (to === undefined || this.#block?.successors.includes(to.id) !== true) {
-      if (this.#plan.discovery.isCold(offset)) {
-        this.#leaveCold(offset);
-        return;
-      }
+    const { blocks, discovery } = this.#plan;
+    const to = this.#block?.successors.map((s) => blocks[s]).find((b) => b.start === offset);
+    if (to === undefined) {
+      if (discovery.isCold(offset)) return this.#leaveCold(offset);
       this.#eip(offset);
       this.#exit(offset);
       return;

@@ -11,7 +11,8 @@ import { wholeRegister } from "./effects.ts";
 export class RegisterEmitter {
   readonly #f: FunctionBody;
   readonly #state: number;
-  readonly #inLocals: boolean;
+  /** Registers are locals. */
+  readonly inLocals: boolean;
   readonly #locals: number[];
   readonly #used: number;
   readonly #written: number;
@@ -23,7 +24,7 @@ export class RegisterEmitter {
   constructor(f: FunctionBody, state: number, inLocals: boolean, used: number, written: number) {
     this.#f = f;
     this.#state = state;
-    this.#inLocals = inLocals;
+    this.inLocals = inLocals;
     this.#used = used;
     this.#written = written;
     this.#locals = [];
@@ -48,9 +49,16 @@ export class RegisterEmitter {
     });
   }
 
+  /** Locals of some registers. */
+  localsOf(mask: number): number[] {
+    const out: number[] = [];
+    this.#each(mask, (n) => out.push(this.#locals[n]));
+    return out;
+  }
+
   /** Writes one register to the state block, if its local may be newer. */
   spill(n: number): void {
-    if (!this.#inLocals || (this.#used & this.#written & (1 << n)) === 0) return;
+    if (!this.inLocals || (this.#used & this.#written & (1 << n)) === 0) return;
     this.#f.i32(0);
     this.#f.get(this.#locals[n]);
     this.#f.mem("i32.store", this.#state + n * 4);
@@ -58,20 +66,20 @@ export class RegisterEmitter {
 
   /** Reads one register from the state block, where something else wrote it. */
   refresh(n: number): void {
-    if (!this.#inLocals || (this.#used & (1 << n)) === 0) return;
+    if (!this.inLocals || (this.#used & (1 << n)) === 0) return;
     this.#f.i32(0);
     this.#f.mem("i32.load", this.#state + n * 4);
     this.#f.set(this.#locals[n]);
   }
 
   #each(mask: number, what: (n: number) => void): void {
-    for (let n = 0; n < 8 && this.#inLocals; n++) if ((mask >>> n & 1) !== 0) what(n);
+    for (let n = 0; n < 8 && this.inLocals; n++) if ((mask >>> n & 1) !== 0) what(n);
   }
 
   /** Puts a register on the stack, zero-extended. */
   get(n: number, w: AccessWidth): void {
     const f = this.#f;
-    if (!this.#inLocals) {
+    if (!this.inLocals) {
       f.i32(0);
       f.mem(LOADS[w], this.#state + registerOffset(n, w));
       return;
@@ -89,7 +97,7 @@ export class RegisterEmitter {
   /** Sets a register to what `value` puts on the stack; bits above the width are ignored. */
   set(n: number, w: AccessWidth, value: () => void): void {
     const f = this.#f;
-    if (!this.#inLocals) {
+    if (!this.inLocals) {
       f.i32(0);
       value();
       f.mem(STORES[w], this.#state + registerOffset(n, w));

@@ -1,41 +1,72 @@
 /**
  * From a graph of blocks to nested loops: strongly connected components in topological order, and inside a component
- * the same again once the edges to its entries are taken out. A loop with several entries begins with a choice among
- * them, so any graph can be laid out. Source: the idea of Tarjan's algorithm, applied recursively. Warm.
+ * the same again once the edges to its heads are taken out. A region may also be entered in the middle of a loop, because
+ * the interpreter stopped there: such an entry is no head, or the loops inside would fall apart. A loop with several ways
+ * in begins with a choice among them, so any graph can be laid out. Source: the idea of Tarjan's algorithm, applied
+ * recursively. Warm.
  */
+import { type Block, isStub } from "./discover.ts";
 
 /** A block or a loop in the order of emission. */
 export type Item =
   | { readonly kind: "block"; readonly id: number }
-  | { readonly kind: "loop"; readonly entries: readonly number[]; readonly body: readonly Item[] };
+  | {
+    readonly kind: "loop";
+    /** Blocks that ways back lead to. */
+    readonly heads: readonly number[];
+    /** Blocks where control comes in, the heads first. */
+    readonly entries: readonly number[];
+    readonly body: readonly Item[];
+  };
 
-/** Lays out `nodes`; `successors` gives edges, `entries` are where control comes in. */
-export function layOut(successors: readonly (readonly number[])[], entries: readonly number[]): Item[] {
-  const nodes = successors.map((_, i) => i);
-  return sequence(successors, nodes, entries, new Set());
+/** Lays out blocks; `entries` are where control comes in. */
+export function layOut(blocks: readonly Block[], entries: readonly number[]): Item[] {
+  return sequence(blocks, blocks.map((b) => b.id), entries, new Set());
 }
 
 function sequence(
-  successors: readonly (readonly number[])[],
+  blocks: readonly Block[],
   nodes: readonly number[],
   entries: readonly number[],
   cut: ReadonlySet<number>,
 ): Item[] {
   const inside = new Set(nodes);
-  const edges = (n: number): number[] => successors[n].filter((s) => inside.has(s) && !cut.has(s));
+  const edges = (n: number): number[] => blocks[n].successors.filter((s) => inside.has(s) && !cut.has(s));
   return components(entries, edges).map((component) => {
     const [first] = component;
     if (component.length === 1 && !edges(first).includes(first)) return { kind: "block", id: first };
     const members = new Set(component);
-    const heads = component.filter((n) =>
-      entries.includes(n) || nodes.some((p) => !members.has(p) && edges(p).includes(n))
-    );
-    return {
-      kind: "loop",
-      entries: heads,
-      body: sequence(successors, component, heads, new Set([...cut, ...heads])),
-    };
+    const natural = new Set<number>(), other = new Set<number>(component.filter((n) => entries.includes(n)));
+    for (const p of nodes) {
+      if (members.has(p)) continue;
+      for (const s of edges(p)) if (members.has(s)) (isStub(blocks[p]) ? other : natural).add(s);
+    }
+    const heads = natural.size > 0 ? [...natural] : [headOf(blocks, component, [...other], edges)];
+    const all = [...new Set([...heads, ...other])];
+    return { kind: "loop", heads, entries: all, body: sequence(blocks, component, all, new Set([...cut, ...heads])) };
   });
+}
+
+/** The head of a loop that is not entered from the code around: its entry if that is all, else the lowest target of a way back. */
+function headOf(
+  blocks: readonly Block[],
+  component: readonly number[],
+  entries: readonly number[],
+  edges: (n: number) => number[],
+): number {
+  const members = new Set(component);
+  if (entries.length === 1) {
+    const rest = components(entries, (n) => edges(n).filter((s) => members.has(s) && s !== entries[0]));
+    if (rest.every((c) => c.length === 1 && !edges(c[0]).includes(c[0]) || c[0] === entries[0])) return entries[0];
+  }
+  let head = -1;
+  for (const n of component) {
+    for (const s of edges(n)) {
+      if (!members.has(s) || blocks[s].start > blocks[n].start) continue;
+      if (head < 0 || blocks[s].start < blocks[head].start) head = s;
+    }
+  }
+  return head < 0 ? entries[0] : head;
 }
 
 /** Strongly connected components reachable from `roots`, in topological order. */

@@ -16,7 +16,7 @@ import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
 import type { FlagEmitter } from "./flag_code.ts";
 import type { Group } from "./groups.ts";
 import type { Instruction } from "./instruction.ts";
-import { recordsFlags } from "./plan.ts";
+import { recordsFlags } from "./flag_plan.ts";
 import type { RegisterEmitter } from "./registers.ts";
 import { emitRun } from "./run_code.ts";
 
@@ -86,6 +86,14 @@ export class TreeCode {
     this.#temps = tree.temps.map((t) => ({ t, local: this.#f.temp(t) }));
     this.#body(tree.body);
     for (const { t, local } of this.#temps) this.#f.release(t, local);
+  }
+
+  /** Puts the condition of a conditional jump on the stack. */
+  condition(i: Instruction): void {
+    const [s] = i.tree?.body ?? [];
+    if (s?.s !== "if") throw new InternalError("A jump without condition is not one of this kind");
+    this.#i = i;
+    this.#expr(s.c);
   }
 
   get #instruction(): Instruction {

@@ -8,8 +8,6 @@ import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
-import { SegReg } from "../../segment.ts";
-import { Layout, Seg, SEG_BYTES } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
 import { emitProbe } from "../interpreter/memory_code.ts";
 import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
@@ -19,6 +17,7 @@ import type { Instruction } from "./instruction.ts";
 import { recordsFlags } from "./flag_plan.ts";
 import type { RegisterEmitter } from "./registers.ts";
 import { emitRun } from "./run_code.ts";
+import { emitSegment } from "./segment_code.ts";
 
 /** Where emitted code finds things. */
 export interface Site {
@@ -125,12 +124,12 @@ export class TreeCode {
         break;
       case "ea":
         this.#offset(s.add);
-        this.#segment(i.seg, s.size, s.write);
+        this.#segment(i.seg, s.write);
         f.set(this.#temps[s.id].local);
         break;
       case "address":
         this.#expr(s.offset);
-        this.#segment(s.seg === "operand" ? i.seg : s.seg, s.size, s.write);
+        this.#segment(s.seg === "operand" ? i.seg : s.seg, s.write);
         f.set(this.#temps[s.id].local);
         break;
       case "load":
@@ -234,31 +233,9 @@ export class TreeCode {
     }
   }
 
-  /** Offset on the stack -> linear address; leaves unless the segment is flat from its base on. */
-  #segment(seg: number, _size: number, write: boolean): void {
-    if (seg === SegReg.es || seg === SegReg.ss || seg === SegReg.ds) return; // flat by the mode
-    const f = this.#f, at = this.#site.state + Layout.segs + seg * SEG_BYTES;
-    const rights = write ? 6 : 5;
-    const field = (offset: number): void => {
-      f.i32(0);
-      f.mem("i32.load", at + offset);
-    };
-    field(Seg.lo);
-    field(Seg.hi);
-    f.i32(-1);
-    f.num("i32.xor");
-    f.num("i32.or");
-    field(Seg.rights);
-    f.i32(rights);
-    f.num("i32.and");
-    f.i32(rights);
-    f.num("i32.xor");
-    f.num("i32.or");
-    f.if("unlikely");
-    this.#control.leave(this.#instruction);
-    f.end();
-    field(Seg.base);
-    f.num("i32.add");
+  /** Offset on the stack -> linear address. */
+  #segment(seg: number, write: boolean): void {
+    emitSegment(this.#f, this.#site.state, seg, write, () => this.#control.leave(this.#instruction));
   }
 
   /** Host address of an access on the stack. @returns Offset to be added by the access itself. */

@@ -169,10 +169,7 @@ class RegionEmitter implements Control {
     this.#dirty = this.#plan.dirty[block.id];
     this.#x87.block(block.id);
     const last = block.instructions.at(-1);
-    if (last === undefined && !isStub(block)) {
-      this.#leaveAt(block.start, 0);
-      return;
-    }
+    if (last === undefined && !isStub(block)) return this.#leaveAt(block.start, 0);
     if (length > 0) emitTake(f, this.#count, () => f.i32(length));
     // What did not change in the block needs no choice where its ways out meet, which keeps V8's work small.
     const leave = this.#leave, check = checks.at(block.id);

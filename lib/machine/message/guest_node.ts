@@ -97,11 +97,16 @@ export class GuestNode implements JobNode {
     if (this.isDone) return this.queue.next;
     if (!this.runtime.isVirtual) return this.#nextReal();
     const now = this.#now();
-    if (this.#waitUntil !== undefined) {
-      if (this.card.hasNews) return now;
-    } else if (!this.#halted) return now;
+    const { busyUntil } = this.runtime;
+    const isBusy = busyUntil > now;
+    if (!isBusy) {
+      if (this.#waitUntil !== undefined) {
+        if (this.card.hasNews) return now;
+      } else if (!this.#halted) return now;
+    }
     // The boundary at which the machine takes it, so that all that is due there is known when it does.
-    const next = Math.min(this.queue.next, this.#waitUntil ?? Infinity, this.#nextTimer());
+    const until = isBusy ? busyUntil : this.#waitUntil ?? Infinity;
+    const next = Math.min(this.queue.next, until, this.#nextTimer());
     return next === Infinity ? Infinity : Math.max(now, this.#ns(this.#ticks(next)));
   }
 
@@ -111,6 +116,7 @@ export class GuestNode implements JobNode {
     const start = this.machine.clock.now;
     while (this.next() < horizon() && this.machine.clock.now - start < PIECE) {
       if (this.isDone) this.queue.step(Infinity);
+      else if (this.runtime.busyUntil > this.#now()) this.#jump(this.runtime.busyUntil);
       else if (this.#waitUntil !== undefined) this.#passTime();
       else this.#execute(horizon());
     }
@@ -210,7 +216,8 @@ export class GuestNode implements JobNode {
   /** The guest did something: a frame it sent may be answered before the run was to end. */
   #touched(): void {
     this.#arm();
-    if (this.#horizon() < this.#planned) this.machine.stop(STOP);
+    const isBusy = this.runtime.isVirtual && this.runtime.busyUntil > this.#now();
+    if (this.#horizon() < this.#planned || isBusy) this.machine.stop(STOP);
   }
 
   #wait(until: number): void {
@@ -278,17 +285,20 @@ export class GuestNode implements JobNode {
 
   /** The guest waits: time goes to the next event, and on to the guest if there is news or its time has come. */
   #passTime(): void {
-    const { clock } = this.machine;
     const until = this.#waitUntil ?? Infinity;
-    if (!this.card.hasNews) {
-      const to = this.#ticks(Math.min(this.queue.next, until, this.#nextTimer()));
-      this.#timer?.cancel();
-      clock.advance(Math.max(0, to - clock.now));
-      clock.fireDue();
-      this.#sync();
-    }
+    if (!this.card.hasNews) this.#jump(until);
     if (!this.card.hasNews && this.#now() < until) return;
     this.#waitUntil = undefined;
     this.card.woken();
+  }
+
+  /** Time goes to the next thing that happens, at most to `until`, without the guest. */
+  #jump(until: number): void {
+    const { clock } = this.machine;
+    const to = this.#ticks(Math.min(this.queue.next, until, this.#nextTimer()));
+    this.#timer?.cancel();
+    clock.advance(Math.max(0, to - clock.now));
+    clock.fireDue();
+    this.#sync();
   }
 }

@@ -71,6 +71,8 @@ export interface ModuleHost {
   readonly name: string;
   /** Time of the event being handled, ns. */
   now(): number;
+  /** The node's processor has to do until then, ns: its program goes on no earlier. Means nothing in real time. */
+  busy(until: number): void;
   /** Makes a timer. */
   timer(fire: () => void): LayerTimer;
   /** Leaves a line in the job's log. */

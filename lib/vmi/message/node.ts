@@ -95,18 +95,30 @@ export class HostNode implements JobNode {
     const events = this.#state === "killed" ? Infinity : this.queue.next;
     const blocked = this.#blocked;
     if (blocked === undefined) return events;
-    return blocked.ready() ? this.queue.time : Math.min(events, blocked.until);
+    if (!blocked.ready()) return Math.min(events, Math.max(blocked.until, this.#free));
+    return this.#free > this.queue.time ? Math.min(events, this.#free) : this.queue.time;
+  }
+
+  /** The program goes on no earlier. */
+  get #free(): number {
+    return this.runtime.busyUntil;
   }
 
   async run(horizon: () => number): Promise<void> {
     while (this.next() < horizon()) {
       const blocked = this.#blocked;
       if (this.#state === "ready") await this.#start();
-      else if (blocked !== undefined && blocked.ready()) await this.#wake(blocked);
-      else if (blocked !== undefined && blocked.until < this.queue.next) {
-        this.queue.advanceTo(blocked.until);
-        await this.#wake(blocked);
-      } else this.queue.step(Infinity);
+      else if (blocked === undefined) this.queue.step(Infinity);
+      else {
+        const ready = blocked.ready();
+        const at = Math.max(ready ? this.queue.time : blocked.until, this.#free);
+        // What comes while the processor is busy comes before the program goes on.
+        if ((!ready || at > this.queue.time) && this.queue.next <= at) this.queue.step(Infinity);
+        else {
+          if (at > this.queue.time) this.queue.advanceTo(at);
+          await this.#wake(blocked);
+        }
+      }
     }
   }
 
@@ -125,7 +137,7 @@ export class HostNode implements JobNode {
 
   #end(state: RankResult["state"]): void {
     this.#state = state;
-    this.#ended = this.runtime.now();
+    this.#ended = Math.max(this.runtime.now(), this.#free);
     this.runtime.finalize();
   }
 

@@ -79,7 +79,7 @@ export class MessageRank {
   }
   /** Time in ns: virtual, or of the host. */
   get now(): number {
-    return this.runtime.now();
+    return Math.max(this.runtime.now(), this.runtime.busyUntil);
   }
   /** Is anything waiting to be handled by `poll`? */
   get hasEvents(): boolean {

@@ -73,6 +73,8 @@ export class Runtime implements ConnectionHost {
   readonly mailbox: Mailbox;
   /** Frames that belonged to nothing. */
   stray = 0;
+  /** Virtual time: the node's program goes on no earlier, ns. */
+  busyUntil = 0;
   #finalized = false;
   readonly #host: RuntimeHost;
   readonly #connections: Map<number, Connection> = new Map();
@@ -230,6 +232,10 @@ export class Runtime implements ConnectionHost {
     return chain;
   }
 
+  #busy(until: number): void {
+    if (this.isVirtual && until > this.busyUntil) this.busyUntil = until;
+  }
+
   #reaches(name: string, remote: NetAddress): boolean {
     return this.#device(name).reach?.(remote) !== undefined;
   }
@@ -251,6 +257,7 @@ export class Runtime implements ConnectionHost {
       name,
       now: () => this.now(),
       timer: (fire) => this.timer(fire),
+      busy: (until) => this.#busy(until),
       log: (text) => host.log(text),
       trace: (record) => host.trace(record),
     });

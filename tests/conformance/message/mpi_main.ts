@@ -2,6 +2,7 @@
 import { joinMpi } from "../../../lib/host/message/mpi_transport.ts";
 import { Sessions } from "../../../lib/host/message/session.ts";
 import { job } from "../../../lib/vmi/message/job.ts";
+import { underAllFilters } from "./all_filters.ts";
 import { messageSuite } from "./suite.ts";
 
 const transport = joinMpi();
@@ -19,6 +20,12 @@ messageSuite("mpi under reliable and drop", {
   },
   run: (options) => job({ ...options, transport: sessions.next() }).run(),
   largest: 300_000,
+});
+
+messageSuite("mpi under all filters", {
+  spec: underAllFilters("mpi"),
+  run: (options) => job({ ...options, transport: sessions.next() }).run(),
+  largest: 50_000,
 });
 
 Deno.test({

@@ -10,6 +10,7 @@ import { ep } from "../../../lib/vmi/message/programs/ep.ts";
 import { is } from "../../../lib/vmi/message/programs/is.ts";
 import { Prng } from "../../../lib/base/prng.ts";
 import { assertEquals } from "../../../scripts/deps/std.ts";
+import { underAllFilters } from "./all_filters.ts";
 import { clusterSplit, ringEnds, runSplit, tcpEnds } from "./split.ts";
 import { messageSuite } from "./suite.ts";
 
@@ -22,17 +23,13 @@ messageSuite("rings between 2 parts", {
   run: (o) => runSplit(o, ringEnds(Math.min(2, o.ranks))),
 });
 messageSuite("small rings between 3 parts, all filters", {
-  spec: {
-    devices: {
-      slow: { module: "builtin:delay", parameters: { latencyUs: 5, jitterUs: 3 } },
-      lossy: { module: "builtin:drop", parameters: { probability: 0.05 } },
-    },
-    chains: [{
-      name: "c",
-      layers: ["trace", "credit", "compress", "reliable", "encrypt", "checksum", "slow", "lossy", "worker"],
-    }],
-  },
+  spec: underAllFilters("worker"),
   run: (o) => runSplit(o, ringEnds(Math.min(3, o.ranks), 8192)),
+  largest: 50_000,
+});
+messageSuite("tcp between 3 parts, all filters", {
+  spec: underAllFilters("tcp"),
+  run: async (o) => await runSplit(o, await tcpEnds(Math.min(3, o.ranks))),
   largest: 50_000,
 });
 messageSuite("tcp between 2 parts", {

@@ -1,8 +1,8 @@
 /**
  * Filters that take time: `delay`, `loggp`, `bandwidth`. All keep order. `loggp` is the model of Alexandrov, Ionescu,
  * Schauser and Scheiman (1995): latency L, overhead o at either end, gap g between messages, gap G per byte; its L
- * contains the latency of the network below. Its overheads delay messages as a processor shared by all connections of a
- * node would; they do not slow the node's program.
+ * contains the latency of the network below. The processor is one for all connections of a node: what it sends costs the
+ * node's program the overhead, in virtual time; what it receives is handed over when the overhead is paid.
  *
  * The presets are plausible values for the years 2002 to 2005, no measurements of this toolkit. Warm.
  */
@@ -89,6 +89,7 @@ export const loggp: MessageModule = {
           down(f): void {
             const bytes = Math.max(0, f.payload.length - 1) * perByte;
             processor = Math.max(node.now(), processor) + o;
+            node.busy(processor);
             const departs = Math.max(processor, wire);
             wire = departs + Math.max(g, bytes);
             out.add(f, Math.round(departs + Math.max(0, l - host.reach.latencyNs) + bytes));

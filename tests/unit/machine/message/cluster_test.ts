@@ -1,5 +1,6 @@
 /** Emulated machines in one job: the guest library, the programs, and time. */
-import { cluster } from "../../../../lib/machine/message/cluster.ts";
+import { cluster, type ClusterOptions } from "../../../../lib/machine/message/cluster.ts";
+import { clusterSplit, ringEnds } from "../../../conformance/message/split.ts";
 import { messageGuest } from "../../../../lib/guests/message/library.ts";
 import { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "../../../../lib/guests/message/programs.ts";
 import type { JobResult } from "../../../../lib/vmi/message/job.ts";
@@ -147,6 +148,51 @@ Deno.test("guests that halt, abort or crash are told apart", async () => {
   assertEquals(result.ranks.map((r) => r.state), ["done", "failed", "failed", "blocked"]);
   assertStringIncludes(result.ranks[1].error ?? "", "code 9");
   assertStringIncludes(result.ranks[2].error ?? "", "fault");
+});
+
+Deno.test("a machine that sends over loggp loses the overhead, on one part and on two alike", async () => {
+  const program = messageGuest(`
+  call msg_mesh
+  call msg_barrier
+  mov ebp, 20
+  cmp dword [msg_rank], 1
+  je take
+  call msg_time
+  mov ebx, eax
+again:
+  mov eax, 1
+  mov esi, msg_rank
+  mov ecx, 4
+  call msg_send
+  dec ebp
+  jnz again
+  call msg_time
+  sub eax, ebx
+  jmp msg_exit
+take:
+  mov edi, where
+  mov ecx, 4
+  call msg_receive
+  dec ebp
+  jnz take
+  xor eax, eax
+  jmp msg_exit
+where: dd 0`);
+  const run = (o: number, net: string): ClusterOptions => ({
+    nodes: 2,
+    program,
+    spec: {
+      devices: { model: { module: "builtin:loggp", parameters: { L: 5, o, g: 0.1, G: 0.1 } } },
+      chains: [{ name: "c", layers: ["model", net] }],
+    },
+  });
+  const [free] = values(await cluster(run(0, "loopback")).run()) as number[];
+  const paid = await cluster(run(2, "loopback")).run();
+  const more = Number(paid.ranks[0].value) - free;
+  // Twenty sends; the clock reads in ticks of 10 ns.
+  assert(more >= 20 * 2000 - 200 && more <= 20 * 2000 + 2400, `${more} ns`);
+  const split = await clusterSplit(run(2, "worker"), ringEnds(2));
+  assertEquals(JSON.stringify(split.ranks), JSON.stringify(paid.ranks));
 });
 
 Deno.test("a node's snapshot is taken back before the job began, and refused loudly once it has", async () => {

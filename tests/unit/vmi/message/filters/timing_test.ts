@@ -64,6 +64,40 @@ Deno.test("loggp gives back the L, o, g and G it was given", async () => {
   assertEquals(preset, [small]);
 });
 
+Deno.test("loggp: the sender's program pays the overhead, and nothing else", async () => {
+  const s = spec("loggp", { L: 6, o: 0.7, g: 1.5, G: 4.1 });
+  const result = await job({
+    ranks: 2,
+    spec: s,
+    program: async (rank) => {
+      await rank.mesh();
+      await rank.advance(1e6 - rank.now);
+      const c = rank.to(1 - rank.rank);
+      if (rank.rank === 1) {
+        await rank.receive();
+        const got = rank.now;
+        await rank.advance(1e6);
+        return [got, rank.now - got];
+      }
+      const times = [rank.now];
+      for (let i = 0; i < 10; i++) {
+        c.sendInline(new Uint8Array(1000));
+        times.push(rank.now);
+      }
+      await rank.advance(5000);
+      times.push(rank.now);
+      await rank.advance(5000); // it computes; the wire is still busy with what was sent
+      times.push(rank.now);
+      return times.map((t) => t - times[0]);
+    },
+  }).run();
+  assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
+  const [sender, [got, computed]] = result.ranks.map((r) => r.value as number[]);
+  assertEquals(sender, [...Array.from({ length: 11 }, (_, i) => 700 * i), 7000 + 5000, 7000 + 10_000]);
+  assertEquals(got, 1e6 + 6000 + 2 * 700 + Math.round(999 * 4.1));
+  assertEquals(computed, 1e6);
+});
+
 Deno.test("bandwidth passes its bytes a second after the burst", async () => {
   const times = await arrivals(spec("bandwidth", { bytesPerSecond: 1e6, burst: 5000 }), new Array(40).fill(952));
   // 952 bytes and a frame's 76 others: 1028 us a message once the burst is used up.

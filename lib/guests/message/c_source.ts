@@ -108,11 +108,101 @@ static msg_u32 msg_send(msg_u32 rank, const void *data, msg_u32 size) {
   return msg_call(&e);
 }
 
+/* Messages that came before they were wanted: rank, size, data, padded to words. */
+#ifndef MSG_STASH
+#define MSG_STASH 65536
+#endif
+static msg_u8 msg_stash[MSG_STASH] __attribute__((aligned(4)));
+static msg_u32 msg_kept;
+
+static void msg_copy(void *to, const void *from, msg_u32 n) {
+  msg_u8 *t = to;
+  const msg_u8 *f = from;
+  while (n--) *t++ = *f++;
+}
+
+static void msg_fail(msg_u32 code) {
+  struct msg_entry e = {.op = MSG_OP_ABORT, .context = code};
+  msg_call(&e);
+  for (;;) __asm__ volatile("hlt");
+}
+
+/* Takes the kept message at an offset; returns its size. */
+static msg_u32 msg_unkeep(msg_u32 at, msg_u32 *rank, void *data, msg_u32 room) {
+  msg_u32 *head = (msg_u32 *)(msg_stash + at), size = head[1], next = at + ((size + 11) & ~3u);
+  if (size > room) msg_fail(0xf011);
+  if (rank) *rank = head[0];
+  msg_copy(data, head + 2, size);
+  msg_copy(msg_stash + at, msg_stash + next, msg_kept - next);
+  msg_kept -= next - at;
+  return size;
+}
+
 /* Receives the next message; returns its size, and its sender in *rank. */
 static msg_u32 msg_receive(msg_u32 *rank, void *data, msg_u32 room) {
+  if (msg_kept) return msg_unkeep(0, rank, data, room);
   while (msg_wait(data, room) != MSG_GOT_RECV);
   if (rank) *rank = msg_last.connection;
   return msg_last.length;
+}
+
+/* Receives the next message of one rank; those of others are kept for later. */
+static msg_u32 msg_receive_from(msg_u32 from, void *data, msg_u32 room) {
+  for (;;) {
+    for (msg_u32 at = 0; at < msg_kept; at += (((msg_u32 *)(msg_stash + at))[1] + 11) & ~3u)
+      if (*(msg_u32 *)(msg_stash + at) == from) return msg_unkeep(at, 0, data, room);
+    if (msg_kept + 8 >= MSG_STASH) msg_fail(0xf011);
+    while (msg_wait(msg_stash + msg_kept + 8, MSG_STASH - 8 - msg_kept) != MSG_GOT_RECV);
+    if (msg_last.status) msg_fail(0xf011);
+    msg_u32 *head = (msg_u32 *)(msg_stash + msg_kept);
+    head[0] = msg_last.connection;
+    head[1] = msg_last.length;
+    msg_kept += (head[1] + 11) & ~3u;
+  }
+}
+
+/* Collectives by messages of the library's own, without the card's help. What was sent between two ranks before one is
+   received before it, if the two meet in it. */
+static void msg_tree_barrier(void) {
+  msg_u32 me = msg_self.rank, size = msg_self.size;
+  for (msg_u32 k = 1; k < size; k <<= 1) {
+    msg_send((me + k) % size, 0, 0);
+    msg_receive_from((me + size - k) % size, 0, 0);
+  }
+}
+
+static void msg_tree_broadcast(msg_u32 root, void *data, msg_u32 bytes) {
+  msg_u32 size = msg_self.size, v = (msg_self.rank + size - root) % size, bit = 1;
+  while (bit < size && !(v & bit)) bit <<= 1;
+  if (bit < size) msg_receive_from((v - bit + root) % size, data, bytes);
+  while (bit >>= 1) if (v + bit < size) msg_send((v + bit + root) % size, data, bytes);
+}
+
+/* Sums of 32-bit words, in place; more than MSG_STASH bytes do not fit. */
+static void msg_tree_sum(msg_u32 *data, msg_u32 words) {
+  static msg_u32 theirs[MSG_STASH / 4];
+  msg_u32 me = msg_self.rank, size = msg_self.size;
+  for (msg_u32 bit = 1; bit < size; bit <<= 1) {
+    if (me & bit) {
+      msg_send(me - bit, data, 4 * words);
+      break;
+    }
+    if (me + bit >= size) continue;
+    msg_receive_from(me + bit, theirs, sizeof theirs);
+    for (msg_u32 i = 0; i < words; i++) data[i] += theirs[i];
+  }
+  msg_tree_broadcast(0, data, 4 * words);
+}
+
+/* Part i of mine goes to rank i, whose part for this rank becomes part i of theirs. */
+static void msg_tree_alltoall(const void *mine, void *theirs, msg_u32 bytes) {
+  msg_u32 me = msg_self.rank, size = msg_self.size;
+  msg_copy((msg_u8 *)theirs + me * bytes, (const msg_u8 *)mine + me * bytes, bytes);
+  for (msg_u32 k = 1; k < size; k++) {
+    msg_u32 to = (me + k) % size, from = (me + size - k) % size;
+    msg_send(to, (const msg_u8 *)mine + to * bytes, bytes);
+    msg_receive_from(from, (msg_u8 *)theirs + from * bytes, bytes);
+  }
 }
 
 /* A collective operation; root and context as the command wants them. Returns its status, 0 for success. */

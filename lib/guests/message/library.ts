@@ -8,9 +8,13 @@
  * | `msg_mesh` | | all pairs connected; calls `msg_init` |
  * | `msg_send` | EAX rank, ESI address, ECX bytes | EAX status |
  * | `msg_receive` | EDI address, ECX room | EAX bytes, EBX rank; longer messages: CF set |
+ * | `msg_receive_from` | EDX rank, EDI address, ECX room | EAX bytes; messages of others are kept for later |
  * | `msg_barrier` | | |
  * | `msg_allreduce` | ESI vector, EDI result, ECX bytes, EAX operation + type * 256 | EAX status |
  * | `msg_collective` | AL command, EBX root, ESI, ECX given, EDI, EDX room, EBP context | EAX status, ECX bytes |
+ * | `msg_tree_barrier` | | the same by messages of the library's own, without the card's help |
+ * | `msg_tree_broadcast` | EBX root, EDI address, ECX bytes | |
+ * | `msg_tree_sum` | EDI vector of 32-bit words, ECX bytes | the sums of all ranks, in place |
  * | `msg_register` | ESI address, ECX bytes | EAX handle, 0: refused |
  * | `msg_time` | | EDX:EAX ns |
  * | `msg_log` | ESI text, ECX bytes | |
@@ -19,6 +23,7 @@
  * `behind` is the first address behind program and library: RAM that a program may use. All other registers are kept. Completions that nobody waits for are dropped, requests to connect are accepted. Cold.
  */
 import { ConfigError } from "../../core/errors.ts";
+import { TREE_COLLECTIVES } from "./tree_collectives.ts";
 import { assemble } from "../../cpu/i386/asm/assemble.ts";
 import type { AsmSource } from "../../cpu/i386/asm/template.ts";
 import { CompletionType, MESSAGE_PORTS, MessageOp, SubmitFlag } from "../../spec/message_abi.ts";
@@ -160,7 +165,11 @@ msg_send:
   pop ebx
   ret
 
+; what was kept for later comes first
 msg_receive:
+  cmp dword [msg_kept], msg_stash
+  jne msg_receive_kept
+msg_receive_fresh:
   mov al, ${MessageOp.wait}
   call msg_begin
   mov dword [msg_entry + e_address], msg_done
@@ -172,10 +181,10 @@ msg_receive:
   cmp al, ${CompletionType.connectRequest}
   jne .not_request
   call msg_accept
-  jmp msg_receive
+  jmp msg_receive_fresh
 .not_request:
   cmp al, ${CompletionType.recv}
-  jne msg_receive
+  jne msg_receive_fresh
   mov ebx, [msg_done + 4]
   mov eax, [msg_done + 16]
   cmp byte [msg_done + 1], 1
@@ -299,7 +308,7 @@ behind:
 `;
 
 /** Source of the library, to be appended to a program's. */
-export const MESSAGE_LIBRARY: string = [ENTRY, CALL, SETUP, MESSAGES, COLLECTIVES, REST].join("\n");
+export const MESSAGE_LIBRARY: string = [ENTRY, CALL, SETUP, MESSAGES, TREE_COLLECTIVES, COLLECTIVES, REST].join("\n");
 
 /**
  * A guest program with the library behind it.

@@ -7,6 +7,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "attack_test.ts": () => import("./attack_test.ts"),
   "calls_test.ts": () => import("./calls_test.ts"),
   "guest_test.ts": () => import("./guest_test.ts"),
+  "lazy_test.ts": () => import("./lazy_test.ts"),
   "mappings_test.ts": () => import("./mappings_test.ts"),
   "semantics_test.ts": () => import("./semantics_test.ts"),
   "smp_test.ts": () => import("./smp_test.ts"),

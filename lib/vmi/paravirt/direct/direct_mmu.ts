@@ -194,16 +194,16 @@ export class DirectMmu implements GuestMmu {
   /** See {@linkcode GuestMmu}. */
   invalidate(linear: number): void {
     this.#progress.made();
-    this.#directory.unlink(this.#directory.slotOf(linear));
-    this.#cpu.guest.flush(linear >>> 0);
+    if (this.#directory.unlink(this.#directory.slotOf(linear))) this.#cpu.guest.flush("all-global");
+    else this.#cpu.guest.flush(linear >>> 0);
   }
 
   /** See {@linkcode GuestMmu}. */
-  flush(all: boolean): void {
+  flush(_all: boolean): void {
     this.#progress.made();
     this.#cpu.counters.count("flushes");
     this.#directory.unlinkAll();
-    this.#cpu.guest.flush(all ? "all-global" : "all");
+    this.#cpu.guest.flush("all-global"); // the processor knows nothing that the directory does not lead to
   }
 
   /** See {@linkcode GuestMmu}. */

@@ -15,6 +15,7 @@ import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan 
 import { NATIVE_CODE } from "../native_code.ts";
 import { VirtualTime } from "../time.ts";
 import { CALLS } from "./calls.ts";
+import { settleFor } from "./deferral.ts";
 import type { PhysicalRange } from "./guest_physical.ts";
 import type { GuestMmu } from "./mmu.ts";
 import { Monitor } from "./monitor.ts";
@@ -184,6 +185,7 @@ class Deprivileging implements MonitorBackend {
     if (!managed.monitor.active) return { kill: "not-initialized" };
     const answer = CALLS[call.name];
     if (answer === undefined) return { kill: "unknown-call" };
+    settleFor(managed.cpu, call.name);
     return answer(managed.cpu, (arg) => call.args[arg] as number, call) as CallAnswer;
   }
 

@@ -11,12 +11,13 @@ import type { CallAnswer, ParavirtCall } from "../backend.ts";
 import type { CallFn } from "./call_fn.ts";
 import { MMU_CALLS } from "./calls_mmu.ts";
 import * as control from "./control.ts";
+import { entryWritten, setKernelStack, setLocal, setPorts } from "./deferral.ts";
 import { deliverFault } from "./delivery.ts";
 import { drain } from "./queue.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { interruptReturn, systemExit } from "./returns.ts";
 import { setStartState } from "./start.ts";
-import { setGlobalTable, setLocalTable, setTask, storeTables } from "./system_tables.ts";
+import { setGlobalTable, setTask, storeTables } from "./system_tables.ts";
 import { loadTables } from "./system_tables.ts";
 import { tableWritten } from "./tables.ts";
 import type { VirtualCpu } from "./vcpu.ts";
@@ -32,12 +33,17 @@ const SEP = 1 << 11;
 
 const BAD: CallAnswer = { kill: "bad-argument" };
 
-function writeEntry(cpu: VirtualCpu, arg: (name: string) => number): undefined {
+/** Stores an entry; `written`: what follows from it. */
+function writeEntry(
+  cpu: VirtualCpu,
+  arg: (name: string) => number,
+  written: (cpu: VirtualCpu, at: number) => void = tableWritten,
+): undefined {
   const at = (arg("base") + 8 * arg("index")) >>> 0;
   cpu.memory.probeWrite(at, 8);
   cpu.memory.write32(at, arg("low"));
   cpu.memory.write32(at + 4, arg("high"));
-  tableWritten(cpu, at);
+  written(cpu, at);
   return undefined;
 }
 
@@ -114,18 +120,17 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   },
   SetGDT: (cpu, arg) => setGlobalTable(cpu, arg("pointer")),
   SetIDT: (cpu, arg) => loadTables(cpu, "idt", arg("pointer")),
-  SetLDT: (cpu, arg) => setLocalTable(cpu, arg("selector")),
+  SetLDT: (cpu, arg) => setLocal(cpu, arg("selector")),
   SetTR: (cpu, arg) => setTask(cpu, arg("selector")),
   GetGDT: (cpu, arg) => storeTables(cpu, "gdt", arg("pointer")),
   GetIDT: (cpu, arg) => storeTables(cpu, "idt", arg("pointer")),
   GetLDT: (cpu) => cpu.v.ldt,
   GetTR: (cpu) => cpu.v.tr,
-  WriteGDTEntry: writeEntry,
-  WriteLDTEntry: writeEntry,
-  WriteIDTEntry: writeEntry,
+  WriteGDTEntry: (cpu, arg) => writeEntry(cpu, arg, entryWritten),
+  WriteLDTEntry: (cpu, arg) => writeEntry(cpu, arg),
+  WriteIDTEntry: (cpu, arg) => writeEntry(cpu, arg),
   UpdateKernelStack: (cpu, arg) => {
-    if (arg("ss0") < 0x10000) cpu.v.kernelSs = arg("ss0"); // else a pointer to the task state, which says the same
-    cpu.v.kernelEsp = arg("esp0");
+    setKernelStack(cpu, arg("ss0"), arg("esp0"));
     return undefined;
   },
   SetCR0: setControl(0),
@@ -164,7 +169,7 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
     return undefined;
   },
   SetIOPLMask: (cpu, arg) => {
-    cpu.v.iopl = (arg("mask") >>> 12) & 3;
+    setPorts(cpu, (arg("mask") >>> 12) & 3);
     return undefined;
   },
   SetInitialAPState: (cpu, arg) => setStartState(cpu, arg("state"), arg("apicId")) ? undefined : BAD,

@@ -13,7 +13,8 @@ import {
 } from "../../../spec/paravirt_calls.ts";
 import type { CallAnswer } from "../backend.ts";
 import type { CallFn } from "./call_fn.ts";
-import { reloadPointers, setControl } from "./control.ts";
+import { reloadPointers } from "./control.ts";
+import { setBase } from "./deferral.ts";
 import { drain, noteEntry } from "./queue.ts";
 import { protectionFault, Reached } from "./raised.ts";
 import type { VirtualCpu } from "./vcpu.ts";
@@ -56,7 +57,7 @@ function aligned(at: number, bytes: number): boolean {
 export const MMU_CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   SetCR3: (cpu, arg) => {
     drain(cpu);
-    if (!setControl(cpu, 3, arg("value"))) throw protectionFault();
+    if (!setBase(cpu, arg("value"))) throw protectionFault();
     return undefined;
   },
   SetPxE: (cpu, arg) => {

@@ -12,6 +12,7 @@
 import type { InterceptAnswer, InterceptEvent, Interceptor } from "../../../core/monitor.ts";
 import { Cr0, Cr4, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import { loadPointers } from "./control.ts";
+import { settle, settledFault } from "./deferral.ts";
 import { deliver, deliverFault } from "./delivery.ts";
 import { Desc, dplOf, isCode, isWritableData, KERNEL_RING } from "./descriptor.ts";
 import { emulate } from "./emulate.ts";
@@ -124,11 +125,13 @@ export class Monitor implements Interceptor {
     }
     if (event.kind !== "exception") {
       cpu.counters.count(`exits ${event.kind} interrupt`);
+      settle(cpu);
       drain(cpu);
       deliver(cpu, event);
       return "handled";
     }
-    if (event.vector === Vector.pf) this.#pageFault(event);
+    if (settledFault(cpu, event.vector)) cpu.counters.count("exits deferred state");
+    else if (event.vector === Vector.pf) this.#pageFault(event);
     else this.#fault(event);
     return "handled";
   }

@@ -6,7 +6,7 @@ import type { CostName } from "../../../core/costs.ts";
 
 /** Reasons for an exit that are not an instruction for the monitor to carry out. */
 const NOT_EMULATED =
-  /^exits (external interrupt|software interrupt|hidden page fault|page fault of the guest|exception|interrupt|nmi|page-fault|mmio|step|stale descriptor|fault of an emulated instruction)/;
+  /^exits (external interrupt|software interrupt|hidden page fault|page fault of the guest|exception|interrupt|nmi|page-fault|mmio|step|stale descriptor|deferred state|fault of an emulated instruction)/;
 
 /** Whoever answers a hypercall is paid for it. */
 const HYPERCALL = "exits vmcall";

@@ -1,7 +1,7 @@
 /**
  * The guest loads its descriptor-table and task registers: the virtual ones change, the monitor's copies follow. Warm.
  */
-import { baseOf, Desc, limitOf, SystemType } from "./descriptor.ts";
+import { baseOf, Desc, type DescriptorWords, limitOf, SystemType } from "./descriptor.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { Vector } from "../../../spec/i386_regs.ts";
 import { guestDescriptor, guestEntry, loadGdt, loadLdt, reloadAll } from "./tables.ts";
@@ -41,17 +41,24 @@ export function storeTables(cpu: VirtualCpu, which: "gdt" | "idt", pointer: numb
   memory.write((pointer + 2) >>> 0, which === "gdt" ? v.gdtBase : v.idtBase, 4, user);
 }
 
-/** LLDT. @throws {Raised} #GP, #NP */
-export function setLocalTable(cpu: VirtualCpu, selector: number): void {
-  const { v } = cpu, error = selector & 0xfffc;
-  if (error === 0) {
-    v.ldt = 0;
-    return loadLdt(cpu);
-  }
+/** The descriptor of a local table; `undefined`: none is asked for. @throws {Raised} #GP, #NP */
+export function checkLocalTable(cpu: VirtualCpu, selector: number): DescriptorWords | undefined {
+  const error = selector & 0xfffc;
+  if (error === 0) return undefined;
   const d = guestDescriptor(cpu, selector);
   if ((selector & 4) !== 0 || d === undefined) throw protectionFault(error);
   if ((d.high & Desc.segment) !== 0 || ((d.high >>> 8) & 15) !== SystemType.ldt) throw protectionFault(error);
   if ((d.high & Desc.present) === 0) throw new Raised(Vector.np, error);
+  return d;
+}
+
+/** LLDT. @throws {Raised} #GP, #NP */
+export function setLocalTable(cpu: VirtualCpu, selector: number): void {
+  const { v } = cpu, d = checkLocalTable(cpu, selector);
+  if (d === undefined) {
+    v.ldt = 0;
+    return loadLdt(cpu);
+  }
   v.ldt = selector & 0xffff;
   v.ldtBase = baseOf(d);
   v.ldtLimit = limitOf(d);

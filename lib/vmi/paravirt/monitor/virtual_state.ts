@@ -47,6 +47,8 @@ export interface VirtualState {
   a20: number;
   /** Mode of SetLazyMode. */
   lazy: number;
+  /** What CPU lazy mode keeps: kind and two words in turn. */
+  deferred: number[];
   /** Linear mappings the guest has named: address, pages, first frame for each of the four slots. */
   slots: number[];
   /** Entries written but not yet taken notice of: guest-physical address and bytes in turn. */
@@ -83,6 +85,7 @@ export function powerOn(): VirtualState {
     sites: [],
     a20: 1,
     lazy: 0,
+    deferred: [],
     slots: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     queue: [],
   };

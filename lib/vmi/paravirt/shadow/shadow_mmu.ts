@@ -130,17 +130,17 @@ export class ShadowMmu implements GuestMmu {
     const d = this.#directory, slot = d.slotOf(linear), table = d.linked.get(slot);
     this.#progress.made();
     if (table !== undefined && table !== null) this.#tables.drop(table, d.indexOf(linear));
-    d.unlink(slot);
-    this.#cpu.guest.flush(linear >>> 0);
+    if (d.unlink(slot)) this.#cpu.guest.flush("all-global");
+    else this.#cpu.guest.flush(linear >>> 0);
   }
 
   /** See {@linkcode GuestMmu}. */
-  flush(all: boolean): void {
+  flush(_all: boolean): void {
     this.#cpu.counters.count("shadow flushes");
     this.#progress.made();
     this.#directory.unlinkAll();
     this.#epoch++;
-    this.#cpu.guest.flush(all ? "all-global" : "all");
+    this.#cpu.guest.flush("all-global"); // the processor knows nothing that the directory does not lead to
   }
 
   /** See {@linkcode GuestMmu}. */

@@ -178,7 +178,7 @@ export class Paravirt implements Component {
 
   /** Answers a call that has no guest code, as if the guest had made it: for injection. */
   answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): CallAnswer {
-    const call = this.#maker.make(guest, plan, undefined, args);
+    const call = this.#maker.make(guest, plan, true, undefined, args);
     const entered = this.#observers.enter(call);
     const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
     if (call.refused !== undefined) return { kill: call.refused };
@@ -243,7 +243,7 @@ export class Paravirt implements Component {
   }
 
   #answerTrap(guest: GuestContext, plan: CallPlan, slot: RomSlot, base: number): void {
-    const call = this.#maker.make(guest, plan);
+    const call = this.#maker.make(guest, plan, this.#observers.wants(plan.no));
     if (call.isCut) return this.#host.kill(plan.name, "bad-argument", call.eip);
     try {
       const entered = this.#observers.enter(call);
@@ -270,7 +270,7 @@ export class Paravirt implements Component {
 
   /** A slot of plain code begins. @returns True if an override answered, and EIP is back at the caller. */
   #codeCall(guest: GuestContext, plan: CallPlan, stop: (name: string) => void): boolean {
-    const call = this.#maker.make(guest, plan, stop);
+    const call = this.#maker.make(guest, plan, true, stop);
     try {
       const entered = this.#observers.enter(call);
       const override = this.#observers.override(plan.no);

@@ -16,7 +16,7 @@ export interface CallVerbs {
   forward(plan: CallPlan, call: LiveCall, changed: AnyArgs): CallAnswer;
 }
 
-const scratch = new Int32Array(MAX_WORDS);
+const scratch = new Int32Array(MAX_WORDS), row = new Float64Array(MAX_WORDS);
 
 /** A call that goes on. Words are kept as i32, which the engine below us need not box. */
 export class LiveCall implements ParavirtCall {
@@ -35,7 +35,9 @@ export class LiveCall implements ParavirtCall {
   readonly #stop: (name: string) => void;
   readonly #eip: number;
   readonly #esp: number;
-  readonly #from: number;
+  #from: number;
+  /** The return address has been read. */
+  #hasFrom: boolean;
   readonly #a: number;
   readonly #b: number;
   readonly #c: number;
@@ -43,16 +45,19 @@ export class LiveCall implements ParavirtCall {
   readonly #e: number;
   #args: AnyArgs | undefined;
 
-  /** @param args Arguments of a call that no guest has made; default: those in registers and stack. */
+  /**
+   * @param observed Somebody may keep it: everything is read now, what lies in memory included.
+   * @param args Arguments of a call that no guest has made; default: those in registers and stack.
+   */
   constructor(
     plan: CallPlan,
     guest: GuestContext,
     cpu: number,
     verbs: CallVerbs,
     stop: (name: string) => void,
+    observed: boolean,
     args?: AnyArgs,
   ) {
-    const esp = guest.reg(Reg.esp), from = guest.peek32(esp);
     this.cpu = cpu;
     this.time = guest.now();
     this.guest = guest;
@@ -62,8 +67,10 @@ export class LiveCall implements ParavirtCall {
     this.isCut = args === undefined && plan.words.length > 0 && !readWords(guest, plan, scratch);
     this.#plan = plan;
     this.#eip = guest.eip | 0;
-    this.#esp = esp | 0;
-    this.#from = from < 0 ? 0 : from | 0;
+    this.#esp = guest.reg(Reg.esp) | 0;
+    this.#from = 0;
+    this.#hasFrom = false;
+    if (observed) this.#readFrom();
     this.#a = scratch[0];
     this.#b = scratch[1];
     this.#c = scratch[2];
@@ -85,9 +92,8 @@ export class LiveCall implements ParavirtCall {
   /** See {@linkcode ParavirtCall.args}. */
   get args(): AnyArgs {
     if (this.#args !== undefined) return this.#args;
-    const words = new Float64Array(MAX_WORDS);
-    this.putWords(words, 0);
-    return this.#args = argsOf(this.#plan, words, 0);
+    this.putWords(row, 0);
+    return this.#args = argsOf(this.#plan, row, 0);
   }
 
   /** See {@linkcode ParavirtCall.eip}. */
@@ -97,7 +103,14 @@ export class LiveCall implements ParavirtCall {
 
   /** See {@linkcode ParavirtCall.from}. */
   get from(): number {
+    if (!this.#hasFrom) this.#readFrom();
     return this.#from >>> 0;
+  }
+
+  #readFrom(): void {
+    this.#hasFrom = true;
+    const from = this.guest.peek32(this.#esp >>> 0);
+    if (from >= 0) this.#from = from | 0;
   }
 
   /** See {@linkcode ParavirtCall.stop}. */
@@ -144,12 +157,12 @@ export class LiveCall implements ParavirtCall {
   }
 
   /** Writes the words of the arguments, u32, to a row of a record. @returns False: there are none, take `args`. */
-  putWords(row: Float64Array, at: number): boolean {
-    row[at] = this.#a >>> 0;
-    row[at + 1] = this.#b >>> 0;
-    row[at + 2] = this.#c >>> 0;
-    row[at + 3] = this.#d >>> 0;
-    row[at + 4] = this.#e >>> 0;
+  putWords(into: Float64Array, at: number): boolean {
+    into[at] = this.#a >>> 0;
+    into[at + 1] = this.#b >>> 0;
+    into[at + 2] = this.#c >>> 0;
+    into[at + 3] = this.#d >>> 0;
+    into[at + 4] = this.#e >>> 0;
     return this.#args === undefined;
   }
 }

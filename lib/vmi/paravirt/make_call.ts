@@ -30,16 +30,17 @@ export class CallMaker implements CallVerbs {
   }
 
   /**
-   * A call of the guest, at its entry. `stop` asks the run to end; default: as the machine does. `args` are those of a call
+   * A call of the guest, at its entry. `observed`: not only the backend sees it. `stop` asks the run to end; default: as the machine does. `args` are those of a call
    * that no guest has made; default: what registers and stack hold.
    */
   make(
     guest: GuestContext,
     plan: CallPlan,
+    observed: boolean,
     stop: (name: string) => void = this.#stop,
     args?: AnyArgs,
   ): LiveCall {
-    return new LiveCall(plan, guest, this.#host().current(), this, stop, args);
+    return new LiveCall(plan, guest, this.#host().current(), this, stop, observed, args);
   }
 
   /** See {@linkcode ParavirtCall.delay}. */

@@ -63,12 +63,12 @@ export class VirtualTime {
 
   /** Answers one of the time calls; `undefined` for a time call without result, `"native"` for any other call. */
   call(call: ParavirtCall): CallAnswer {
-    const { clock } = this.#attached(), args = call.args;
+    const { clock } = this.#attached();
     switch (call.name) {
       case "GetCycleFrequency":
         return BigInt(clock.hz);
       case "GetCycleCounter":
-        return this.#counter(call.cpu, Number(args["counter"]));
+        return this.#counter(call.cpu, Number(call.args["counter"]));
       case "GetWallclockTime":
         return this.#wallclock();
       case "WallclockUpdated": {
@@ -77,10 +77,15 @@ export class VirtualTime {
         return updated;
       }
       case "SetAlarm":
-        this.#setAlarm(call.cpu, Number(args["flags"]), args["expiry"] as bigint, args["period"] as bigint);
+        this.#setAlarm(
+          call.cpu,
+          Number(call.args["flags"]),
+          call.args["expiry"] as bigint,
+          call.args["period"] as bigint,
+        );
         return undefined;
       case "CancelAlarm": {
-        const n = Number(args["flags"]) & ParavirtAlarm.counterMask;
+        const n = Number(call.args["flags"]) & ParavirtAlarm.counterMask;
         return n < ALARMS ? this.#cancel(ALARMS * call.cpu + n) : 0;
       }
       default:

@@ -179,7 +179,7 @@ export type {
   ParavirtResultOf,
   RowOf,
 } from "./lib/vmi/paravirt/arguments.ts";
-export type { AfterFn, BeforeFn, OverrideFn } from "./lib/vmi/paravirt/observers.ts";
+export type { AfterFn, BeforeFn, CallCounts, OverrideFn } from "./lib/vmi/paravirt/observers.ts";
 export {
   type RecordedCall,
   type RecordEntry,

@@ -24,7 +24,7 @@ import type { KillCode, ParavirtBackend } from "../vmi/paravirt/backend.ts";
 import { Paravirt } from "../vmi/paravirt/dispatch.ts";
 import type { DispatchHost } from "../vmi/paravirt/dispatch_host.ts";
 import { known } from "../vmi/paravirt/observers.ts";
-import type { AfterFn, BeforeFn, OverrideFn } from "../vmi/paravirt/observers.ts";
+import type { AfterFn, BeforeFn, CallCounts, OverrideFn } from "../vmi/paravirt/observers.ts";
 import type { Recording } from "../vmi/paravirt/record.ts";
 import type { ParavirtRom, ParavirtRomOptions } from "../vmi/paravirt/rom.ts";
 import type { Hypervisor, HypervisorHost } from "./platform.ts";
@@ -138,6 +138,10 @@ export class ParavirtHypervisor implements Hypervisor {
   /** See {@linkcode Paravirt.record}. */
   record(): Recording {
     return this.#dispatch.record();
+  }
+  /** Begins to count all calls by name, those that do not trap as well; until it is stopped each call costs host time. */
+  countCalls(): CallCounts {
+    return this.#dispatch.countCalls();
   }
   /** See {@linkcode Paravirt.before}. */
   before<N extends ParavirtName>(name: N, fn: BeforeFn<N>): () => void {

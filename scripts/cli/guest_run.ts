@@ -2,10 +2,10 @@
  * Runs a guest for `boot` and `flat`: serial to the terminal, limits, progress, the closing report, the exit code. Cold.
  */
 import {
+  type CallCounts,
   type EngineName,
   hex,
   type HypercallStats,
-  type ParavirtStats,
   type PcMachine,
   type PersonalityPcMachine,
   type StopReason,
@@ -67,6 +67,7 @@ export async function runGuest(io: Io, m: PcMachine, run: GuestRun): Promise<num
   const progress = new Progress(io);
   const timer = run.timeout === undefined ? undefined : setTimeout(() => end("time"), run.timeout * 1000);
   const quiet = connect({ io, m, run, progress, end });
+  const made = run.stats === true ? paravirtOf(m)?.countCalls() : undefined;
   let stop: StopReason;
   try {
     stop = await m.runAsync({
@@ -82,7 +83,7 @@ export async function runGuest(io: Io, m: PcMachine, run: GuestRun): Promise<num
     await quiet();
   }
   const code = ended === "interrupt" ? Exit.interrupted : exitCode(stop, run);
-  report(io, m, run, { stop, code, seconds: (io.now() - began) / 1000, ended });
+  report(io, m, run, { stop, code, seconds: (io.now() - began) / 1000, ended, made });
   return code;
 }
 
@@ -138,15 +139,16 @@ interface RunEnd {
   readonly code: number;
   readonly seconds: number;
   readonly ended: Ended | undefined;
+  readonly made: CallCounts | undefined;
 }
 
-function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ended }: RunEnd): void {
+function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ended, made }: RunEnd): void {
   const instructions = m.cpus.reduce((sum, c) => sum + c.cpu.instructions, 0);
   if (run.json === true) {
-    const paravirt = paravirtStats(m), hypercalls = hypercallStats(m);
+    const paravirt = paravirtOf(m)?.stats(), hypercalls = hypercallStats(m);
     const figures = {
       ...{ instructions, ticks: m.now, seconds },
-      ...(paravirt === undefined ? {} : { paravirt }),
+      ...(paravirt === undefined ? {} : { paravirt: { ...paravirt, made: made?.byName ?? {} } }),
       ...(hypercalls === undefined ? {} : { hypercalls }),
     };
     const stats = run.stats === true ? { stats: figures } : {};
@@ -167,16 +169,17 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
     const virtual = (m.now / m.clock.hz).toFixed(3);
     io.err(`vmikit: ${instructions} instructions, ${virtual} s virtual, ${seconds.toFixed(2)} s host, ${mips} MIPS\n`);
     io.err(counterText("hypercalls", hypercallStats(m)?.calls ?? {}));
-    const paravirt = paravirtStats(m);
+    const paravirt = paravirtOf(m)?.stats();
     if (paravirt === undefined) return;
+    io.err(counterText("paravirtual calls", made?.byName ?? {}));
     io.err(counterText("paravirtual calls that trapped", paravirt.calls));
     io.err(counterText("hypervisor", paravirt.backend));
   }
 }
 
-/** What the paravirtual interface has counted, if the machine has one. */
-function paravirtStats(m: PcMachine): ParavirtStats | undefined {
-  return (m as { readonly paravirt?: VmiPcMachine["paravirt"] }).paravirt?.stats();
+/** The paravirtual interface, if the machine has one. */
+function paravirtOf(m: PcMachine): VmiPcMachine["paravirt"] | undefined {
+  return (m as { readonly paravirt?: VmiPcMachine["paravirt"] }).paravirt;
 }
 
 /** What a hypervisor of today has counted, if the guest has one. */

@@ -27,7 +27,8 @@ import { checkAnswer, isKill, scriptFailed } from "./answer.ts";
 import { type AnyArgs, type CallPlan, PLANS, readResult, writeResult } from "./arguments.ts";
 import { type CallAnswer, type ParavirtBackend, sectionValue } from "./backend.ts";
 import type { LiveCall } from "./live_call.ts";
-import { type AfterFn, type BeforeFn, type Entered, known, Observers, type OverrideFn } from "./observers.ts";
+import { type AfterFn, type BeforeFn, CallCounts, type Entered, known, Observers } from "./observers.ts";
+import type { OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
 import { CallMaker } from "./make_call.ts";
 import type { Recording } from "./record.ts";
@@ -96,6 +97,11 @@ export class Paravirt implements Component {
   /** Starts a record of every call: name, arguments, result, EIP, time. */
   record(): Recording {
     return this.#observers.record();
+  }
+
+  /** Begins to count all calls, those of plain code as well. */
+  countCalls(): CallCounts {
+    return new CallCounts(this.#observers);
   }
 
   /** Calls `fn` at the entry of each call of this name. @throws {ConfigError} paravirt-call */

@@ -49,6 +49,28 @@ export class Observers extends CallObservers<ParavirtCall, CallAnswer> {
   }
 }
 
+/** How often each call was made, whether it traps or not, from the moment that counting began. */
+export class CallCounts {
+  readonly #counts: number[] = PLANS.map(() => 0);
+  readonly #removers: readonly (() => void)[];
+
+  /** Begins to count. @param observers Where the calls are seen. */
+  constructor(observers: Observers) {
+    const counts = this.#counts;
+    this.#removers = PLANS.map(({ no }) => observers.before(no, () => void counts[no]++));
+  }
+
+  /** Counts by name; calls that never came are left out. */
+  get byName(): Readonly<Record<string, number>> {
+    return Object.fromEntries(PLANS.filter((p) => this.#counts[p.no] > 0).map((p) => [p.name, this.#counts[p.no]]));
+  }
+
+  /** Ends counting; the counts stay. */
+  stop(): void {
+    for (const remove of this.#removers) remove();
+  }
+}
+
 /** The call of that name. @throws {ConfigError} paravirt-call */
 export function known(name: string): CallPlan {
   const plan = planOf(name);

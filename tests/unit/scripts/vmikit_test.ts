@@ -4,7 +4,7 @@
 import { KeyFilter, Progress } from "../../../scripts/cli/console.ts";
 import { ENGINES } from "../../../scripts/cli/options.ts";
 import { Exit, type Io, type Terminal } from "../../../scripts/cli/io.ts";
-import { assert, assertEquals, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
 import { minikernelImage } from "../../../lib/guests/minikernel/minikernel.ts";
 import { main } from "../../../scripts/vmikit.ts";
 import { KERNELS } from "../../../scripts/bench/kernels.ts";
@@ -123,6 +123,17 @@ Deno.test("vmikit boot --stats counts calls and exits of a hypervisor", async ()
   assertStringIncludes(err, " exits hidden page fault\n");
   const { stats } = JSON.parse((await vmikit([...args, "--json"], files)).out);
   assertEquals(stats.paravirt.calls.Init, 1);
+});
+
+Deno.test("vmikit boot --stats names the calls that do not trap, and counts them without changing the run", async () => {
+  const files = { kernel: minikernelImage() };
+  const args = ["boot", "--kernel", "kernel", "--backend", "native", "--until", "ready"];
+  const { err } = await vmikit([...args, "--stats"], files);
+  assertMatch(err, /paravirtual calls\n(?:.*\n)* +\d+ {2}SetPxE\n/);
+  const { stats, serial } = JSON.parse((await vmikit([...args, "--stats", "--json"], files)).out);
+  assert(stats.paravirt.made.SetPxE > 10 && stats.paravirt.calls.SetPxE === undefined);
+  assertEquals(stats.paravirt.made.Init, stats.paravirt.calls.Init);
+  assertEquals(JSON.parse((await vmikit([...args, "--json"], files)).out).serial, serial);
 });
 
 Deno.test("vmikit boot --backend hardware --personality kvm gives the guest both", async () => {

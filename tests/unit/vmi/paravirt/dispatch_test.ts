@@ -91,6 +91,17 @@ Deno.test("LiveCall keeps the arguments of its beginning; every call of the tabl
   assertEquals([name, from, eip], ["SetAlarm", 0x500, ROM_LINEAR + b.paravirt.slot("SetAlarm").at]);
 });
 
+Deno.test("Paravirt.countCalls counts plain and trapped calls by name until it is stopped", () => {
+  const b = new Bench(native());
+  b.call("Init", {});
+  const made = b.paravirt.countCalls();
+  for (const name of ["GetCR3", "SetPxE", "GetCR3", "GetCycleFrequency"]) b.call(name, {});
+  made.stop();
+  assertFalse(b.watched);
+  b.call("GetCR3", {});
+  assertEquals(made.byName, { GetCR3: 2, SetPxE: 1, GetCycleFrequency: 1 });
+});
+
 Deno.test("Paravirt watches the ROM only while something observes", () => {
   const b = new Bench(native());
   b.call("Init", {});

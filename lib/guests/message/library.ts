@@ -23,7 +23,7 @@
  * `behind` is the first address behind program and library: RAM that a program may use. All other registers are kept. Completions that nobody waits for are dropped, requests to connect are accepted. Cold.
  */
 import { ConfigError } from "../../core/errors.ts";
-import { TREE_COLLECTIVES } from "./tree_collectives.ts";
+import { STASH, TREE_COLLECTIVES, TREE_DATA } from "./tree_collectives.ts";
 import { assemble } from "../../cpu/i386/asm/assemble.ts";
 import type { AsmSource } from "../../cpu/i386/asm/template.ts";
 import { CompletionType, MESSAGE_PORTS, MessageOp, SubmitFlag } from "../../spec/message_abi.ts";
@@ -292,7 +292,8 @@ msg_exit:
   hlt
   jmp .ever
 
-align 8
+; what is written does not lie in pages of code: those are translated anew when they are written to
+align 4096
 msg_entry: times 64 db 0
 msg_done: times 32 db 0
 msg_clock: dq 0
@@ -303,20 +304,34 @@ msg_size: dd 0
 msg_cluster: dd 0
 msg_clusters: dd 0
 times 48 db 0
+`;
+
+const END = `
 align 64
-behind:
+msg_stash:
+behind equ msg_stash + ${2 * STASH}
 `;
 
 /** Source of the library, to be appended to a program's. */
-export const MESSAGE_LIBRARY: string = [ENTRY, CALL, SETUP, MESSAGES, TREE_COLLECTIVES, COLLECTIVES, REST].join("\n");
+export const MESSAGE_LIBRARY: string = [
+  ENTRY,
+  CALL,
+  SETUP,
+  MESSAGES,
+  TREE_COLLECTIVES,
+  COLLECTIVES,
+  REST,
+  TREE_DATA,
+  END,
+].join("\n");
 
 /**
- * A guest program with the library behind it.
+ * A guest program with the library behind it. Data that it writes had better follow an `align 4096` behind its code.
  * @param source Assembler source; its first instruction is the entry.
  * @throws {ConfigError} as `assemble` does.
  */
 export function messageGuest(source: string): AsmSource {
-  const whole = `${source}\n${MESSAGE_LIBRARY}`;
+  const whole = `${source}\nalign 4096\n${MESSAGE_LIBRARY}`;
   const make = (origin: number): AsmSource => ({ ...assemble(whole, { origin }), at: make });
   return make(0x100000);
 }

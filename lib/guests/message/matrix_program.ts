@@ -179,6 +179,7 @@ multiply:
 .out:
   ret
 
+align 4096
 first: dd 0
 rows: dd 0
 low: dd 0

@@ -55,6 +55,7 @@ pong:
   mov edi, buffer
   mov ecx, ${size}
   jmp msg_receive
+align 4096
 started: dd 0
 align 8
 buffer: times ${size} db 0x5a
@@ -96,6 +97,7 @@ take:
   mov edi, token
   mov ecx, 4
   jmp msg_receive
+align 4096
 token: dd 0
 `);
 }
@@ -310,6 +312,7 @@ compute:
 .done:
   ret
 
+align 4096
 rows: dd 0
 old: dd 0
 new: dd 0

@@ -239,6 +239,7 @@ together:
   mov [msg_entry + e_context], ebx
   jmp msg_go
 ${SORT}
+align 4096
 samples: dd 0
 all: dd 0
 parts: dd 0

@@ -6,8 +6,8 @@
  */
 import { MessageOp } from "../../spec/message_abi.ts";
 
-/** Bytes for messages that are kept for later. */
-const STASH = 16384;
+/** Bytes for messages that are kept for later; and for a vector that is received. */
+export const STASH = 16384;
 
 const KEEPING = `
 ; EDX: rank, EDI: address, ECX: room -> EAX: bytes. Kept messages are: rank, bytes, data, padded to words
@@ -192,14 +192,14 @@ msg_tree_sum:
   jae .skip
   push edi
   push ecx
-  mov edi, msg_vector
+  mov edi, msg_stash + ${STASH}
   mov ecx, ${STASH}
   call msg_receive_from
   pop ecx
   pop edi
   push edi
   push ecx
-  mov esi, msg_vector
+  mov esi, msg_stash + ${STASH}
 .add:
   lodsd
   add [edi], eax
@@ -221,11 +221,13 @@ msg_tree_sum:
   call msg_tree_broadcast
   popad
   ret
+`;
 
+/** Its data; what it keeps and the vector it receives lie at `msg_stash`, where the image ends. */
+export const TREE_DATA: string = `
+align 8
 msg_word: dd 0
 msg_kept: dd msg_stash
-msg_stash: times ${STASH} db 0
-msg_vector: times ${STASH} db 0
 `;
 
 /** Source, part of the message library. */

@@ -4,7 +4,7 @@
  *
  * Sources: Intel 82441FX data sheet (290549), sections 3.2.17 and following. Cold.
  *
- * Not emulated: DRAM sizing and timing, SMRAM (kept as bits), error reporting.
+ * Not emulated: DRAM sizing and timing, error reporting (kept as bits); SMRAM (noted when it is enabled).
  */
 import { pciConfig } from "./pci_bus.ts";
 import type { PciFunction } from "./pci_bus.ts";
@@ -44,7 +44,8 @@ export function i440fx(options: HostBridgeOptions = {}): PciFunction {
     name: "i440fx",
     config,
     writable,
-    changed(space): void {
+    changed(space, _from, _to, note): void {
+      if (((space[0x72] ?? 0) & 0x48) === 0x48) note("SMRAM is not emulated: there is no system management mode");
       for (let nibble = 1; nibble < 14; nibble++) {
         const bits = ((space[PAM + (nibble >> 1)] ?? 0) >> (4 * (nibble & 1))) & 3;
         if (bits === last[nibble]) continue;

@@ -12,6 +12,7 @@
 import type { IrqLine } from "../core/bus.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
+import { Notes } from "./notes.ts";
 import { SET1, SET2 } from "./scan_codes.ts";
 import { fieldsOf } from "./section.ts";
 
@@ -64,6 +65,7 @@ function powerOn(): State {
 class Controller implements I8042 {
   readonly name = "i8042";
   #host: DeviceHost | undefined;
+  readonly #notes: Notes = new Notes("i8042");
   #irq1: IrqLine | undefined;
   #irq12: IrqLine | undefined;
   #s = powerOn();
@@ -73,6 +75,7 @@ class Controller implements I8042 {
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     this.#irq1 = host.irq(1);
     this.#irq12 = host.irq(12);
     host.ports.map(0x60, 1, this.name, {
@@ -105,6 +108,7 @@ class Controller implements I8042 {
     this.#keys = [];
     this.#mouse = [];
     this.#replies = [];
+    this.#notes.reset();
     this.#lines();
   }
 
@@ -225,7 +229,7 @@ class Controller implements I8042 {
       case 0xdf:
         return this.#setA20(value === 0xdf);
       default:
-        this.#host?.trace(this.name, `command 0x${value.toString(16)} ignored`);
+        this.#notes.once(`command 0x${value.toString(16)} ignored`);
     }
   }
 
@@ -273,6 +277,8 @@ class Controller implements I8042 {
     if (argumentOf === 0xf0 && value === 0) return this.#answer(0xfa, s.set);
     if (argumentOf !== 0) {
       if (argumentOf === 0xf0 && (value === 1 || value === 2)) s.set = value;
+      else this.#notes.when(argumentOf === 0xf0, `scan code set ${value} is not emulated, it stays at ${s.set}`);
+      this.#notes.when(argumentOf === 0xf3, "keys do not repeat, whatever the typematic rate");
       return this.#answer(0xfa);
     }
     switch (value) {
@@ -297,6 +303,7 @@ class Controller implements I8042 {
         this.#keys = [];
         return this.#answer(0xfa, 0xaa);
       default:
+        this.#notes.once(`keyboard command 0x${value.toString(16)} refused`);
         return this.#answer(0xfe);
     }
   }
@@ -329,6 +336,7 @@ class Controller implements I8042 {
       case 0xf4:
       case 0xf5:
         s.mouseOn = value === 0xf4;
+        this.#notes.when(s.mouseOn, "the mouse never moves");
         return send(0xfa);
       case 0xe6:
       case 0xe7:
@@ -336,6 +344,7 @@ class Controller implements I8042 {
       case 0xf6:
         return send(0xfa);
       default:
+        this.#notes.once(`mouse command 0x${value.toString(16)} refused`);
         return send(0xfe);
     }
   }

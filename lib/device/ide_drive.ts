@@ -182,14 +182,16 @@ export class IdeDrive {
         this.s["mid"] = 0x14;
         this.s["high"] = 0xeb;
         return this.#fail(ABRT);
-      case 0xef:
       case 0xe0:
       case 0xe1:
+        this.#note("power management has no effect");
+        return this.#complete();
+      case 0xef:
         return this.#complete();
       case 0x90:
         return this.#diagnose();
       default:
-        return this.#fail(ABRT);
+        return this.#refuse(code);
     }
   }
 
@@ -240,21 +242,33 @@ export class IdeDrive {
       case 0x90:
         return this.#diagnose();
       case 0xef:
-        return [2, 3, 0x82, 0x55, 0xaa, 0x66, 0xcc].includes(this.#n("features")) ? this.#complete() : this.#fail(ABRT);
+        if ([2, 3, 0x82, 0x55, 0xaa, 0x66, 0xcc].includes(this.#n("features"))) return this.#complete();
+        this.#note(`feature 0x${this.#n("features").toString(16)} refused`);
+        return this.#fail(ABRT);
       case 0xe5:
         this.s["count"] = 0xff;
         return this.#complete();
       case 0x91:
+        this.#note("the geometry stays at 16 heads and 63 sectors");
+        return this.#complete();
       case 0xe0:
       case 0xe1:
       case 0xe2:
       case 0xe3:
+        this.#note("power management has no effect");
+        return this.#complete();
       case 0xe7:
       case 0xea:
         return this.#complete();
       default:
-        return code >= 0x10 && code < 0x20 || code >= 0x70 && code < 0x80 ? this.#complete() : this.#fail(ABRT);
+        return code >= 0x10 && code < 0x20 || code >= 0x70 && code < 0x80 ? this.#complete() : this.#refuse(code);
     }
+  }
+
+  /** A command that the drive does not have: the guest is told, as by the part. */
+  #refuse(code: number): void {
+    this.#note(`command 0x${code.toString(16)} refused`);
+    this.#fail(ABRT);
   }
 
   #nativeMax(ext: boolean): void {
@@ -321,6 +335,7 @@ export class IdeDrive {
     s["sense"] = answer.sense;
     s["asc"] = answer.asc;
     if (answer.sense !== 0) {
+      if (answer.asc === 0x20) this.#note(`packet command 0x${this.#buffer[0].toString(16)} refused`);
       s["count"] = 3;
       return this.#fail((answer.sense << 4) | ABRT);
     }

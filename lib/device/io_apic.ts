@@ -7,6 +7,7 @@
  */
 import type { IrqLine } from "../core/bus.ts";
 import type { Device } from "../core/device.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** Options of {@linkcode ioApic}. */
@@ -33,6 +34,7 @@ const LOW_POLARITY = 0x2000;
 export function ioApic(options: IoApicOptions): IoApic {
   const low = new Uint32Array(PINS).fill(MASKED);
   const high = new Uint32Array(PINS);
+  const notes = new Notes("io-apic");
   let lines = 0;
   let index = 0;
   let id = 0;
@@ -41,7 +43,7 @@ export function ioApic(options: IoApicOptions): IoApic {
     const entry = low[n] ?? MASKED;
     const mode = (entry >> 8) & 7;
     const level = (entry & LEVEL) !== 0 && mode < 2;
-    if (mode === 7) return;
+    if (mode === 7) return notes.once("ExtINT entries are dropped: LINT0 carries the 8259");
     if (level) low[n] = entry | REMOTE_IRR;
     options.deliver((high[n] ?? 0) >>> 24, (entry & 0x800) !== 0, mode, entry & 0xff, level);
   }
@@ -96,6 +98,7 @@ export function ioApic(options: IoApicOptions): IoApic {
       }
     },
     attach(host): void {
+      notes.attach(host);
       host.mmio.mapMmio(0xfec00000, 0x1000, this.name, {
         read: (at): number => at === 0 ? index : at === 0x10 ? read() : 0,
         write: (at, value): void => {
@@ -107,6 +110,7 @@ export function ioApic(options: IoApicOptions): IoApic {
     reset(): void {
       low.fill(MASKED);
       high.fill(0);
+      notes.reset();
       index = id = 0;
     },
     save: () => ({ version: 1, fields: { low: [...low], high: [...high], lines, index, id } }),

@@ -11,6 +11,7 @@ import type { InterruptController, InterruptListener } from "../core/bus.ts";
 import type { Timer } from "../core/clock.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** Options of {@linkcode localApics}. */
@@ -148,6 +149,7 @@ class Apics implements LocalApics {
   readonly name = "apic";
   readonly #o: LocalApicOptions;
   readonly #all: readonly Apic[];
+  readonly #notes: Notes = new Notes("apic");
   #host: DeviceHost | undefined;
   #listeners: InterruptListener[] = [];
 
@@ -158,11 +160,13 @@ class Apics implements LocalApics {
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     this.#all.forEach((a, i) => a.timer = host.clock.timer(`apic${i}`, () => this.#expired(a)));
     host.mmio.mapMmio(BASE, 0x1000, this.name, {
       read: (at): number => (at & 15) < 4 ? this.#read(at >> 4) >>> (8 * (at & 3)) : 0,
       write: (at, value, width): void => {
         if (width === 32 && (at & 15) === 0) this.#write(at >> 4, value);
+        else this.#notes.once(`a write of ${width} bits at offset 0x${at.toString(16)} has no effect`);
       },
     });
   }
@@ -214,7 +218,8 @@ class Apics implements LocalApics {
   writeMsr(index: number, msr: number, low: number, _high: number): boolean {
     const a = this.#all[index];
     if (msr !== 0x1b || a === undefined) return false;
-    if ((low & 0xfffff000) >>> 0 !== BASE) this.#host?.trace(this.name, "the base cannot be moved");
+    this.#notes.when((low & 0xfffff000) >>> 0 !== BASE, "the base cannot be moved");
+    this.#notes.when((low & 0x400) !== 0, "x2APIC is not emulated");
     a.enabled = (low & 0x800) !== 0;
     this.#changed();
     return true;
@@ -222,6 +227,7 @@ class Apics implements LocalApics {
 
   reset(): void {
     this.#all.forEach((a, i) => a.reset(i));
+    this.#notes.reset();
     const first = this.#all[0];
     if (this.#o.virtualWire === true && first !== undefined) first.regs[LINT0] = 0x700;
     this.#changed();
@@ -261,7 +267,7 @@ class Apics implements LocalApics {
     else if (mode < 2 && a.on && vector >= 16) {
       a.bit(R.irr, vector, true);
       a.bit(R.tmr, vector, level);
-    }
+    } else if (mode >= 2) this.#notes.once(`messages of delivery mode ${mode} are not emulated`);
   }
 
   #changed(): void {
@@ -305,8 +311,12 @@ class Apics implements LocalApics {
     else if (i === R.dfr) a.regs[i] = value | 0x0fffffff;
     else if (i === R.tpr) a.regs[i] = value & 0xff;
     else if (i === R.svr) a.regs[i] = value & 0x3ff;
-    else if (i >= LVT_TIMER && i < INITIAL) a.regs[i] = value & 0x3a7ff;
-    else if (i === R.esr) a.regs[i] = 0;
+    else if (i >= LVT_TIMER && i < INITIAL) {
+      const isSource = i === LVT_TIMER + 1 || i === LVT_TIMER + 2;
+      this.#notes.when(isSource && (value & 0x10000) === 0, "thermal and performance interrupts never come");
+      this.#notes.when(i === LVT_TIMER && (value & 0x40000) !== 0, "TSC-deadline mode is not emulated");
+      a.regs[i] = value & 0x3a7ff;
+    } else if (i === R.esr) a.regs[i] = 0;
     this.#changed();
   }
 

@@ -11,6 +11,7 @@ import type { MmioHandler, PortHandler } from "../core/bus.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** A base address register: `size` is a power of two, at least 4 for ports and 16 for memory. */
@@ -32,8 +33,11 @@ export interface PciFunction {
   readonly bars?: readonly (PciBar | undefined)[];
   /** Expansion ROM; padded with 0xff to a power of two of at least 2 KiB. */
   readonly rom?: Uint8Array;
-  /** Called after the guest changed bytes from `from` to `to` (not included) of `space`, and after reset and load. */
-  changed?(space: Uint8Array, from: number, to: number): void;
+  /**
+   * Called after the guest changed bytes from `from` to `to` (not included) of `space`, and after reset and load. `note`
+   * leaves an entry in the machine's trace, once.
+   */
+  changed?(space: Uint8Array, from: number, to: number, note: (text: string) => void): void;
 }
 
 /** The bus. */
@@ -103,6 +107,8 @@ class Bus implements PciBus {
   #slots = new Map<number, Slot>();
   #address = 0;
   #resetControl = 0;
+  readonly #notes: Notes = new Notes("pci");
+  readonly #note = (text: string): void => this.#notes.once(text);
   #host: DeviceHost | undefined;
 
   add(device: number, fn: number, what: PciFunction): void {
@@ -120,6 +126,7 @@ class Bus implements PciBus {
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     // A byte access to 0xcf9 inside the address register is the reset control register.
     host.ports.map(0xcf8, 4, this.name, {
       widths: [8, 16, 32],
@@ -142,10 +149,11 @@ class Bus implements PciBus {
   reset(): void {
     this.#address = 0;
     this.#resetControl = 0;
+    this.#notes.reset();
     for (const slot of this.#slots.values()) {
       slot.space.set(slot.what.config);
       this.#decode(slot);
-      slot.what.changed?.(slot.space, 0, 256);
+      slot.what.changed?.(slot.space, 0, 256, this.#note);
     }
   }
 
@@ -172,7 +180,7 @@ class Bus implements PciBus {
       }
       slot.space.set(space.subarray(0, 256));
       this.#decode(slot);
-      slot.what.changed?.(slot.space, 0, 256);
+      slot.what.changed?.(slot.space, 0, 256, this.#note);
     }
   }
 
@@ -197,6 +205,7 @@ class Bus implements PciBus {
 
   #write(offset: number, value: number, bytes: number): void {
     const slot = this.#slot();
+    this.#notes.when((this.#address & 0x80ffffff) >>> 0 === 0x8000ff00, "special cycles are dropped");
     if (slot === undefined) return;
     const at = (this.#address & 0xfc) | offset;
     const end = Math.min(256, at + bytes);
@@ -205,7 +214,7 @@ class Bus implements PciBus {
       slot.space[i] = ((slot.space[i] ?? 0) & ~mask) | ((value >>> (8 * (i - at))) & mask);
     }
     if (at < 0x34) this.#decode(slot);
-    slot.what.changed?.(slot.space, at, end);
+    slot.what.changed?.(slot.space, at, end, this.#note);
   }
 
   #mask(slot: Slot, i: number): number {
@@ -243,7 +252,7 @@ class Bus implements PciBus {
         : this.#host?.mmio.mapMmio(base, bar.size, slot.what.name, bar.handler);
     } catch (e) {
       if (!(e instanceof ConfigError)) throw e;
-      this.#host?.trace(this.name, `${slot.what.name}: base address 0x${base.toString(16)} collides, not mapped`);
+      this.#notes.once(`${slot.what.name}: base address 0x${base.toString(16)} collides, not mapped`);
       return undefined;
     }
   }

@@ -13,6 +13,7 @@ import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
 import { takeFields } from "../core/sections.ts";
+import { Notes } from "./notes.ts";
 
 /** The pair as a device and as what the CPU (or a local APIC's LINT0) asks for vectors. */
 export interface Pic8259 extends Device, InterruptController {
@@ -228,6 +229,7 @@ class Chip {
 class Pair implements Pic8259 {
   readonly name = "pic";
   readonly #chips: readonly [Chip, Chip] = [new Chip(true), new Chip(false)];
+  readonly #notes: Notes = new Notes("pic");
   #listeners: InterruptListener[] = [];
   readonly #level: number;
 
@@ -236,6 +238,7 @@ class Pair implements Pic8259 {
   }
 
   attach(host: DeviceHost): void {
+    this.#notes.attach(host);
     for (const which of [0, 1] as const) {
       host.ports.map(which === 0 ? 0x20 : 0xa0, 2, this.name, {
         read: (port): number => this.#read(which, port & 1),
@@ -291,6 +294,7 @@ class Pair implements Pic8259 {
 
   reset(): void {
     for (const chip of this.#chips) chip.reset();
+    this.#notes.reset();
     for (const i of [0, 1] as const) this.#chips[i].elcr = (this.#level >> (8 * i)) & ELCR_MASK[i];
     this.#changed();
   }
@@ -325,8 +329,13 @@ class Pair implements Pic8259 {
   }
 
   #write(which: 0 | 1, data: number, value: number): void {
-    if (data === 1) this.#chips[which].data(value);
-    else this.#chips[which].command(value);
+    const chip = this.#chips[which];
+    const isIcw4 = data === 1 && chip.initStep === 4, isIcw1 = data === 0 && (value & 0x10) !== 0;
+    const is8080 = isIcw4 && (value & 1) === 0 || isIcw1 && (value & 1) === 0;
+    this.#notes.when(is8080, "8080/85 mode is not emulated, vectors are those of an 8086");
+    this.#notes.when(isIcw4 && (value & 8) !== 0, "buffered mode has no effect");
+    if (data === 1) chip.data(value);
+    else chip.command(value);
     this.#changed();
   }
 

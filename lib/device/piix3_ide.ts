@@ -13,6 +13,7 @@ import { IdeDrive } from "./ide_drive.ts";
 import type { IdeDriveOptions } from "./ide_drive.ts";
 import { pciConfig } from "./pci_bus.ts";
 import type { PciFunction } from "./pci_bus.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** Options of {@linkcode piix3Ide}. */
@@ -35,6 +36,7 @@ const PRD_LIMIT = 8192;
 
 class Channel {
   readonly #drives: readonly (IdeDrive | undefined)[];
+  readonly #notes: Notes = new Notes("ide");
   #host: DeviceHost | undefined;
   #irq: IrqLine | undefined;
   #selected = 0;
@@ -44,12 +46,13 @@ class Channel {
   #table = 0;
 
   constructor(a: IdeDriveOptions | undefined, b: IdeDriveOptions | undefined) {
-    const note = (text: string): void => this.#host?.trace("ide", text);
+    const note = (text: string): void => this.#notes.once(text);
     this.#drives = [a, b].map((o) => o === undefined ? undefined : new IdeDrive(o, () => this.#raised(), note));
   }
 
   attach(host: DeviceHost, name: string, base: number, irq: number): void {
     this.#host = host;
+    this.#notes.attach(host);
     this.#irq = host.irq(irq);
     host.ports.map(base, 8, name, {
       widths: [8, 16, 32],
@@ -72,6 +75,7 @@ class Channel {
 
   reset(): void {
     for (const d of this.#drives) d?.reset();
+    this.#notes.reset();
     this.#selected =
       this.#control =
       this.#command =

@@ -10,6 +10,7 @@
 import type { PortHandler } from "../core/bus.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
+import { Notes } from "./notes.ts";
 import { pciConfig } from "./pci_bus.ts";
 import type { PciFunction } from "./pci_bus.ts";
 import { scaledTime } from "./scaled_time.ts";
@@ -64,6 +65,7 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
   let now = (): number => 0;
   let sci = (_level: boolean): void => {};
   let attached: DeviceHost | undefined;
+  const notes = new Notes("pm");
   let base = -1;
   let unmap = (): void => {};
   let request = (): void => {};
@@ -83,13 +85,23 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
   function writeByte(at: number, value: number): void {
     const shift = 8 * (at & 1);
     if (at < 2) status &= ~(value << shift);
-    else if (at < 4) enable = (enable & ~(0xff << shift) | (value << shift)) & 0x521;
-    else if (at < 6) {
+    else if (at < 4) {
+      enable = (enable & ~(0xff << shift) | (value << shift)) & 0x521;
+      notes.when((enable & 1) !== 0, "the timer's carry never interrupts");
+    } else if (at < 6) {
       control = (control & ~(0xff << shift) | (value << shift)) & 0x1c07;
       // SLP_EN is write-only.
-      if (at === 5 && (value & 0x20) !== 0 && ((control >> 10) & 7) === (options.s5 ?? 0)) request();
-    } else if (at >= 14 && at < 16) gpe[at - 12] = value;
+      if (at === 5 && (value & 0x20) !== 0) sleep((control >> 10) & 7);
+    } else if (at >= 14 && at < 16) {
+      gpe[at - 12] = value;
+      notes.when(value !== 0, "general-purpose events never come");
+    }
     update();
+  }
+
+  function sleep(type: number): void {
+    if (type === (options.s5 ?? 0)) request();
+    else attached?.unimplemented("pm", `sleep type ${type}; only S5, power off, is there`);
   }
 
   const registers: PortHandler = {
@@ -135,6 +147,7 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
       sci = (level): void => line.set(level);
       request = (): void => host.request("power-off");
       attached = host;
+      notes.attach(host);
       decode(config);
       const gpePort = options.gpePort;
       if (gpePort !== undefined) {
@@ -150,6 +163,7 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
           command = value & 0xff;
           if (command === ACPI_ENABLE) control |= 1;
           else if (command === ACPI_DISABLE) control &= ~1;
+          else notes.once(`management command 0x${command.toString(16)} has no handler`);
           update();
         },
       });
@@ -161,6 +175,7 @@ export function piix4Pm(options: PmOptions = {}): Piix4Pm {
         command =
           0;
       gpe = [0, 0, 0, 0];
+      notes.reset();
       update();
     },
     save: () => ({ version: 1, fields: { status, enable, control, command, gpe: [...gpe] } }),

@@ -15,6 +15,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { takeFields } from "../core/sections.ts";
+import { Notes } from "./notes.ts";
 import { scaledTime } from "./scaled_time.ts";
 import type { ScaledTime } from "./scaled_time.ts";
 import { fieldsOf } from "./section.ts";
@@ -246,6 +247,7 @@ class Pit implements Device {
   #time: ScaledTime = scaledTime(PIT_HZ, PIT_HZ);
   #timer: Timer | undefined;
   #irq: IrqLine | undefined;
+  readonly #notes: Notes = new Notes("pit");
   #port61 = 0;
   #level = false;
   /** Cycles counted before the last edge: a pulse shorter than a tick is still seen. */
@@ -257,6 +259,7 @@ class Pit implements Device {
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     this.#time = scaledTime(host.clock.hz, PIT_HZ);
     this.#irq = host.irq(this.#irqNumber);
     this.#timer = host.clock.timer(this.name, () => this.#tick());
@@ -273,6 +276,7 @@ class Pit implements Device {
   reset(): void {
     for (const c of this.#counters) Object.assign(c, new Counter());
     this.#counters[2].gate = false;
+    this.#notes.reset();
     this.#port61 = 0;
     this.#edge = 0;
     this.#timer?.cancel();
@@ -338,6 +342,7 @@ class Pit implements Device {
 
   #write61(value: number): void {
     this.#port61 = value & 0x0f;
+    this.#notes.when((value & 3) === 3, "the speaker is on; it makes no sound");
     this.#counters[2].setGate((value & 1) !== 0, this.#now());
   }
 

@@ -15,6 +15,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** Options of {@linkcode rtcMc146818}. */
@@ -51,6 +52,7 @@ class RealTimeClock implements Rtc {
   readonly #irqNumber: number;
   readonly #start: number;
   readonly #ram: Uint8Array = new Uint8Array(128);
+  readonly #notes: Notes = new Notes("rtc");
   #host: DeviceHost | undefined;
   #irq: IrqLine | undefined;
   #second: Timer | undefined;
@@ -76,6 +78,7 @@ class RealTimeClock implements Rtc {
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     this.#irq = host.irq(this.#irqNumber);
     this.#second = host.clock.timer("rtc.second", () => this.#update());
     this.#periodic = host.clock.timer("rtc.periodic", () => this.#tick());
@@ -94,6 +97,7 @@ class RealTimeClock implements Rtc {
   /** The clock runs on batteries: reset clears interrupt enables and flags, nothing else. */
   reset(): void {
     this.#index = 0;
+    this.#notes.reset();
     this.#ram[B] = this.#at(B) & 0x87;
     this.#ram[C] = 0;
     this.#irq?.set(false);
@@ -252,6 +256,9 @@ class RealTimeClock implements Rtc {
     else if (i < 10 && i !== 1 && i !== 3 && i !== 5 || i === CENTURY) return this.#setField(i, value);
     else this.#ram[i] = value;
     if (i !== A && i !== B) return;
+    this.#notes.when(i === B && (value & 1) !== 0, "daylight saving is not emulated");
+    this.#notes.when(i === B && (value & 8) !== 0, "the square-wave output goes nowhere");
+    this.#notes.when(i === A && (value & 0x60) !== 0x60 && (value & 0x70) !== 0x20, "the divider only runs or stops");
     if (this.#stopped && !stopped) {
       this.#time = seconds;
     } else if (!this.#stopped && stopped) {

@@ -6,19 +6,23 @@
  * Not emulated: activity lights and the password lock of port 0x92.
  */
 import type { Device } from "../core/device.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** Makes port 0x92: bit 1 gates A20, a rising bit 0 resets. */
 export function port92(): Device {
   let value = 2;
+  const notes = new Notes("port92");
   return {
     name: "port92",
     attach(host): void {
+      notes.attach(host);
       host.ports.map(0x92, 1, this.name, {
         read: (): number => value,
         write: (_port, v): void => {
           const rising = v & ~value & 1;
           value = v & 3;
+          notes.when((v & 0xc8) !== 0, "lights and the password lock are not emulated");
           host.setA20((v & 2) !== 0);
           if (rising !== 0) host.request("reset");
         },
@@ -26,6 +30,7 @@ export function port92(): Device {
     },
     reset(): void {
       value = 2;
+      notes.reset();
     },
     save: () => ({ version: 1, fields: { value } }),
     load(section): void {

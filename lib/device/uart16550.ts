@@ -15,6 +15,7 @@ import type { Timer } from "../core/clock.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
 import { ConfigError } from "../core/errors.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** Options of {@linkcode uart16550}. */
@@ -58,6 +59,7 @@ class Uart16550 implements Uart {
   readonly #irqNumber: number;
   readonly #instant: boolean;
   readonly #limit: number;
+  readonly #notes: Notes;
   #host: DeviceHost | undefined;
   #irq: IrqLine | undefined;
   #txTimer: Timer | undefined;
@@ -76,10 +78,12 @@ class Uart16550 implements Uart {
     this.#instant = (o.timing ?? "instant") === "instant";
     this.#limit = o.queue ?? 1 << 20;
     this.onByte = o.onByte;
+    this.#notes = new Notes(this.name);
   }
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     this.#irq = host.irq(this.#irqNumber);
     this.#txTimer = host.clock.timer(`${this.name}.tx`, () => this.#sent());
     this.#rxTimer = host.clock.timer(`${this.name}.rx`, () => this.#receive());
@@ -110,6 +114,7 @@ class Uart16550 implements Uart {
   }
 
   reset(): void {
+    this.#notes.reset();
     this.#s = powerOn();
     this.#fifo = [];
     this.#out = [];
@@ -207,6 +212,7 @@ class Uart16550 implements Uart {
         this.#fifoControl(value);
         break;
       case 3:
+        this.#notes.when((value & 0x40) !== 0, "a break is not sent");
         s.lcr = value;
         break;
       case 4:
@@ -221,6 +227,7 @@ class Uart16550 implements Uart {
   #fifoControl(value: number): void {
     const s = this.#s;
     const enabled = (value & 1) !== 0;
+    this.#notes.when(enabled && (value & 8) !== 0, "DMA mode 1 has no effect: no DMA lines are wired");
     if (enabled !== s.enabled || (value & 2) !== 0) {
       this.#fifo = [];
       s.timeout = false;
@@ -246,6 +253,7 @@ class Uart16550 implements Uart {
 
   #send(value: number): void {
     const s = this.#s;
+    if ((s.lcr & 3) !== 3) this.#notes.once(`words of ${5 + (s.lcr & 3)} bits go out as bytes`);
     s.thre = false;
     this.#update();
     if (this.#instant) {

@@ -8,12 +8,13 @@
  *
  * Sources: IBM VGA technical reference. Cold.
  *
- * Not emulated: graphics modes (noted in the trace), planes and write modes, font loading into plane 2 (kept nowhere
- * readable), VBE.
+ * Not emulated: graphics modes, write modes and rotation, font loading into plane 2 (kept nowhere readable), blinking;
+ * each is noted in the trace. There is no VBE.
  */
 import type { MmioHandler } from "../core/bus.ts";
 import type { Section } from "../core/component.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
+import { Notes } from "./notes.ts";
 import { fieldsOf } from "./section.ts";
 
 /** A text screen. */
@@ -46,6 +47,7 @@ class Vga implements VgaText {
   /** Indices: CRTC, sequencer, graphics, attribute, DAC read, DAC write, misc, mask, attribute flip-flop, DAC state. */
   readonly #i: Uint16Array = new Uint16Array(10);
   readonly #own: boolean;
+  readonly #notes: Notes = new Notes("vga");
   #host: DeviceHost | undefined;
 
   constructor(o: VgaTextOptions) {
@@ -55,6 +57,7 @@ class Vga implements VgaText {
 
   attach(host: DeviceHost): void {
     this.#host = host;
+    this.#notes.attach(host);
     if (this.#own) {
       host.mmio.mapMmio(TEXT_AT, TEXT_BYTES, this.name, window(this.#text));
       host.mmio.mapMmio(0xa0000, PLANE_BYTES, this.name, window(this.#plane));
@@ -72,6 +75,7 @@ class Vga implements VgaText {
 
   reset(): void {
     for (const a of this.#arrays()) a.fill(0);
+    this.#notes.reset();
     this.#i[6] = 0x67;
     this.#i[7] = 0xff;
     this.#crtc.set([0x5f, 0x4f, 0x50, 0x82, 0x55, 0x81, 0xbf, 0x1f, 0, 0x4f, 0x0d, 0x0e, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f]);
@@ -176,6 +180,11 @@ class Vga implements VgaText {
     return 0;
   }
 
+  #setAttribute(n: number, value: number): void {
+    this.#notes.when(n === 0x10 && (value & 1) !== 0, "graphics modes are not emulated");
+    this.#attribute[n] = value;
+  }
+
   /** Input status 1: 70 frames a second, 449 lines a frame, the last 49 of them in vertical retrace. */
   #status(): number {
     this.#i[8] = 0;
@@ -195,7 +204,7 @@ class Vga implements VgaText {
     switch (port) {
       case 0x3c0:
         if (this.#at(8) === 0) this.#i[3] = value & 0x3f;
-        else this.#attribute[this.#at(3) & 31] = value;
+        else this.#setAttribute(this.#at(3) & 31, value);
         this.#i[8] = this.#at(8) ^ 1;
         return;
       case 0x3c2:
@@ -205,6 +214,7 @@ class Vga implements VgaText {
         this.#i[1] = value & 7;
         return;
       case 0x3c5:
+        this.#notes.when(this.#at(1) === 2 && (value & 12) === 4, "fonts are not emulated: plane 2 is not kept");
         this.#sequencer[this.#at(1)] = value;
         return;
       case 0x3c6:
@@ -224,9 +234,9 @@ class Vga implements VgaText {
         return;
       case 0x3cf: {
         const k = this.#at(2);
-        if (k === 6 && (value & ~(this.#graphics[6] ?? 0) & 1) !== 0) {
-          this.#host?.trace(this.name, "graphics modes are not emulated");
-        }
+        this.#notes.when(k === 6 && (value & 1) !== 0, "graphics modes are not emulated");
+        this.#notes.when(k === 5 && (value & 3) !== 0, `write mode ${value & 3} is not emulated`);
+        this.#notes.when(k === 3 && (value & 0x1f) !== 0, "rotation and logical operations are not emulated");
         this.#graphics[k] = value;
         return;
       }

@@ -1,7 +1,7 @@
 /**
  * Debug registers, and the test registers. Sources: SDM-2B MOV, SDM-3B 17.2. Warm.
  *
- * Not emulated: the test registers of the 386 and 486; moving them is #UD.
+ * Not emulated: the test registers of the 386 and 486; moving them ends the run as unimplemented, and is #UD.
  */
 import { Cr4, Dr6, Dr7, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
@@ -48,10 +48,15 @@ function movToDr(c: Context, op: Op): void {
   c.debugChanged();
 }
 
+function testRegister(c: Context): void {
+  c.bus.unimplemented("test registers of the 386 and 486");
+  c.raise(Vector.ud);
+}
+
 /** Functions of this chapter. */
 export const DEBUG_REGISTERS: Readonly<Record<string, SystemFn>> = {
   movFromDr,
   movToDr,
-  movFromTr: (c) => c.raise(Vector.ud),
-  movToTr: (c) => c.raise(Vector.ud),
+  movFromTr: testRegister,
+  movToTr: testRegister,
 };

@@ -29,7 +29,12 @@ export class TextScreen {
 
   /** The rows without the blanks at their ends. Bytes outside ASCII are shown as `?`. */
   rows(): string[] {
-    return this.#source.text().map((row) => row.replaceAll(/[^ -~]/g, "?").trimEnd());
+    return this.#whole().map((row) => row.trimEnd());
+  }
+
+  /** The rows, blanks at their ends and all. */
+  #whole(): string[] {
+    return this.#source.text().map((row) => row.replaceAll(/[^ -~]/g, "?"));
   }
 
   /** Where the cursor is, rows and columns from 0. */
@@ -42,12 +47,15 @@ export class TextScreen {
     return this.rows().join("\n").trimEnd();
   }
 
-  /** A condition for `until`: the screen shows this text within one row. Looked at every 100 000 instructions. */
+  /**
+   * A condition for `until`: the screen shows this text within one row, blanks at its end included (`"# "` is a prompt).
+   * Looked at every 100 000 instructions.
+   */
   contains(text: string): Condition {
     if (text === "") throw new ConfigError("until-text", "screen.contains needs a text that is not empty");
     return {
       name: `screen contains ${JSON.stringify(text)}`,
-      test: () => this.rows().some((row) => row.includes(text)),
+      test: () => this.#whole().some((row) => row.includes(text)),
       every: 100_000,
     };
   }

@@ -25,6 +25,7 @@ Deno.test("pc() writes to serial port and screen, and until sees both", () => {
   assertEquals([stop.kind, stop.eip], ["until", 0x7c0a]);
   assertEquals(m.run({ until: m.screen.contains("Hi"), instructions: 300_000 }).kind, "until");
   assertEquals(m.screen.text(), "Hi");
+  assertEquals(m.run({ until: m.screen.contains("Hi  "), instructions: 300_000 }).kind, "until"); // blanks count
 });
 
 Deno.test("pc() delivers timer interrupts through the controllers to a halted guest", () => {

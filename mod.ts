@@ -60,6 +60,7 @@ export { type ApicMessage, PcPlatform } from "./lib/machine/pc_platform.ts";
 
 // Images
 export { biosRegions, bootSector, firmware, raw, type RawImage } from "./lib/machine/loader/raw.ts";
+export { floppyCd } from "./lib/machine/loader/floppy.ts";
 export { elf } from "./lib/machine/loader/elf.ts";
 export { type ImageKind, imageKind } from "./lib/machine/loader/detect.ts";
 export { multiboot, type MultibootModule, type MultibootOptions } from "./lib/machine/loader/multiboot.ts";

@@ -1,7 +1,7 @@
 /**
  * Ready-made machines: nothing but assembly of parts that a script could put together itself. Cold.
  *
- * Not emulated in these presets: network, floppy, USB, graphics.
+ * Not emulated in these presets: network, USB, graphics, a floppy controller (see `floppyCd` for floppy images).
  */
 import { MiB } from "../base/bits.ts";
 import { i386, type I386Options } from "../cpu/i386/factory.ts";
@@ -46,7 +46,7 @@ export interface PcOptions extends I386Options {
   readonly vgaBios?: Uint8Array;
   /** Hard disks on the IDE channels, at most four, three beside a CD. The images themselves are never written. */
   readonly disks?: readonly DiskSource[];
-  /** A CD in a drive, sectors of 2048 bytes. */
+  /** A CD in a drive, sectors of 2048 bytes; `floppyCd(image)` makes one of a floppy image. */
   readonly cd?: DiskSource;
   /** What a BIOS tries first; default `disk`. */
   readonly bootFrom?: "disk" | "cd";

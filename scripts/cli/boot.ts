@@ -6,6 +6,7 @@ import {
   type Bootable,
   elf,
   firmware,
+  floppyCd,
   imageKind,
   kvm,
   linux,
@@ -55,6 +56,7 @@ Examples:
   deno task vmikit boot --kernel bzImage --initrd root.cpio --backend kvm --cpus 2 --stats
   deno task vmikit boot --kernel bzImage --initrd root.cpio --backend hardware --personality kvm --stats
   deno task vmikit boot --kernel kernel.elf --serial none --instructions 100_000_000 --json
+  deno task vmikit boot --bios bios.bin --floppy dos.img --screen --timeout 60
   deno task vmikit boot --bios bios.bin --vga-bios vgabios-stdvga.bin --cd install.iso --screen --timeout 60
 `;
 
@@ -66,6 +68,7 @@ export interface BootFiles {
   readonly vgaBios?: string | undefined;
   readonly disk: readonly string[];
   readonly cd?: string | undefined;
+  readonly floppy?: string | undefined;
   readonly append: string;
 }
 
@@ -86,6 +89,7 @@ export function addBoot(program: Command, io: Io, done: (code: number) => void):
     .option("--vga-bios <file>", "VGA BIOS for a PCI card, run by the BIOS")
     .option("--disk <file>", "hard disk image (may be repeated)", (file: string, all: string[]) => [...all, file], [])
     .option("--cd <file>", "CD image")
+    .option("--floppy <file>", "floppy image that the BIOS boots as drive A, from a CD made of it")
     .option("--memory <MiB>", "RAM in MiB", integer("a number of MiB", { min: 2, max: 1984 }), 64)
     .option("--cpus <n>", "number of CPUs", integer("a number of CPUs", { min: 1, max: MAX_CPUS }), 1)
     .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default(DEFAULT_ENGINE))
@@ -125,7 +129,14 @@ async function boardParts(io: Io, files: BootFiles): Promise<PcOptions> {
     ...(files.bios === undefined ? {} : { bios: await readInput(io, files.bios, "BIOS") }),
     ...(files.vgaBios === undefined ? {} : { vgaBios: await readInput(io, files.vgaBios, "VGA BIOS") }),
     ...(files.cd === undefined ? {} : { cd: await readInput(io, files.cd, "CD") }),
+    ...(await floppyParts(io, files)),
   };
+}
+
+async function floppyParts(io: Io, files: BootFiles): Promise<PcOptions> {
+  if (files.floppy === undefined) return {};
+  if (files.cd !== undefined) throw new UsageError("--floppy takes the place of the CD; leave --cd out");
+  return { cd: floppyCd(await readInput(io, files.floppy, "floppy")), bootFrom: "cd" };
 }
 
 /** Reads the files and tells how they are booted. */
@@ -157,7 +168,7 @@ export async function bootImage(io: Io, files: BootFiles): Promise<Booted> {
       return { image: firmware(), parts: { ...parts, bios: kernel } };
     case "disk":
       throw new UsageError(
-        `"${path}" begins with a boot sector; give it as --disk beside --bios, or run it bare: flat --image "${path}@0x7c00"`,
+        `"${path}" begins with a boot sector; give it as --disk or --floppy beside --bios, or run it bare: flat --image "${path}@0x7c00"`,
       );
     case undefined:
       throw new UsageError(

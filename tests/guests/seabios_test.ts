@@ -1,5 +1,5 @@
 /** SeaBIOS from the reset vector: it finds the board, and boots from an IDE disk and from a CD. */
-import { asm, MiB, PARAVIRT_ROM_AT, pc, type Program, vmiPc } from "../../mod.ts";
+import { asm, floppyCd, MiB, PARAVIRT_ROM_AT, pc, type Program, vmiPc } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
 import { isoImage } from "./iso9660.ts";
@@ -86,6 +86,56 @@ Deno.test({
     assertEquals(stop.kind, "until", m.firmwareLog.tail(2000) + m.serial.text);
     assertEquals(m.serial.text, "second stage of the CD\n");
     assert(m.physical.peek(0x500, 1)[0] >= 0xe0, "a CD's drive number");
+  },
+});
+
+/** Reads the last sector of the second track's second side from drive A, as CHS, and prints the text there on COM1. */
+const floppyLoader = asm`
+  bits 16
+  xor ax, ax
+  mov ds, ax
+  mov es, ax
+  mov ss, ax
+  mov sp, 0x7c00
+  mov [0x500], dl
+  mov ax, 0x0201
+  mov cx, 0x0112
+  mov dh, 1
+  mov bx, 0x8000
+  int 0x13
+  jc failed
+  mov si, 0x8000
+next:
+  lodsb
+  test al, al
+  jz done
+  mov dx, 0x3f8
+  out dx, al
+  jmp next
+failed:
+  mov al, '!'
+  mov dx, 0x3f8
+  out dx, al
+done:
+  hlt
+  jmp done
+`;
+
+Deno.test({
+  name: title("SeaBIOS boots a floppy image as drive A"),
+  ignore: !image.available,
+  fn() {
+    if (!image.available) return;
+    const floppy = new Uint8Array(1_474_560);
+    floppy.set(floppyLoader.at?.(0x7c00).bytes ?? new Uint8Array(0));
+    floppy.set([0x55, 0xaa], 510);
+    floppy.set(bytesOf("side 1 of track 1, sector 18\n"), ((1 * 2 + 1) * 18 + 17) * 512);
+    const bios = Deno.readFileSync(image.path);
+    const m = pc({ memory: 16 * MiB, bios, disks: [bootDisk()], cd: floppyCd(floppy), bootFrom: "cd" });
+    const stop = m.run({ until: m.serial.contains("18\n"), instructions: 2_000_000_000 });
+    assertEquals(stop.kind, "until", m.firmwareLog.tail(2000) + m.serial.text);
+    assertEquals(m.serial.text, "side 1 of track 1, sector 18\n");
+    assertEquals(m.physical.peek(0x500, 1)[0], 0, "drive A");
   },
 });
 

@@ -2,6 +2,7 @@ import { ByteReader } from "../../../lib/base/bytes.ts";
 import { Prng } from "../../../lib/base/prng.ts";
 import { ConfigError } from "../../../lib/core/errors.ts";
 import { elf } from "../../../lib/machine/loader/elf.ts";
+import { floppyCd } from "../../../lib/machine/loader/floppy.ts";
 import { linux } from "../../../lib/machine/loader/linux.ts";
 import { multiboot } from "../../../lib/machine/loader/multiboot.ts";
 import { biosRegions, bootSector, raw } from "../../../lib/machine/loader/raw.ts";
@@ -128,4 +129,27 @@ Deno.test("biosRegions() maps the image below 4 GiB and its end below 1 MiB", ()
   const regions = biosRegions(new Uint8Array(0x40000));
   assertEquals(regions.map((r) => [r.at, r.size]), [[0xfffc0000, 0x40000], [0xe0000, 0x20000]]);
   assertThrows(() => biosRegions(new Uint8Array(1000)), ConfigError, "1000 bytes");
+});
+
+Deno.test("floppyCd() makes a CD that boots by emulation, of each size, and refuses what no BIOS boots", () => {
+  for (const [size, media] of [[1_228_800, 1], [1_474_560, 2], [2_949_120, 3]] as const) {
+    const image = new Uint8Array(size).fill(media);
+    image.set([0x55, 0xaa], 510);
+    const cd = floppyCd(image), r = new ByteReader(cd, "CD");
+    const catalog = r.u32(17 * 2048 + 0x47) * 2048;
+    assertEquals([cd.length % 2048, r.u16(catalog + 0x1e), r.u8(catalog + 0x20), r.u8(catalog + 0x21)], [
+      0,
+      0xaa55,
+      0x88,
+      media,
+    ]);
+    let sum = 0;
+    for (let i = 0; i < 32; i += 2) sum += r.u16(catalog + i);
+    assertEquals(sum & 0xffff, 0);
+    const at = r.u32(catalog + 0x28) * 2048;
+    assertEquals(cd.subarray(at, at + size), image);
+    assertThrows(() => floppyCd(image.subarray(512)), ConfigError, "1228800, 1474560, 2949120");
+    image[511] = 0;
+    assertThrows(() => floppyCd(image), ConfigError, "no boot sector");
+  }
 });

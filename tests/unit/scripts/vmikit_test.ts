@@ -166,6 +166,8 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["boot", "--kernel", "elf", "--personality", "xen"], "Allowed choices"],
     [["boot", "--kernel", "elf", "--disk", "a.bin"], "512-byte sectors"],
     [["boot", "--kernel", "elf", "--cd", "disk"], "2048-byte sectors"],
+    [["boot", "--bios", "bios", "--floppy", "disk"], "Floppy image has 512 bytes"],
+    [["boot", "--bios", "bios", "--floppy", "disk", "--cd", "disk"], "leave --cd out"],
     [["boot", "--kernel", "elf", "--vga-bios", "a.bin"], "needs a BIOS"],
     [["boot", "--kernel", "elf", "--disk", "no"], 'disk "no"'],
     [["boot", "--kernel", "a.bin", "--engine", "jet"], "Allowed choices"],

@@ -11,6 +11,7 @@ import { checkCosts } from "./cost_meter.ts";
 import { oneHypervisor } from "./hypervisor_chain.ts";
 import type { SerialConsole } from "./serial_console.ts";
 import type { Hypervisor, Platform } from "./platform.ts";
+import { checkDevice, checkRegion, checkShape } from "./shapes.ts";
 
 /** A machine, as values; all keys but `cpu` may be left out. */
 export interface MachineConfig {
@@ -106,6 +107,11 @@ export function checkConfig(config: MachineConfig): CheckedConfig {
   checkKeys("machine", config, KEYS);
   const cpus = checkCpus(config);
   const hypervisor = oneHypervisor(config.paravirt);
+  list(config.memory, "memory").forEach(checkRegion);
+  list(config.devices, "devices").forEach(checkDevice);
+  if (config.platform !== undefined) {
+    checkShape("platform", config.platform, ["irq", "interrupts", "listen"], "see pc() for one that is complete");
+  }
   const memory = [...list(config.memory, "memory"), ...(hypervisor?.regions ?? [])];
   const devices = list(config.devices, "devices");
   checkNames(cpus, devices, hypervisor);

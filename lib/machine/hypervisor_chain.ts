@@ -10,6 +10,7 @@ import type { FieldValue, Section } from "../core/component.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { Region } from "../memory/region.ts";
 import type { Hypervisor, HypervisorHost } from "./platform.ts";
+import { checkShape } from "./shapes.ts";
 import { PrivateMemory } from "./private_memory.ts";
 
 /** Where to ask on: this interface has no call of that name. */
@@ -17,13 +18,10 @@ const UNKNOWN_NAME: readonly string[] = ["hypercall-name", "paravirt-call"];
 
 /** What `MachineConfig.paravirt` names, as one interface. @throws {ConfigError} config-value, config-name, hypervisor-memory */
 export function oneHypervisor(given: Hypervisor | readonly Hypervisor[] | undefined): Hypervisor | undefined {
-  const all = given === undefined ? [] : "attach" in given ? [given] : [...given];
+  const all = given === undefined ? [] : Array.isArray(given) ? given : [given];
   for (const one of all) {
-    if (typeof one?.hypercall === "function" && typeof one.attach === "function") continue;
-    throw new ConfigError(
-      "config-value",
-      "paravirt must list hypervisor interfaces, such as paravirt({ backend: trap() })",
-    );
+    const hint = "make it with paravirt() or hypervisor(), or list several";
+    checkShape("paravirt", one, ["attach", "hypercall", "reset", "save", "load"], hint);
   }
   return all.length > 1 ? new HypervisorChain(all) : all[0];
 }

@@ -8,6 +8,7 @@ import { ConfigError } from "../core/errors.ts";
 import { HookTable } from "../core/hooks.ts";
 import type { StopReason } from "../core/stop.ts";
 import { Trace } from "../core/trace.ts";
+import { hex } from "../base/hex.ts";
 import { Prng } from "../base/prng.ts";
 import { AddressSpace } from "../memory/address_space.ts";
 import { PortSpace } from "../memory/port_space.ts";
@@ -28,7 +29,8 @@ import type { Bootable, LoadTarget, Program } from "./program.ts";
 import { Driver } from "./driver.ts";
 import { RunLoop, type StopDraft } from "./run_loop.ts";
 import { runAsync, type RunAsyncOptions } from "./run_async.ts";
-import type { Snapshot } from "./snapshot.ts";
+import { checkShape } from "./shapes.ts";
+import { Snapshot } from "./snapshot.ts";
 import { StateKeeper } from "./state_keeper.ts";
 import { POLL_EVERY, toCondition, type Until } from "./until.ts";
 
@@ -180,7 +182,10 @@ export class Machine implements LoadTarget {
    * @throws {ConfigError} load-range
    */
   load(at: number, what: Uint8Array | Program): this {
-    const bytes = what instanceof Uint8Array ? what : what.at?.(at).bytes ?? what.bytes;
+    const bytes = what instanceof Uint8Array ? what : programBytes(what, at);
+    if (!(bytes instanceof Uint8Array)) {
+      throw new ConfigError("load-range", `load takes bytes or a program such as asm\`...\`, not ${typeof what}`);
+    }
     this.place(at, bytes, what instanceof Uint8Array ? "bytes" : "program");
     if (!(what instanceof Uint8Array) && !this.#entered) {
       this.start(this.#images.startOf(at, what.bits, this.regions));
@@ -195,6 +200,7 @@ export class Machine implements LoadTarget {
    * @throws {ConfigError} For everything that is wrong with the image.
    */
   boot(image: Bootable): this {
+    checkShape("The image", image, ["load"], "make it with linux(), multiboot(), elf(), firmware() or raw()");
     this.#images.clear();
     const start = image.load(this);
     for (const cpu of this.#parts.cpus) cpu.reset();
@@ -233,6 +239,7 @@ export class Machine implements LoadTarget {
    * @throws {ConfigError} config-key, config-value
    */
   run(options: RunOptions = {}): StopReason {
+    checkShape("The argument of run", options, [], "write { instructions: 1_000 }");
     checkKeys("run", options, ["instructions", "ticks", "until"]);
     if (this.#loop.isRunning) {
       throw new ConfigError("run-nested", "The machine is running already; use stop() in a hook");
@@ -242,6 +249,9 @@ export class Machine implements LoadTarget {
     if (!((options.ticks ?? 0) >= 0)) throw new ConfigError("config-value", `ticks must not be ${options.ticks}`);
     this.#entered = false;
     if (this.#driver.off) return { kind: "power-off", eip: this.#cpu0.pc };
+    if (typeof options.until !== "function" && options.until !== undefined) {
+      checkShape("until", options.until, ["test"], 'write a function, or a condition such as serial.contains("ready")');
+    }
     const until = options.until === undefined ? undefined : toCondition(options.until);
     if (until?.test() === true) return { kind: "until", name: until.name, eip: this.#cpu0.pc };
     const quit = until?.listen?.(this, () => this.requestStop({ kind: "until", name: until.name }));
@@ -307,6 +317,9 @@ export class Machine implements LoadTarget {
    */
   restore(snapshot: Snapshot): void {
     this.#betweenRuns("restore");
+    if (!(snapshot instanceof Snapshot)) {
+      throw new ConfigError("snapshot-format", "restore takes what snapshot() or Snapshot.fromBytes() gave");
+    }
     this.#driver.clear(this.#keeper.restore(snapshot));
   }
 
@@ -320,9 +333,10 @@ export class Machine implements LoadTarget {
     return this.physical.peek(at, size);
   }
 
-  /** Changes physical memory without side effects. */
+  /** Changes physical RAM or ROM without side effects. @throws {ConfigError} memory-unmapped */
   poke(at: number, bytes: Uint8Array): void {
-    this.physical.poke(at, bytes);
+    if (this.physical.poke(at, bytes) === bytes.length) return;
+    throw new ConfigError("memory-unmapped", `${bytes.length} bytes from ${hex(at)} do not all lie in RAM or ROM`);
   }
 
   /** Reads physical memory as the guest would, u32. */
@@ -375,6 +389,10 @@ export class Machine implements LoadTarget {
       throw new ConfigError("run-nested", `${what}() is not possible while an instruction executes`);
     }
   }
+}
+
+function programBytes(program: Program, at: number): unknown {
+  return typeof program === "object" && program !== null ? program.at?.(at)?.bytes ?? program.bytes : undefined;
 }
 
 /**

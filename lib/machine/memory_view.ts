@@ -3,6 +3,7 @@
  * translation notices. `read` and `write` do what the guest would do, device registers included. Cold.
  */
 import type { Width } from "../core/bus.ts";
+import { hex } from "../base/hex.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import { PAGE } from "../memory/region.ts";
@@ -83,6 +84,7 @@ export class MemoryView {
 
   /** Reads as the guest would, u32. @throws {ConfigError} memory-unmapped */
   read(at: number, width: Width = 32): number {
+    checkWidth(width);
     if ((at % PAGE) + (width >>> 3) <= PAGE) return this.#space.read(this.#physical(at), width);
     let value = 0;
     for (let i = 0; i < width >>> 3; i++) value |= this.#space.read(this.#physical(at + i), 8) << (8 * i);
@@ -91,6 +93,7 @@ export class MemoryView {
 
   /** Writes as the guest would. @throws {ConfigError} memory-unmapped */
   write(at: number, value: number, width: Width = 32): void {
+    checkWidth(width);
     if ((at % PAGE) + (width >>> 3) <= PAGE) {
       this.#space.write(this.#physical(at), value, width);
       return;
@@ -101,7 +104,7 @@ export class MemoryView {
   #physical(at: number): number {
     const physical = Number.isInteger(at) && at >= 0 && at < 2 ** 32 ? this.#translate(at) : -1;
     if (physical < 0) {
-      throw new ConfigError("memory-unmapped", `No memory is mapped at 0x${at.toString(16).padStart(8, "0")}`);
+      throw new ConfigError("memory-unmapped", `No memory is mapped at ${hex(at)}`);
     }
     return physical;
   }
@@ -113,4 +116,9 @@ export class MemoryView {
       done += n;
     }
   }
+}
+
+function checkWidth(width: number): void {
+  if (width === 8 || width === 16 || width === 32) return;
+  throw new ConfigError("memory-size", `An access has 8, 16 or 32 bits, not ${width}; use peek and poke for more`);
 }

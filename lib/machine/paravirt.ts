@@ -15,6 +15,7 @@ import type { Cpu, GuestContext } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { MonitorContext } from "../core/monitor.ts";
 import { ram, rom } from "../memory/region.ts";
+import { checkShape } from "./shapes.ts";
 import type { Region } from "../memory/region.ts";
 import { Flag, Reg } from "../spec/i386_regs.ts";
 import type { ParavirtName } from "../spec/paravirt_calls.ts";
@@ -83,6 +84,12 @@ export class ParavirtHypervisor implements Hypervisor {
         `A guest looks for the ROM at 0xc0000 to 0xdffff, not at 0x${this.at.toString(16)}; give a page in that range`,
       );
     }
+    checkShape(
+      "backend",
+      options.backend,
+      ["attach", "slot", "call", "reset", "save", "load"],
+      "make it with native()",
+    );
     this.#dispatch = new Paravirt(options.backend, () => this.#dispatchHost(), options);
     const own = options.backend.memory;
     this.privateMemory = own;

@@ -25,6 +25,7 @@ import { type VgaText, vgaText } from "../device/vga_text.ts";
 import { Keyboard } from "./keyboard.ts";
 import type { IdeDriveOptions } from "../device/ide_drive.ts";
 import { PcPlatform } from "./pc_platform.ts";
+import { checkShape } from "./shapes.ts";
 
 /** A card in a PCI slot: a device that is a PCI function as well. */
 export interface PciCard extends Device {
@@ -108,6 +109,8 @@ export function pcBoard(o: PcBoardOptions): PcBoard {
   bus.add(1, 3, power.pci);
   if (o.vgaBios !== undefined) bus.add(VGA_SLOT, 0, displayFunction(o.vgaBios));
   o.cards.forEach((card, i) => {
+    checkShape(`cards[${i}]`, card, ["attach", "reset", "save", "load"], "a card is a device with a PCI function");
+    checkShape(`pci of cards[${i}]`, card.pci, [], "give a PCI function, see pciConfig()");
     bus.add(FIRST_SLOT + i, 0, card.pci);
     card.wire?.((n) => isa.pin(FIRST_SLOT + i, n));
     card.signals?.((address, data) => platform.signal(address, data));

@@ -9,6 +9,7 @@ import type { InterruptController, IrqLine } from "../core/bus.ts";
 import type { Section } from "../core/component.ts";
 import type { Cpu } from "../core/cpu.ts";
 import type { Device, DeviceHost } from "../core/device.ts";
+import { ConfigError } from "../core/errors.ts";
 import { type IoApic, ioApic } from "../device/io_apic.ts";
 import { type IrqHub, irqHub } from "../device/irq_hub.ts";
 import { type LocalApics, localApics } from "../device/local_apic.ts";
@@ -19,6 +20,8 @@ import type { Platform } from "./platform.ts";
 /** A message that one local APIC sends to CPU `cpu` and that is no interrupt. `vector` is the page of a start-up. */
 export type ApicMessage = (cpu: number, what: "init" | "startup" | "nmi", vector: number) => void;
 
+/** Lines of a PC: those of the 8259A pair, and of PCI at the IO-APIC. */
+const LINES = 24;
 /** Line of the coprocessor's error. */
 const FERR_LINE = 13;
 /** Writing here ends the coprocessor's request. */
@@ -66,6 +69,9 @@ export class PcPlatform implements Platform {
 
   /** A new source on line `n`. */
   irq(n: number): IrqLine {
+    if (!Number.isInteger(n) || n < 0 || n >= LINES) {
+      throw new ConfigError("irq-line", `There is no interrupt line ${n}; a PC has 0 to ${LINES - 1}`);
+    }
     return this.#hub.irq(n);
   }
 

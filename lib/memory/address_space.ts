@@ -9,6 +9,7 @@
  * Not emulated: addresses above 4 GiB (they read as all ones).
  */
 import type { GuestMemory, MmioHandler, MmioMap, Width } from "../core/bus.ts";
+import { hex } from "../base/hex.ts";
 import { ConfigError } from "../core/errors.ts";
 import { PAGE, type Region } from "./region.ts";
 import { PAGES, Shadow, SHADOW_PAGES, splitHandler } from "./shadow.ts";
@@ -376,5 +377,5 @@ function validate(r: Region): void {
 }
 
 function span(r: Region): string {
-  return `0x${r.at.toString(16).padStart(8, "0")}+0x${r.size.toString(16)}`;
+  return `${hex(r.at)}+${hex(r.size, 1)}`;
 }

@@ -60,7 +60,7 @@ export function ram(place: Place & { readonly hidden?: boolean }): Region {
 
 /** Read-only memory; guest writes are dropped and traced. Size is rounded up to whole pages. */
 export function rom(place: { readonly at: number; readonly bytes: Uint8Array; readonly name?: string }): Region {
-  const size = Math.ceil(Math.max(1, place.bytes.length) / PAGE) * PAGE;
+  const size = Math.ceil(Math.max(1, place.bytes?.length ?? 0) / PAGE) * PAGE;
   return { kind: "rom", name: place.name ?? label("rom", place.at), at: place.at, size, bytes: place.bytes };
 }
 

@@ -5,11 +5,13 @@ import {
   ConfigError,
   GiB,
   i386,
+  inject,
   machine,
   type MachineConfig,
   MiB,
   mmio,
   pc,
+  plainCpu,
   ram,
   type Region,
   rom,
@@ -129,4 +131,56 @@ Deno.test("run() and load() refuse wrong budgets and addresses", () => {
   for (const at of [-1, NaN, 0.5, 2 ** 32, 2 ** 53, Infinity, 1 * MiB, 1 * MiB - 1]) {
     assertStringIncludes(refusal(() => m.load(at, new Uint8Array(2))), "load-range: ");
   }
+});
+
+/** Scripts run without a type check, too: anything may stand where something else is meant. */
+const JUNK: readonly unknown[] = [null, 5, "text", {}, [], () => {}, { name: "x" }];
+
+Deno.test("what is not of the shape of its contract is refused by name, whatever stands there instead", () => {
+  const m = tiny(), board = pc({ memory: 4 * MiB });
+  const places: Readonly<Record<string, (junk: never) => unknown>> = {
+    "machine": (junk) => machine(junk),
+    "cpu": (junk) => machine({ cpu: junk }),
+    "memory": (junk) => machine({ cpu: i386(), memory: [junk] }),
+    "handler": (handler) => machine({ cpu: i386(), memory: [mmio({ at: 0, size: 4096, handler })] }),
+    "rom": (bytes) => machine({ cpu: i386(), memory: [rom({ at: 0, bytes })] }),
+    "device": (junk) => machine({ cpu: i386(), devices: [junk] }),
+    "platform": (platform) => machine({ cpu: i386(), platform }),
+    "paravirt": (paravirt) => machine({ cpu: i386(), paravirt }),
+    "card": (junk) => pc({ cards: [junk] }),
+    "disk": (junk) => pc({ disks: [junk] }),
+    "backend": (backend) => vmiPc({ backend }),
+    "personality": (personality) => pc({ personality }),
+    "instruction set": (junk) => plainCpu(junk),
+    "load": (junk) => m.load(0x1000, junk),
+    "boot": (junk) => m.boot(junk),
+    "restore": (junk) => m.restore(junk),
+    "until": (until) => m.run({ until, instructions: 1 }),
+    "register": (junk) => m.cpu.set("eax", junk),
+    "xmm": (junk) => m.cpu.set("xmm0", junk),
+    "line": (junk) => board.irq(junk, true),
+    "read width": (junk) => m.read(0, junk),
+    "fault": (junk) => inject(m, { fault: junk }),
+  };
+  const fits = new Set(["backend null", "paravirt []", "register 5", "line 5", "until () => {}", "fault 5"]); // what happens to be right
+  const wrong: string[] = [];
+  for (const [name, give] of Object.entries(places)) {
+    for (const junk of JUNK) {
+      const what = `${name} ${typeof junk === "function" ? "() => {}" : JSON.stringify(junk)}`;
+      const answer = refusal(() => give(junk as never));
+      if ((answer === "accepted") !== fits.has(what)) wrong.push(`${what}: ${answer}`);
+    }
+  }
+  assertEquals(wrong, []);
+});
+
+Deno.test("addresses, widths and lines that are not there are refused, and nothing is lost in silence", () => {
+  const m = tiny();
+  assertStringIncludes(refusal(() => m.poke(0x200000, Uint8Array.of(1))), "memory-unmapped");
+  assertStringIncludes(refusal(() => m.poke(0xffffe, new Uint8Array(4))), "do not all lie in RAM");
+  assertStringIncludes(refusal(() => m.peek(-5, 10)), "No memory is mapped at 0x");
+  assertStringIncludes(refusal(() => m.read(0, 64 as 32)), "8, 16 or 32 bits");
+  assertStringIncludes(refusal(() => pc({ memory: 4 * MiB }).irq(24, true)), "0 to 23");
+  assertStringIncludes(refusal(() => m.cpu.set("eax", 1.5)), "whole number");
+  assertStringIncludes(build(ram({ at: -4096, size: 4096 })), "0xfffff000");
 });

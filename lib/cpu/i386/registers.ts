@@ -92,6 +92,9 @@ export function writeRegister(c: Context, name: string, value: RegisterValue): v
     writeWide(c, name, value);
     return;
   }
+  if (typeof value === "number" && !Number.isInteger(value)) {
+    throw new ConfigError("register-value", `Register "${name}" takes a whole number, not ${value}`);
+  }
   const v = Number(BigInt.asUintN(32, BigInt(value)));
   const r32 = REG32.indexOf(name);
   if (r32 >= 0) s.setReg32(r32, v);
@@ -130,6 +133,12 @@ function writeSelector(c: Context, n: number, selector: number): void {
 
 function writeWide(c: Context, name: string, value: Uint8Array): void {
   const wide = /^(st|xmm)([0-7])$/.exec(name);
+  if (!(value instanceof Uint8Array)) {
+    throw new ConfigError(
+      "register-value",
+      `Register "${name}" takes a number, a bigint or bytes, not ${typeof value}`,
+    );
+  }
   if (wide === null) throw unknown(name);
   const n = Number(wide[2]), want = wide[1] === "st" ? 10 : 16;
   if (value.length !== want) {

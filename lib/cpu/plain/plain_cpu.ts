@@ -24,9 +24,15 @@ const FAULT: object = { guestFault: true };
 /**
  * Makes a CPU for `machine({ cpu })` from an instruction set of one's own.
  *
- * @throws {ConfigError} cpu-registers: a name stands twice, or is `pc`.
+ * @throws {ConfigError} cpu-registers: a member is missing; a name stands twice, or is `pc`.
  */
 export function plainCpu(set: InstructionSet): CpuFactory {
+  if (typeof set?.execute !== "function" || typeof set.disassemble !== "function" || !Array.isArray(set.registers)) {
+    throw new ConfigError(
+      "cpu-registers",
+      "An instruction set has registers, a list, and the functions execute and disassemble",
+    );
+  }
   const names = [...set.registers, "pc"];
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {

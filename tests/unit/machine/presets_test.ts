@@ -1,3 +1,4 @@
+import { asm, asm16 } from "../../../lib/cpu/i386/asm/template.ts";
 import { ConfigError } from "../../../lib/core/errors.ts";
 import { pc, tiny, vmiPc } from "../../../lib/machine/presets.ts";
 import { assert, assertEquals, assertThrows } from "../../../scripts/deps/std.ts";
@@ -94,4 +95,25 @@ Deno.test("pc() has a keyboard that types in virtual time", () => {
   m.run({ ticks: m.clock.hz / 10 });
   assertEquals([...m.peek(0x1000, 7)], [0x1e, 0x9e, 0x2a, 0x30, 0xb0, 0xaa, 0]);
   assertThrows(() => m.keyboard.type("\u00e9"), ConfigError, "US layout");
+});
+
+Deno.test("a program's stack lies in RAM wherever it is loaded on a pc()", () => {
+  const push = asm`
+    push dword 0x12345678
+    pop eax
+    hlt`;
+  for (const at of [0x1000, 0x7c00, 0x9f000, 0xf0000, 0x100000, 0x200000]) {
+    const m = pc({ memory: 4 * MiB }).load(at, push);
+    assertEquals([m.run({ instructions: 10 }).kind, m.cpu.eax], ["halt", 0x12345678], `at 0x${at.toString(16)}`);
+  }
+  for (const at of [0, 0x7c00, 0x10000, 0x9f000]) {
+    const m = pc({ memory: 4 * MiB }).load(
+      at,
+      asm16`
+      push word 0x1234
+      pop ax
+      hlt`,
+    );
+    assertEquals([m.run({ instructions: 10 }).kind, m.cpu.eax & 0xffff], ["halt", 0x1234], `at 0x${at.toString(16)}`);
+  }
 });

@@ -178,7 +178,11 @@ Deno.test("a machine takes a list, and refuses what does not go together", () =>
   assertEquals(m.hypervisor?.name, "paravirt+kvm");
   const twice = [hypervisor({ personality: kvm(), memory: 1 }), hypervisor({ personality: kvm(), memory: 1 })];
   assertThrows(() => machine({ cpu: i386(), paravirt: twice }), ConfigError, '"kvm"');
-  assertThrows(() => machine({ cpu: i386(), paravirt: [{}] as never }), ConfigError, "paravirt must list");
+  assertThrows(
+    () => machine({ cpu: i386(), paravirt: [{}] as never }),
+    ConfigError,
+    'paravirt has no function "attach"',
+  );
   const owner = paravirt({ backend: shadow() });
   const other = Object.assign(hypervisor({ personality: kvm(), memory: 1 }), { privateMemory: { at: 0, size: 4096 } });
   assertThrows(() => new HypervisorChain([owner, other]), ConfigError, "Only one");

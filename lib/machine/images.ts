@@ -2,7 +2,9 @@
  * What was loaded and how it is entered, so that a reset can do it again. Cold.
  */
 import type { CpuStart } from "../core/cpu.ts";
+import { ConfigError } from "../core/errors.ts";
 import type { Region } from "../memory/region.ts";
+import type { Program } from "./program.ts";
 
 /** Loaded images of one machine. */
 export class Images {
@@ -34,6 +36,14 @@ export class Images {
     if (at <= 0xffff) return { mode: "real16", entry: at, stack: Math.min(stackOf(at, regions), 0xfff0) };
     return { mode: "real16", entry: at & 0xf, code: (at >>> 4) & 0xffff, data: (at >>> 4) & 0xffff, stack: 0xfff0 };
   }
+}
+
+/** Bytes of what is to be loaded at `at`. @throws {ConfigError} load-range */
+export function bytesOf(what: Uint8Array | Program, at: number): Uint8Array {
+  if (what instanceof Uint8Array) return what;
+  const bytes = typeof what === "object" && what !== null ? what.at?.(at)?.bytes ?? what.bytes : undefined;
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new ConfigError("load-range", `load takes bytes or a program such as asm\`...\`, not ${typeof what}`);
 }
 
 /** Bytes below a program that are enough for its stack. */

@@ -21,7 +21,7 @@ import { CostMeter } from "./cost_meter.ts";
 import { CpuView } from "./cpu_view.ts";
 import { makeCpus } from "./cpus.ts";
 import type { Hypervisor } from "./platform.ts";
-import { Images } from "./images.ts";
+import { bytesOf, Images } from "./images.ts";
 import { noteRun } from "./last_run.ts";
 import { makeMemory } from "./layout.ts";
 import { MemoryView } from "./memory_view.ts";
@@ -182,10 +182,7 @@ export class Machine implements LoadTarget {
    * @throws {ConfigError} load-range
    */
   load(at: number, what: Uint8Array | Program): this {
-    const bytes = what instanceof Uint8Array ? what : programBytes(what, at);
-    if (!(bytes instanceof Uint8Array)) {
-      throw new ConfigError("load-range", `load takes bytes or a program such as asm\`...\`, not ${typeof what}`);
-    }
+    const bytes = bytesOf(what, at);
     this.place(at, bytes, what instanceof Uint8Array ? "bytes" : "program");
     if (!(what instanceof Uint8Array) && !this.#entered) {
       this.start(this.#images.startOf(at, what.bits, this.regions));
@@ -249,9 +246,6 @@ export class Machine implements LoadTarget {
     if (!((options.ticks ?? 0) >= 0)) throw new ConfigError("config-value", `ticks must not be ${options.ticks}`);
     this.#entered = false;
     if (this.#driver.off) return { kind: "power-off", eip: this.#cpu0.pc };
-    if (typeof options.until !== "function" && options.until !== undefined) {
-      checkShape("until", options.until, ["test"], 'write a function, or a condition such as serial.contains("ready")');
-    }
     const until = options.until === undefined ? undefined : toCondition(options.until);
     if (until?.test() === true) return { kind: "until", name: until.name, eip: this.#cpu0.pc };
     const quit = until?.listen?.(this, () => this.requestStop({ kind: "until", name: until.name }));
@@ -389,10 +383,6 @@ export class Machine implements LoadTarget {
       throw new ConfigError("run-nested", `${what}() is not possible while an instruction executes`);
     }
   }
-}
-
-function programBytes(program: Program, at: number): unknown {
-  return typeof program === "object" && program !== null ? program.at?.(at)?.bytes ?? program.bytes : undefined;
 }
 
 /**

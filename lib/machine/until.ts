@@ -3,6 +3,7 @@
  * is polled at fixed instruction counts, so that runs repeat exactly either way. Cold.
  */
 import type { Machine } from "./machine.ts";
+import { checkShape } from "./shapes.ts";
 
 /** Ends a run when it comes true. */
 export interface Condition {
@@ -48,7 +49,10 @@ export function any(...conditions: readonly Until[]): Condition {
   };
 }
 
-/** A test as a condition. */
+/** A test as a condition. @throws {ConfigError} config-value */
 export function toCondition(until: Until): Condition {
+  if (typeof until !== "function") {
+    checkShape("until", until, ["test"], 'write a function, or a condition such as serial.contains("ready")');
+  }
   return typeof until === "function" ? { name: until.name === "" ? "until" : until.name, test: until } : until;
 }

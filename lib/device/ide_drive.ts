@@ -191,7 +191,7 @@ export class IdeDrive {
       case 0x90:
         return this.#diagnose();
       default:
-        return this.#refuse(code);
+        return this.#refuse("command", code);
     }
   }
 
@@ -243,8 +243,7 @@ export class IdeDrive {
         return this.#diagnose();
       case 0xef:
         if ([2, 3, 0x82, 0x55, 0xaa, 0x66, 0xcc].includes(this.#n("features"))) return this.#complete();
-        this.#note(`feature 0x${this.#n("features").toString(16)} refused`);
-        return this.#fail(ABRT);
+        return this.#refuse("feature", this.#n("features"));
       case 0xe5:
         this.s["count"] = 0xff;
         return this.#complete();
@@ -261,13 +260,15 @@ export class IdeDrive {
       case 0xea:
         return this.#complete();
       default:
-        return code >= 0x10 && code < 0x20 || code >= 0x70 && code < 0x80 ? this.#complete() : this.#refuse(code);
+        return code >= 0x10 && code < 0x20 || code >= 0x70 && code < 0x80
+          ? this.#complete()
+          : this.#refuse("command", code);
     }
   }
 
   /** A command that the drive does not have: the guest is told, as by the part. */
-  #refuse(code: number): void {
-    this.#note(`command 0x${code.toString(16)} refused`);
+  #refuse(what: string, code: number): void {
+    this.#note(`${what} 0x${code.toString(16)} refused`);
     this.#fail(ABRT);
   }
 

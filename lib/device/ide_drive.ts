@@ -184,8 +184,7 @@ export class IdeDrive {
         return this.#fail(ABRT);
       case 0xe0:
       case 0xe1:
-        this.#note("power management has no effect");
-        return this.#complete();
+        return this.#complete("power management has no effect");
       case 0xef:
         return this.#complete();
       case 0x90:
@@ -197,8 +196,7 @@ export class IdeDrive {
 
   #diagnose(): void {
     const cd = this.#o.kind === "cd";
-    Object.assign(this.s, { error: 1, count: 1, low: 1, mid: cd ? 0x14 : 0, high: cd ? 0xeb : 0 });
-    this.s["status"] = BUSY_FREE;
+    Object.assign(this.s, { error: 1, count: 1, low: 1, mid: cd ? 0x14 : 0, high: cd ? 0xeb : 0, status: BUSY_FREE });
     this.#interrupt();
   }
 
@@ -248,21 +246,18 @@ export class IdeDrive {
         this.s["count"] = 0xff;
         return this.#complete();
       case 0x91:
-        this.#note("the geometry stays at 16 heads and 63 sectors");
-        return this.#complete();
+        return this.#complete("the geometry stays at 16 heads and 63 sectors");
       case 0xe0:
       case 0xe1:
       case 0xe2:
       case 0xe3:
-        this.#note("power management has no effect");
-        return this.#complete();
+        return this.#complete("power management has no effect");
       case 0xe7:
       case 0xea:
         return this.#complete();
       default:
-        return code >= 0x10 && code < 0x20 || code >= 0x70 && code < 0x80
-          ? this.#complete()
-          : this.#refuse("command", code);
+        if ((code & 0xf0) === 0x10 || (code & 0xf0) === 0x70) return this.#complete();
+        return this.#refuse("command", code);
     }
   }
 
@@ -384,7 +379,8 @@ export class IdeDrive {
     Object.assign(this.s, { op: Op.idle, status: BUSY_FREE, dma: false });
   }
 
-  #complete(): void {
+  #complete(note = ""): void {
+    if (note !== "") this.#note(note);
     this.#idle();
     this.#interrupt();
   }

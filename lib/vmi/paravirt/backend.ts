@@ -29,7 +29,9 @@ export type KillCode =
   /** The guest reached for memory that belongs to the hypervisor. */
   | "hypervisor-memory"
   /** The guest uses as page table what cannot be one. */
-  | "page-table";
+  | "page-table"
+  /** The guest switches tasks in a way that is not emulated. */
+  | "task-switch";
 
 /** Ends the guest. */
 export interface Kill {

@@ -13,6 +13,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "smp_test.ts": () => import("./smp_test.ts"),
   "survive_test.ts": () => import("./survive_test.ts"),
   "tables_test.ts": () => import("./tables_test.ts"),
+  "tasks_test.ts": () => import("./tasks_test.ts"),
   "verbs_test.ts": () => import("./verbs_test.ts"),
   "v86_test.ts": () => import("./v86_test.ts"),
 };

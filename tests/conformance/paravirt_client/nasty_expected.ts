@@ -75,17 +75,11 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
   },
   "WriteGDTEntry beyond everything": "halt, fault e code 2 in the ROM, fault e code 2 in the ROM, end",
   "WriteGDTEntry over a table that is loaded: the kernel's code vanishes": "shutdown by d",
-  "WriteGDTEntry of a ring 0 gate for ring 3": {
-    "native scripted": "halt, value 0, end",
-    "direct shadow": "halt, fault d code 90 in ring 3, end",
-  },
+  "WriteGDTEntry of a ring 0 gate for ring 3": "halt, value 0, end",
   "WriteIDTEntry: a gate to a null selector": "halt, fault d code 0 in the kernel, end",
   "WriteIDTEntry: a gate to a data segment": "halt, fault d code 68 in the kernel, end",
   "WriteIDTEntry: a gate of no kind": "halt, fault d code 1a in the kernel, end",
-  "WriteIDTEntry: a task gate to a task that is none": {
-    "native scripted": "halt, fault d code 60 in the kernel, end",
-    "direct shadow": "halt, fault 8 code 0 in the kernel, end",
-  },
+  "WriteIDTEntry: a task gate to a task that is none": "halt, fault d code 60 in the kernel, end",
   "GetGDT and GetIDT into memory that is not writable":
     "halt, fault e code 2 in the ROM, fault e code 2 in the ROM, end",
   "UpdateKernelStack with a null SS, then a system call": "shutdown by a",

@@ -150,7 +150,7 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   EnableInterrupts: (cpu) => setInterrupts(cpu, true),
   DisableInterrupts: (cpu) => setInterrupts(cpu, false),
   SetInterruptMask: (cpu, arg) => setInterrupts(cpu, (arg("mask") & PARAVIRT_INTERRUPT_MASK) !== 0),
-  IRET: (cpu, _arg, call) => leave(cpu, call, (esp) => interruptReturn(cpu, esp)),
+  IRET: (cpu, _arg, call) => leave(cpu, call, (esp) => interruptReturn(cpu, esp, call.from)),
   SYSEXIT: (cpu, _arg, call) => leave(cpu, call, () => systemExit(cpu, true)),
   Halt: (cpu) => {
     setInterrupts(cpu, true);

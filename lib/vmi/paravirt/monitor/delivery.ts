@@ -6,14 +6,14 @@
  * the way combine to double fault and shutdown as the processor combines them.
  * Sources: SDM-2A INT n, SDM-3A 6.12, 6.14, 6.15; Paravirtualization API 2.0, appendix A. Warm.
  *
- * Not emulated: task gates (an event that meets one ends in shutdown), limits of the guest's stack segments, gates to
- * ring 2.
+ * Not emulated: limits of the guest's stack segments, gates to ring 2.
  */
 import type { InterceptKind } from "../../../core/monitor.ts";
 import { Flag, Reg, Vector } from "../../../spec/i386_regs.ts";
 import { Desc, dplOf, isCode, isConforming, isWritableData, KERNEL_RING, realRing, SystemType } from "./descriptor.ts";
 import { Raised } from "./raised.ts";
 import { readKernelStack } from "./system_tables.ts";
+import { pushError, switchTask } from "./task.ts";
 import { realDescriptor } from "./tables.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 
@@ -95,8 +95,8 @@ function enter(cpu: VirtualCpu, e: Delivery): void {
   const low = memory.read32(at), high = memory.read32(at + 4);
   const type = (high & Desc.segment) !== 0 ? -1 : (high >>> 8) & 15;
   if (type === SystemType.taskGate) {
-    cpu.host.trace(`vector ${e.vector} leads to a task gate, which is not emulated`);
-    throw new Raised(Vector.df, 0);
+    enterTask(cpu, e, low >>> 16, high, idtCode);
+    return;
   }
   if (type < 0 || (type & 6) !== 6) throw new Raised(Vector.gp, idtCode);
   if (e.kind === "software" && realRing(dplOf(high)) < guest.cpl) throw new Raised(Vector.gp, idtCode);
@@ -114,7 +114,7 @@ function enter(cpu: VirtualCpu, e: Delivery): void {
   const words = frameWords(cpu, e, level, v86, rf);
   const inner = level < guest.cpl;
   const stack = inner ? innerStack(cpu, level, ext) : currentStack(cpu);
-  const esp = push(cpu, stack, words, size, level);
+  const esp = pushWords(cpu, stack, words, size, level);
 
   if (v86) { for (const n of V86_PUSHED) guest.setSegment(n, 0, 0, 0); }
   if (inner) guest.setSegment(SegReg.ss, stack.selector, stack.low, stack.high);
@@ -125,6 +125,16 @@ function enter(cpu: VirtualCpu, e: Delivery): void {
   guest.eflags = guest.eflags & ~clears;
   guest.eip = (size === 4 ? (high & 0xffff0000) | (low & 0xffff) : low & 0xffff) >>> 0;
   guest.halted = false;
+}
+
+/** The gate leads to a task. */
+function enterTask(cpu: VirtualCpu, e: Delivery, selector: number, gate: number, idtCode: number): void {
+  const ext = e.kind === "software" ? 0 : 1;
+  if (e.kind === "software" && realRing(dplOf(gate)) < cpu.guest.cpl) throw new Raised(Vector.gp, idtCode);
+  if ((gate & Desc.present) === 0) throw new Raised(Vector.np, idtCode);
+  if (!switchTask(cpu, selector, "event", e.next, ext)) return;
+  cpu.guest.halted = false;
+  if (e.errorCode >= 0) pushError(cpu, e.errorCode);
 }
 
 /** The words to push, in order. */
@@ -138,22 +148,30 @@ function frameWords(cpu: VirtualCpu, e: Delivery, level: number, v86: boolean, r
   return words;
 }
 
-interface Stack {
+/** A stack to push on. */
+export interface Stack {
+  /** Selector. */
   readonly selector: number;
+  /** Real descriptor, low dword. */
   readonly low: number;
+  /** High dword; 0 for the current stack. */
   readonly high: number;
+  /** Linear base. */
   readonly base: number;
+  /** Stack pointer. */
   readonly esp: number;
+  /** Bits of it that count. */
   readonly mask: number;
 }
 
-function currentStack(cpu: VirtualCpu): Stack {
+/** The stack in use. */
+export function currentStack(cpu: VirtualCpu): Stack {
   const { selector, base, access } = cpu.guest.segment(SegReg.ss);
   return { selector, low: 0, high: 0, base, esp: cpu.guest.reg(Reg.esp), mask: stackMask(access) };
 }
 
-/** The stack the guest has named for its kernel. */
-function innerStack(cpu: VirtualCpu, level: number, ext: number): Stack {
+/** The stack the guest has named for its kernel. @throws {Raised} */
+export function innerStack(cpu: VirtualCpu, level: number, ext: number): Stack {
   if (cpu.transparent && level === KERNEL_RING) {
     if (cpu.v.tssLimit < 9) throw new Raised(Vector.ts, (cpu.v.tr & 0xfffc) | ext);
     readKernelStack(cpu);
@@ -171,8 +189,14 @@ function stackMask(access: number): number {
   return (access & Desc.big) !== 0 ? -1 : 0xffff;
 }
 
-/** Pushes all words or, on a fault, none. @returns ESP. */
-function push(cpu: VirtualCpu, stack: Stack, words: readonly number[], size: number, level: number): number {
+/** Pushes all words or, on a fault, none. @returns ESP. @throws {Raised} */
+export function pushWords(
+  cpu: VirtualCpu,
+  stack: Stack,
+  words: readonly number[],
+  size: number,
+  level: number,
+): number {
   const user = level === 3, { memory } = cpu;
   const offset = (n: number): number => ((stack.esp - n * size) & stack.mask) >>> 0;
   const linear = (n: number): number => (stack.base + offset(n)) >>> 0;

@@ -5,7 +5,7 @@
  *
  * Sources: SDM-2; Paravirtualization API 2.0, appendix C. Warm: port access of a guest comes this way.
  *
- * Not emulated: WRMSR and RDMSR of registers the CPU model does not have (#GP, as there), LOADALL, task switches; the
+ * Not emulated: WRMSR and RDMSR of registers the CPU model does not have (#GP, as there), LOADALL; the
  * one-instruction interrupt shadow of MOV SS.
  */
 import type { GuestInstruction } from "../../../core/monitor.ts";
@@ -13,6 +13,7 @@ import { Cr0, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import * as control from "./control.ts";
 import { Desc, dplOf, isWritableData } from "./descriptor.ts";
 import { emulateV86 } from "./emulate_v86.ts";
+import { farToSystem } from "./gates.ts";
 import { emulatePort } from "./port.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { farReturn, interruptReturn, systemEnter, systemExit } from "./returns.ts";
@@ -42,7 +43,9 @@ export function emulate(cpu: VirtualCpu): string | undefined {
     return emulateV86(cpu, instruction, next) ? `${name} of virtual-8086 mode` : undefined;
   }
   if (name === "in" || name === "out" || name === "ins" || name === "outs") emulatePort(cpu, instruction, next);
-  else if (cpu.inKernel) {
+  else if (name === "callFar" || name === "jmpFar") {
+    if (!farToSystem(cpu, instruction, next)) return undefined;
+  } else if (cpu.inKernel) {
     const how = KERNEL[name];
     if (how === undefined || (SEGMENT_LOADS.includes(name) && !loadsStack(instruction))) return undefined;
     how(cpu, instruction, next);
@@ -116,9 +119,9 @@ const KERNEL: Readonly<Record<string, Emulation>> = {
     const old = cpu.guest.reg(i.reg);
     cpu.guest.setReg(i.reg, bytes === 4 ? offset : ((old & ~0xffff) | offset) >>> 0);
   }),
-  iret: (cpu, i): void => {
+  iret: (cpu, i, next): void => {
     if (i.operandSize !== 32) throw protectionFault();
-    interruptReturn(cpu, cpu.guest.reg(Reg.esp));
+    interruptReturn(cpu, cpu.guest.reg(Reg.esp), next);
   },
   retFar: (cpu, i): void => {
     if (i.operandSize !== 32) throw protectionFault();

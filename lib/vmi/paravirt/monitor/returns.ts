@@ -3,7 +3,7 @@
  * checked before anything changes, so that a bad frame is the guest's fault at the place where it is found.
  * Sources: SDM-2A IRET, SDM-2B SYSENTER, SYSEXIT, SDM-3A 6.12.1, 20.2.3. Warm.
  *
- * Not emulated: nested tasks (NT is ignored), 16-bit IRET.
+ * Not emulated: 16-bit IRET.
  */
 import { Flag, Reg, Vector } from "../../../spec/i386_regs.ts";
 import {
@@ -17,6 +17,7 @@ import {
   limitOf,
 } from "./descriptor.ts";
 import { Raised } from "./raised.ts";
+import { returnTask } from "./task.ts";
 import { realDescriptor } from "./tables.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 
@@ -27,10 +28,18 @@ const FREE = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.if
 /** High dwords of the flat descriptors that SYSENTER and SYSEXIT load, privilege left out. */
 const FLAT_LOW = 0x0000ffff, FLAT_CODE = 0x00cf9b00, FLAT_DATA = 0x00cf9300;
 
-/** IRET with the frame at `esp`, an offset in SS. @throws {Raised} Then nothing has changed. */
-export function interruptReturn(cpu: VirtualCpu, esp: number): void {
+/**
+ * IRET with the frame at `esp`, an offset in SS; out of a nested task back to the one it is linked to, and `next` is where
+ * the nested one will go on. @throws {Raised} Then nothing has changed.
+ */
+export function interruptReturn(cpu: VirtualCpu, esp: number, next: number): void {
   const { guest } = cpu, wasKernel = guest.cpl === KERNEL_RING;
   guest.endNmi();
+  if ((guest.eflags & (Flag.nt | Flag.vm)) === Flag.nt && wasKernel) {
+    guest.setReg(Reg.esp, esp);
+    returnTask(cpu, next);
+    return;
+  }
   const [eip, cs, flags] = [0, 4, 8].map((at) => stackWord(cpu, esp, at)) as [number, number, number];
   if ((flags & Flag.vm) !== 0 && guest.cpl === KERNEL_RING) return returnToV86(cpu, esp, eip, cs, flags);
   const ring = Math.max(cs & 3, KERNEL_RING);

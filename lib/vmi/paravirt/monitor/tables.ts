@@ -5,8 +5,9 @@
  * The guest may change its tables in memory without telling; a selector that fails is therefore looked up again in the
  * guest's table ({@linkcode refresh}), and only if nothing has changed the fault is the guest's. Warm.
  *
- * Not emulated: accessed bits of the guest's descriptors; call gates and direct task switches (their descriptors look
- * empty).
+ * Gates and task states look empty; what leads to one faults and is done by the monitor.
+ *
+ * Not emulated: accessed bits of the guest's descriptors.
  */
 import { compressed, Desc, type DescriptorWords, dplOf, isConforming, isReadable } from "./descriptor.ts";
 import { isWritableData, NO_DESCRIPTOR } from "./descriptor.ts";

@@ -6,7 +6,7 @@
  * Sources: Robin and Irvine, Analysis of the Intel Pentium's Ability to Support a Secure Virtual Machine Monitor (2000);
  * SDM-2; Paravirtualization API 2.0, appendix C. Warm.
  *
- * Not emulated: 16-bit IRET, far calls through gates; the CS that a far call pushes shows ring 1.
+ * Not emulated: 16-bit IRET; the CS that a far call to a segment pushes shows ring 1.
  */
 import type { GuestInstruction } from "../../../core/monitor.ts";
 import { Flag, Reg } from "../../../spec/i386_regs.ts";
@@ -49,9 +49,9 @@ export const SENSITIVE: Readonly<Record<string, Sensitive>> = {
     return goOn(cpu, next);
   },
   popf,
-  iret: (cpu, i) => {
+  iret: (cpu, i, next) => {
     if (!cpu.inKernel || i.operandSize !== 32) return false;
-    interruptReturn(cpu, cpu.guest.reg(Reg.esp));
+    interruptReturn(cpu, cpu.guest.reg(Reg.esp), next);
     return true;
   },
   sgdt: (cpu, i, next) => {

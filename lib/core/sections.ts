@@ -120,7 +120,7 @@ export class ByteSource {
 }
 
 /** Appends one value. */
-export function writeValue(sink: ByteSink, value: FieldValue): void {
+function writeValue(sink: ByteSink, value: FieldValue): void {
   if (value === null) sink.u8(Tag.null);
   else if (typeof value === "boolean") sink.u8(value ? Tag.true : Tag.false);
   else if (typeof value === "number") writeNumber(sink, value);
@@ -160,7 +160,7 @@ function writeNumber(sink: ByteSink, value: number): void {
 }
 
 /** Reads one value. @throws {ConfigError} snapshot-corrupt */
-export function readValue(source: ByteSource, depth = 0): FieldValue {
+function readValue(source: ByteSource, depth = 0): FieldValue {
   if (depth > 64) throw new ConfigError("snapshot-corrupt", "Snapshot is damaged: values are nested too deeply");
   const tag = source.u8();
   switch (tag) {

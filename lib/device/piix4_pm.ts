@@ -33,9 +33,9 @@ export interface PmOptions {
 }
 
 /** Values of the SMI command port. */
-export const ACPI_ENABLE = 0xf1;
+const ACPI_ENABLE = 0xf1;
 /** See {@linkcode ACPI_ENABLE}. */
-export const ACPI_DISABLE = 0xf0;
+const ACPI_DISABLE = 0xf0;
 
 /** The function: a device and what to plug in, usually at 1.3. */
 export interface Piix4Pm extends Device {

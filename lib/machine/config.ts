@@ -149,7 +149,7 @@ export function checkKeys(what: string, value: object, known: readonly string[])
 }
 
 /** The word that needs the fewest edits, if it needs few. */
-export function nearest(word: string, words: readonly string[]): string | undefined {
+function nearest(word: string, words: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;
   for (const other of words) {

@@ -96,11 +96,6 @@ export const Vector = {
   xm: 19,
 } as const;
 
-/** Mnemonics of the exception vectors, for messages; empty: reserved. */
-export const VECTOR_NAMES: readonly string[] = "DE DB NMI BP OF BR UD NM DF CSO TS NP SS GP PF 15 MF AC MC XM".split(
-  " ",
-).map((n) => `#${n}`);
-
 /** Model-specific registers vmikit knows. */
 export const Msr = {
   tsc: 0x10,

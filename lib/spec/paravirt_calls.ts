@@ -16,31 +16,10 @@ export type ParavirtPlace = "eax" | "ecx" | "edx" | "esi" | "edi" | "stack0" | "
 export type ParavirtResult = "none" | "eax" | "edx:eax" | "eax:ebx:ecx:edx" | "no-return";
 
 /**
- * What a call may change beside its result: `standard` is EAX, ECX, EDX and the arithmetic flags, `string` the address
- * register and ECX.
+ * All calls, indexed by number. `no` is what GetRelocationInfo is given, `name` the interface's own; an argument is written
+ * `name@place` or, for 64 bits, `name@low,high`. `clobbers` says what a call may change beside its result: `standard` is
+ * EAX, ECX, EDX and the arithmetic flags, `string` the address register and ECX. `topic` says what it is about.
  */
-export type ParavirtClobbers = "standard" | "flags" | "eax+flags" | "eax" | "string" | "none";
-
-/** What a call is about. */
-export type ParavirtTopic = "cpu" | "descriptor" | "interrupt" | "mmu" | "port" | "smp" | "apic" | "time";
-
-/** One call of the table. */
-export interface ParavirtCallRow {
-  /** Number handed to GetRelocationInfo. */
-  readonly no: number;
-  /** The interface's own name. */
-  readonly name: string;
-  /** `name@place` or, for 64 bits, `name@low,high`. */
-  readonly args: readonly string[];
-  /** Where the result is. */
-  readonly result: ParavirtResult;
-  /** What may change. */
-  readonly clobbers: ParavirtClobbers;
-  /** What it is about. */
-  readonly topic: ParavirtTopic;
-}
-
-/** All calls, indexed by number. */
 export const PARAVIRT_CALLS = [
   {
     no: 0,
@@ -269,17 +248,6 @@ export type ParavirtName = ParavirtRow["name"];
 /** Number of calls: valid numbers are below it. */
 export const PARAVIRT_CALL_COUNT = 74;
 
-/** Page levels and flags of AllocatePage and ReleasePage; levels are also those of the entry updates. */
-export const ParavirtPage = {
-  pt: 0x01,
-  pd: 0x02,
-  pdp: 0x04,
-  pml4: 0x08,
-  pae: 0x10,
-  clone: 0x20,
-  zeroed: 0x40,
-} as const;
-
 /** Flags of SetPxE, UpdatePxE and their long forms beside the level. */
 export const ParavirtUpdate = { currentAs: 0x10, defer: 0x20, addressMask: 0xfffff000 } as const;
 
@@ -300,6 +268,3 @@ export const ParavirtAlarm = { counterMask: 0xff, periodic: 0x100, wiredLvtt: 0x
 
 /** The interrupt flag as GetInterruptMask and SetInterruptMask see it. */
 export const PARAVIRT_INTERRUPT_MASK = 0x200;
-
-/** Argument of Reboot. */
-export const ParavirtReboot = { soft: 0, hard: 1 } as const;

@@ -82,8 +82,6 @@ export const PARAVIRT_API_MINOR = 0;
 export const PARAVIRT_VENDOR = 0x15ad;
 /** PCI device of the ROM. */
 export const PARAVIRT_DEVICE = 0x0801;
-/** The licence strings a guest accepts: the comparison is exact. */
-export const PARAVIRT_LICENCES: readonly string[] = ["GPL", "GPL v2"];
 /** Where a guest looks: first address, end (not included) and step, physical. */
 export const ParavirtProbe = { from: 0xc0000, to: 0xe0000, step: 2048 } as const;
 

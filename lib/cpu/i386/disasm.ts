@@ -149,7 +149,7 @@ function register(d: Decoded, code: Operand, n: number): string {
 }
 
 /** Name of a general register. */
-export function generalRegister(n: number, bits: number): string {
+function generalRegister(n: number, bits: number): string {
   return (bits === 8 ? REG8 : bits === 16 ? REG16 : REG32)[n];
 }
 

@@ -53,7 +53,7 @@ export function describe(c: Context, op: Op): GuestInstruction {
 }
 
 /** The function of an instruction that a monitor may take in hand. */
-export function interceptable(name: string, fn: SystemFn): SystemFn {
+function interceptable(name: string, fn: SystemFn): SystemFn {
   return (c, op) => {
     const i = c.interceptor;
     if (i?.instructions === undefined || !i.instructions.has(name) || i.instruction === undefined) return fn(c, op);

@@ -16,7 +16,7 @@ import { type CpuState, Layout } from "./state.ts";
 export type { PhysicalWords } from "../../core/monitor.ts";
 
 /** Width of a physical address; the bits above it are reserved in PAE entries. */
-export const PHYS_BITS = 36;
+const PHYS_BITS = 36;
 
 /** Bits of a page-table entry (low dword). */
 export const Pte = {

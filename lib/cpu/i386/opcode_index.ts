@@ -33,7 +33,7 @@ export function opcodeIndex(features: ReadonlySet<CpuFeature>): OpcodeIndex {
 }
 
 /** Slot of an opcode as the table writes it. */
-export function opcodeSlot(opcode: number): number {
+function opcodeSlot(opcode: number): number {
   return opcode < 0x100 ? opcode : 0x100 | (opcode & 0xff);
 }
 

@@ -88,7 +88,7 @@ export function minikernelSource(): string {
 }
 
 /** Assembly source of a program by name, for the address at which it runs. */
-export function programSource(name: "init" | "workload"): string {
+function programSource(name: "init" | "workload"): string {
   const { lines, texts } = withTexts([USER_LAYOUT, LIBRARY, name === "init" ? INIT : WORKLOAD].join("\n"));
   return ["org USER_CODE", ...lines, ...texts, ""].join("\n");
 }

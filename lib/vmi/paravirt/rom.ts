@@ -35,7 +35,7 @@ const PNP_AT = PCI_AT + ParavirtPciHeader.bytes;
 const TYPES_AT = 0x100;
 const SLOTS_AT = 0x200;
 /** Slot in which injected calls return to the host. */
-export const RETURN_SLOT: number = PARAVIRT_CALL_COUNT + 2;
+const RETURN_SLOT: number = PARAVIRT_CALL_COUNT + 2;
 const STRINGS_AT = SLOTS_AT + (RETURN_SLOT + 1) * STRIDE;
 /** The hypercall instruction. */
 const TRAP = "0f 01 c1 | vmcall";

@@ -236,8 +236,3 @@ class Passes implements Scope {
     for (let i = 0; i < count; i++) this.#out.push(byte);
   }
 }
-
-/** True for the errors of {@linkcode assemble}. */
-export function isAsmError(error: unknown): error is ConfigError {
-  return error instanceof ConfigError && error.code.startsWith("asm-");
-}

@@ -12,7 +12,7 @@ import { Layout } from "../state.ts";
 import { answerError } from "../x87/stack.ts";
 
 /** Index of the scratch words that take memory operands. */
-export const SCRATCH: number = Layout.fpScratch >>> 2;
+const SCRATCH: number = Layout.fpScratch >>> 2;
 /** Index of MXCSR. */
 export const MXCSR: number = Layout.mxcsr >>> 2;
 /** Bits of MXCSR that exist, denormals-are-zeros included. */

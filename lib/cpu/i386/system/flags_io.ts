@@ -47,7 +47,7 @@ export function flagsChanged(c: Context): void {
 }
 
 /** Changes the flags of `mask`; RF is cleared. Tells the run loop if an interrupt may be taken now. */
-export function setFlags(c: Context, value: number, mask: number): void {
+function setFlags(c: Context, value: number, mask: number): void {
   const s = c.state, old = readEflags(s);
   writeEflags(s, ((old & ~mask) | (value & mask)) & ~Flag.rf);
   if ((value & mask & (Flag.if | Flag.tf)) !== 0) flagsChanged(c);

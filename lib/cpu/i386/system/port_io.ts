@@ -11,7 +11,7 @@ import { iopl } from "./flags_io.ts";
 const EAX = 0, ECX = 1, EDX = 2, ESI = 6, EDI = 7;
 
 /** #GP(0) unless the port may be used: by IOPL, or by the bitmap of the TSS. */
-export function checkPort(c: Context, port: number, width: number): void {
+function checkPort(c: Context, port: number, width: number): void {
   const s = c.state;
   if (!s.isProtected || (!s.isV86 && s.get(Layout.cpl) <= iopl(c))) return;
   const base = s.seg(SegReg.tr, Seg.base), limit = s.seg(SegReg.tr, Seg.limit) >>> 0;

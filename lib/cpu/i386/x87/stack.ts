@@ -7,7 +7,7 @@
  */
 import { Cr0, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
-import { type CpuState, Layout, Seg, SEG_BYTES } from "../state.ts";
+import { Layout, Seg, SEG_BYTES } from "../state.ts";
 import { SegReg } from "../segment.ts";
 import { Fsw, setIndefinite } from "./float80/format.ts";
 
@@ -18,7 +18,7 @@ export const FSW: number = Layout.fsw >>> 2;
 /** TOP, 0-7. */
 export const FTOP: number = Layout.ftop >>> 2;
 /** Bit n: register n is empty. */
-export const FEMPTY: number = Layout.fempty >>> 2;
+const FEMPTY: number = Layout.fempty >>> 2;
 /** First register. */
 const FPR = Layout.fpr >>> 2;
 
@@ -100,7 +100,7 @@ export function overflow(w: Int32Array): void {
 }
 
 /** Recomputes the error summary after flags or masks were loaded. */
-export function updateSummary(w: Int32Array): void {
+function updateSummary(w: Int32Array): void {
   const pending = (w[FSW] & ~w[FCW] & ALL) !== 0;
   w[FSW] = (w[FSW] & ~(Fsw.es | Fsw.busy)) | (pending ? Fsw.es | Fsw.busy : 0);
 }
@@ -191,21 +191,6 @@ export function setTagWord(w: Int32Array, tags: number): void {
   let empty = 0;
   for (let n = 0; n < 8; n++) if (((tags >>> (2 * n)) & 3) === 3) empty |= 1 << n;
   w[FEMPTY] = empty;
-}
-
-/** Tag byte of FXSAVE: bit n set: register n is not empty. */
-export function compressedTags(s: CpuState): number {
-  return ~s.get(Layout.fempty) & 0xff;
-}
-
-/** Sets the tags from the tag byte of FXRSTOR. */
-export function setCompressedTags(s: CpuState, tags: number): void {
-  s.set(Layout.fempty, ~tags & 0xff);
-}
-
-/** Byte offset in the state block of ST(n), for images in stack order. */
-export function stOffset(s: CpuState, n: number): number {
-  return st(s.i32, n) << 2;
 }
 
 /** FINIT state. */

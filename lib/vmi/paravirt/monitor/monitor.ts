@@ -25,7 +25,7 @@ import { SegReg, type VirtualCpu } from "./vcpu.ts";
 import { powerOn } from "./virtual_state.ts";
 
 /** Result of Init if the guest is in no state to be taken. */
-export const INIT_FAILED = 0xffffffff;
+const INIT_FAILED = 0xffffffff;
 
 /** Bit of a descriptor-table selector error code: it is about the interrupt table. */
 const ABOUT_IDT = 2;

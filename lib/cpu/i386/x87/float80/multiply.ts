@@ -37,7 +37,7 @@ export function mul(w: Int32Array, d: number, a: number, b: number, fcw: number)
 }
 
 /** High 32 bits of an unsigned 32 by 32 bit product, u32. */
-export function mulHigh(a: number, b: number): number {
+function mulHigh(a: number, b: number): number {
   const al = a & 0xffff, ah = a >>> 16, bl = b & 0xffff, bh = b >>> 16;
   const m = ah * bl + (Math.imul(al, bl) >>> 16);
   const n = al * bh + (m & 0xffff);

@@ -51,7 +51,7 @@ function withMemory(c: Context, op: Op, kernel: BinaryKernel, loaded: number): v
  * Flags of an operation whose memory operand was denormal in its own format: DE, unless a NaN, an invalid operation or
  * a division by zero goes before it; unmasked it hides what would come after.
  */
-export function withDenormal(w: Int32Array, other: number, flags: number): number {
+function withDenormal(w: Int32Array, other: number, flags: number): number {
   const kind = classify(w, other);
   if (kind === Class.nan || kind === Class.unsupported || (flags & (Fsw.ie | Fsw.ze)) !== 0) return flags;
   return (w[FCW] & Fsw.de) === 0 ? Fsw.de : flags | Fsw.de;

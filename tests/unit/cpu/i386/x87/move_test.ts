@@ -2,7 +2,7 @@
 import { assertEquals } from "../../../../../scripts/deps/std.ts";
 import { Vector } from "../../../../../lib/spec/i386_regs.ts";
 import { Layout } from "../../../../../lib/cpu/i386/state.ts";
-import { compressedTags, setControlWord, statusWord, tagWord } from "../../../../../lib/cpu/i386/x87/stack.ts";
+import { setControlWord, statusWord, tagWord } from "../../../../../lib/cpu/i386/x87/stack.ts";
 import { FakeContext } from "../fake_context.ts";
 import { execute, load, show } from "./x87_fixture.ts";
 
@@ -72,13 +72,4 @@ Deno.test("last instruction and operand pointers: set by non-control instruction
   execute(c, "fnclex");
   execute(c, "fchs");
   assertEquals(pointers(), [0x1e0, 0x3333, 8, 0x2220, 16]);
-});
-
-Deno.test("compressedTags: one bit a physical register, set when full", () => {
-  const c = new FakeContext();
-  execute(c, "fld1");
-  execute(c, "fldz");
-  assertEquals(compressedTags(c.state), 0xc0);
-  execute(c, "ffreep", { i: 1 });
-  assertEquals([compressedTags(c.state), tagWord(c.state.i32) >>> 14], [0, 3]);
 });

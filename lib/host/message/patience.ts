@@ -1,13 +1,14 @@
 /**
  * How long to look before sleeping. A wake-up costs many times what a message costs, so whoever expects one soon looks for
  * it for a short while: no longer than a few wake-ups take. The time halves each time nothing came, is whole again when
- * something did, and is tried whole now and then; so a process that idles sleeps. Hot.
+ * something did, and is tried whole now and then; so a process that idles sleeps, and one whose peer shares its CPU
+ * loses little. Hot.
  */
 
 /** Shortest look, us. */
 const LEAST_US = 1;
 /** Looks in vain after which the whole time is tried again. */
-const TRY_AGAIN = 8;
+const TRY_AGAIN = 64;
 /** Looks between two looks at the clock. */
 const LOOKS = 16;
 

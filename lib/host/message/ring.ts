@@ -13,6 +13,9 @@ export const RING_HEADER = 128;
 const MORE = 0x80000000;
 /** The rest of the ring is unused; the next record is at its start. */
 const WRAP = 0xffffffff;
+/** Small records are read into shares of a chunk: memory of its own costs a small record more than its copy. */
+const SMALL = 512;
+const CHUNK = 8192;
 
 /** One direction between two processes. Both ends make one over the same memory. */
 export class Ring {
@@ -21,6 +24,8 @@ export class Ring {
   readonly #view: DataView;
   readonly #capacity: number;
   #parts: Uint8Array[] = [];
+  #chunk: Uint8Array = new Uint8Array(0);
+  #used = 0;
 
   /** Makes one. @param memory Shared memory. @param at First byte, a multiple of 64. @param capacity A power of two. */
   constructor(memory: SharedArrayBuffer, at: number, capacity: number) {
@@ -81,7 +86,7 @@ export class Ring {
         continue;
       }
       const length = word & 0x7fffffff;
-      const part = this.#bytes.slice(at + 4, at + 4 + length);
+      const part = length <= SMALL ? this.#share(at + 4, length) : this.#bytes.slice(at + 4, at + 4 + length);
       Atomics.store(this.#words, HEAD, (head + ((length + 11) & ~7)) | 0);
       if ((word & MORE) !== 0) {
         this.#parts.push(part);
@@ -89,6 +94,17 @@ export class Ring {
       }
       return this.#parts.length === 0 ? part : this.#joined(part);
     }
+  }
+
+  #share(from: number, length: number): Uint8Array {
+    if (this.#used + length > this.#chunk.length) {
+      this.#chunk = new Uint8Array(CHUNK);
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += length;
+    this.#chunk.set(this.#bytes.subarray(from, from + length), at);
+    return this.#chunk.subarray(at, at + length);
   }
 
   #joined(last: Uint8Array): Uint8Array {

@@ -38,6 +38,7 @@ export class Sessions {
       medium: base.medium,
       process: base.process,
       processes: base.processes,
+      copies: true, // the record goes into a longer one
       send(to, record): void {
         const out = new Uint8Array(4 + record.length);
         new DataView(out.buffer).setUint32(0, number, true);

@@ -31,6 +31,8 @@ export class WorkerTransport implements Transport {
   readonly process: number;
   /** Workers. */
   readonly processes: number;
+  /** Records are copied into a ring, or kept as a copy. */
+  readonly copies = true;
   /** Nothing breaks it. */
   readonly broken: string | undefined = undefined;
   readonly #bells: Int32Array;
@@ -80,7 +82,7 @@ export class WorkerTransport implements Transport {
     let done = 0;
     if (!this.#waiting.some((w) => w.to === to)) done = this.#write(ring, to, record, 0);
     if (done === record.length) return;
-    this.#waiting.push({ to, record, done });
+    this.#waiting.push({ to, record: record.slice(), done });
     this.#queued += record.length - done;
   }
 

@@ -53,6 +53,7 @@ export class Job {
   readonly #heard: Set<number> = new Set();
   readonly #scheduler: Scheduler | undefined;
   readonly #orders: number[] = [];
+  readonly #scratch: Uint8Array = new Uint8Array(4096);
   #limit = Infinity;
   /** Real time: when the loop last looked, ns. */
   #turn = 0;
@@ -227,7 +228,8 @@ export class Job {
     const address = this.addresses[destination];
     if (transport === undefined || address === undefined) return;
     const number = this.#networks.indexOf(device);
-    transport.send(address.process, frameRecord({ device: number, arrival, order, frame }));
+    const scratch = transport.copies === true ? this.#scratch : undefined;
+    transport.send(address.process, frameRecord({ device: number, arrival, order, frame }, scratch));
   }
 
   #record(from: number, record: ReturnType<typeof parseRecord>): void {

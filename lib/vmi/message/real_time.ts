@@ -54,12 +54,13 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
   let told = false;
   let idle = 0;
   let reported = 0;
+  const take = (from: number, bytes: Uint8Array): void => h.record(from, parseRecord(bytes));
   while (!h.isStopped()) {
     const now = clock.now();
     if (now >= h.limit) return;
     h.turn(now);
     if (now - reported >= REPORT_NS) h.progress(reported = now);
-    let moved = transport?.poll((from, bytes) => h.record(from, parseRecord(bytes))) ?? 0;
+    let moved = transport?.poll(take) ?? 0;
     while (agenda.next() <= now) agenda.run(agenda.next());
     for (const node of nodes) {
       if (node.next() > now) continue;
@@ -75,7 +76,8 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
     if (transport?.broken !== undefined && !h.isOver()) throw new ConfigError("message-transport", transport.broken);
     idle = moved > 0 ? 0 : idle + 1;
     if (idle < (transport === undefined ? SPINS : 1)) continue;
-    const next = Math.min(...nodes.map((n) => n.next()), agenda.next(), h.limit);
+    let next = Math.min(agenda.next(), h.limit);
+    for (const node of nodes) next = Math.min(next, node.next());
     const ms = Math.min(LONGEST_MS, Math.max(0, (next - clock.now()) / 1e6));
     if (transport !== undefined) await transport.sleep(ms);
     else if (next === Infinity && !nodes.every((n) => n.isDone)) return; // nothing can ever happen

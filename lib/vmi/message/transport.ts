@@ -12,7 +12,9 @@ export interface Transport {
   readonly process: number;
   /** Processes of the job. */
   readonly processes: number;
-  /** Sends a record, which the transport copies or owns from now on. Never blocks; what does not fit waits inside. */
+  /** Does `send` copy the record, so that its memory may be used again? Absent: it owns it from then on. */
+  readonly copies?: boolean;
+  /** Sends a record. Never blocks; what does not fit waits inside. */
   send(to: number, record: Uint8Array): void;
   /** Hands over what has arrived; returns the number of records. */
   poll(deliver: (from: number, record: Uint8Array) => void): number;
@@ -55,9 +57,10 @@ const SYNC = 2;
 const RESULT = 3;
 const HEAD = 24;
 
-/** Record of a frame. */
-export function frameRecord(r: FrameRecord): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(HEAD + frameSize(r.frame));
+/** Record of a frame. @param scratch Used if the record fits into it. */
+export function frameRecord(r: FrameRecord, scratch?: Uint8Array): Uint8Array {
+  const size = HEAD + frameSize(r.frame);
+  const out = scratch !== undefined && size <= scratch.length ? scratch.subarray(0, size) : new Uint8Array(size);
   out[0] = FRAME;
   out[2] = r.device;
   out[3] = r.device >> 8;

@@ -152,8 +152,19 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
       ...(hypercalls === undefined ? {} : { hypercalls }),
     };
     const stats = run.stats === true ? { stats: figures } : {};
+    const use = paravirtUse(m);
     const screen = run.screen === true ? { screen: m.screen.text() } : {};
-    io.out(json({ exit: code, stop, ...run.extra?.(), ...stats, ...screen, serial: text(m.serial.text) }));
+    io.out(
+      json({
+        exit: code,
+        stop,
+        ...run.extra?.(),
+        ...(use === undefined ? {} : { paravirt: use }),
+        ...stats,
+        ...screen,
+        serial: text(m.serial.text),
+      }),
+    );
     return;
   }
   const midLine = run.serial === "stdio" && /[^\n]$/.test(m.serial.tail(1));
@@ -163,6 +174,13 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
   io.err(`vmikit: ${said}\n`);
   if (code === Exit.crash && run.until !== undefined) {
     io.err(`vmikit: the guest ended before ${JSON.stringify(run.until)} was seen\n`);
+  }
+  const use = paravirtUse(m);
+  if (use?.used === false) {
+    io.err(
+      `vmikit: the guest ran natively, in full possession of the processor: it has not called Init of the ROM, so ` +
+        `backend ${use.backend} had nothing to do; is the kernel built with VMI support (CONFIG_VMI, Linux 2.6.21 to 2.6.36)?\n`,
+    );
   }
   if (run.stats === true) {
     const mips = seconds > 0 ? (instructions / seconds / 1e6).toFixed(1) : "-";
@@ -180,6 +198,13 @@ function report(io: Io, m: PcMachine, run: GuestRun, { stop, code, seconds, ende
 /** The paravirtual interface, if the machine has one. */
 function paravirtOf(m: PcMachine): VmiPcMachine["paravirt"] | undefined {
   return (m as { readonly paravirt?: VmiPcMachine["paravirt"] }).paravirt;
+}
+
+/** Which backend's ROM the guest was shown, and whether it called Init; `undefined`: none, or one that is not told of. */
+function paravirtUse(m: PcMachine): { readonly backend: string; readonly used: boolean } | undefined {
+  const paravirt = paravirtOf(m);
+  if (paravirt === undefined || paravirt.backend.hidden === true) return undefined;
+  return { backend: paravirt.backend.name, used: (paravirt.stats().calls.Init ?? 0) > 0 };
 }
 
 /** What a hypervisor of today has counted, if the guest has one. */

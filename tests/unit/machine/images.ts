@@ -23,7 +23,8 @@ export function multibootFile(): Uint8Array {
 }
 
 /** Linux image of boot protocol 2.10 whose kernel is NOPs. */
-export function bzImage(): Uint8Array {
+export function bzImage(payload?: Uint8Array, entry = 0x100000): Uint8Array {
+  if (payload !== undefined) return wrapped(payload, entry);
   const w = new ByteWriter(0x200 * 3 + 0x1000);
   w.u8(0x1f1, 2).u32(0x1f4, 0x100).u16(0x1fe, 0xaa55).u8(0x200, 0xeb).u8(0x201, 0x62).put(0x202, latin1("HdrS")).u16(
     0x206,
@@ -32,4 +33,13 @@ export function bzImage(): Uint8Array {
   w.u8(0x211, 1).u32(0x214, 0x100000).u32(0x22c, 0x37ffffff).u32(0x238, 255).u32(0x260, 0x40000);
   for (let i = 0x600; i < w.bytes.length; i++) w.u8(i, 0x90);
   return w.bytes;
+}
+
+/** A bzImage, boot protocol 2.06 as Linux 2.6.21 to 2.6.36 have it or newer, around a protected-mode program for 1 MiB. */
+function wrapped(payload: Uint8Array, entry: number): Uint8Array {
+  const size = (payload.length + 15) & ~15;
+  const w = new ByteWriter(0x600 + size);
+  w.u8(0x1f1, 2).u32(0x1f4, size / 16).u16(0x1fe, 0xaa55).u8(0x200, 0xeb).u8(0x201, 0x3a).put(0x202, latin1("HdrS"));
+  w.u16(0x206, 0x206).u8(0x211, 1).u32(0x214, entry).u32(0x22c, 0x37ffffff).u32(0x238, 255);
+  return w.put(0x600, payload).bytes;
 }

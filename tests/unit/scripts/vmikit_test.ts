@@ -6,6 +6,7 @@ import { ENGINES } from "../../../scripts/cli/options.ts";
 import { Exit, type Io, type Terminal } from "../../../scripts/cli/io.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes, join } from "../../../scripts/deps/std.ts";
 import { minikernelImage } from "../../../lib/guests/minikernel/minikernel.ts";
+import { assemble } from "../../../lib/cpu/i386/asm/assemble.ts";
 import { main } from "../../../scripts/vmikit.ts";
 import { KERNELS } from "../../../scripts/bench/kernels.ts";
 import { multibootImage } from "../../../scripts/bench/images.ts";
@@ -123,6 +124,45 @@ Deno.test("vmikit boot --stats counts calls and exits of a hypervisor", async ()
   assertStringIncludes(err, " exits hidden page fault\n");
   const { stats } = JSON.parse((await vmikit([...args, "--json"], files)).out);
   assertEquals(stats.paravirt.calls.Init, 1);
+});
+
+/** The minikernel in a bzImage; it begins behind its multiboot header. */
+const MINIKERNEL = bzImage(minikernelImage(), 0x100020);
+
+Deno.test("vmikit boot --backend X --kernel bzImage needs no further switch for a kernel that knows the interface", async () => {
+  for (const backend of ["native", "scripted", "shadow", "direct"]) {
+    for (const engine of ["interpreter", "jit"]) {
+      const args = ["boot", "--backend", backend, "--kernel", "k", "--engine", engine, "--until", "ready"];
+      const { code, out, err } = await vmikit(args, { k: MINIKERNEL });
+      assertEquals(code, Exit.ok, err);
+      assertStringIncludes(out, `paravirt: found vmikit ${backend} backend, API version 3.0`);
+      assertStringIncludes(out, "paravirt: patched");
+      assert(!err.includes("natively"), err);
+      const { paravirt, stats } = JSON.parse((await vmikit([...args, "--json", "--stats"], { k: MINIKERNEL })).out);
+      assertEquals(paravirt, { backend, used: true });
+      assertEquals(stats.paravirt.calls.Init, 1);
+      assert(stats.paravirt.made.IRET > 0);
+      if (backend === "shadow") assert(stats.paravirt.backend["exits hidden page fault"] > 0);
+    }
+  }
+});
+
+Deno.test("vmikit boot says clearly that a kernel without the interface ran natively", async () => {
+  const files = {
+    k: bzImage(assemble("mov dx, 0x3f8\nmov al, 'x'\nout dx, al\njmp $", { origin: 0x100000, bits: 32 }).bytes),
+  };
+  for (const backend of ["native", "shadow", "direct"]) {
+    const args = ["boot", "--backend", backend, "--kernel", "k", "--until", "x"];
+    const { code, err } = await vmikit(args, files);
+    assertEquals(code, Exit.ok);
+    assertStringIncludes(err, "the guest ran natively");
+    assertStringIncludes(err, `backend ${backend} had nothing to do`);
+    assertEquals(JSON.parse((await vmikit([...args, "--json"], files)).out).paravirt, { backend, used: false });
+  }
+  for (const backend of ["none", "hardware", "trap", "kvm"]) {
+    const { err } = await vmikit(["boot", "--backend", backend, "--kernel", "k", "--until", "x"], files);
+    assert(!err.includes("natively"), err);
+  }
 });
 
 Deno.test("vmikit boot --stats names the calls that do not trap, and counts them without changing the run", async () => {

@@ -13,6 +13,7 @@ import {
   isNormal,
   isZero,
   loadNumber,
+  negated,
   type Num,
   plain,
   pop,
@@ -20,6 +21,7 @@ import {
   ready,
   round,
   setStatus,
+  signsDiffer,
   stack,
   type Unrounded,
   write,
@@ -32,9 +34,8 @@ type Operation = typeof OPERATIONS[number];
 /** Emits a op b; the result is in the locals returned. */
 function operate(k: Code, op: Operation, x: Num, y: Num, fcw: Local): { m: Local; se: Local; flags: Local } {
   const reversed = op === "subr" || op === "divr";
-  const a = reversed ? y : x, b = reversed ? x : y;
-  if (op === "sub") k.set(y.se, k.i("xor", y.se, 0x8000));
-  if (op === "subr") k.set(x.se, k.i("xor", x.se, 0x8000));
+  const a = reversed ? y : x, second = reversed ? x : y;
+  const b = op === "sub" || op === "subr" ? negated(k, second) : second;
   const u: Unrounded & { readonly fcw: Local } = {
     m: k.let("i64", k.cl(0n)),
     ext: k.let("i64", k.cl(0n)),
@@ -56,7 +57,7 @@ function operate(k: Code, op: Operation, x: Num, y: Num, fcw: Local): { m: Local
       plain(k, b);
       if (op === "mul" || op === "div" || op === "divr") {
         if (op !== "mul") k.slowIf(isZero(k, b));
-        k.set(u.sign, k.i("and", k.i("xor", a.se, b.se), 0x8000));
+        k.set(u.sign, signsDiffer(k, a, b));
         done();
       } else addZero(k, a, b, u, done);
     });

@@ -10,6 +10,7 @@ import { FLAGS_SET, type Kernel } from "./kernel.ts";
 import {
   exponent,
   full,
+  isNegative,
   isNormal,
   isZero,
   loadNumber,
@@ -19,6 +20,7 @@ import {
   read,
   ready,
   setStatus,
+  signsDiffer,
   type Stack,
   stack,
 } from "./x87_parts.ts";
@@ -40,14 +42,14 @@ function compare(k: Code, a: Num, b: Num): Order {
 
 /** Compares two numbers that are normal or zeros. */
 export function comparePlain(k: Code, a: Num, b: Num): Order {
-  const same = k.i("and", k.i("eq", a.se, b.se), k.l("eq", a.m, b.m));
+  const ea = k.let("i32", exponent(k, a)), eb = k.let("i32", exponent(k, b));
+  const apart = k.i("or", k.i("xor", ea, eb), signsDiffer(k, a, b));
+  const same = k.i("and", k.i("eqz", apart), k.l("eq", a.m, b.m));
   const zeros = k.l("eqz", k.l("or", a.m, b.m));
   const equal = k.let("i32", k.i("or", same, zeros));
-  const ea = k.let("i32", exponent(k, a)), eb = k.let("i32", exponent(k, b));
   const smaller = k.i("or", k.i("lt_u", ea, eb), k.i("and", k.i("eq", ea, eb), k.l("lt_u", a.m, b.m)));
-  const negative = k.let("i32", k.i("shr_u", a.se, 15));
-  const signsDiffer = k.i("shr_u", k.i("xor", a.se, b.se), 15);
-  const less = k.select(signsDiffer, negative, k.i("xor", smaller, negative));
+  const negative = k.let("i32", isNegative(k, a));
+  const less = k.select(signsDiffer(k, a, b), negative, k.i("xor", smaller, negative));
   return { equal, less: k.let("i32", k.i("and", less, k.i("eqz", equal))) };
 }
 
@@ -139,7 +141,7 @@ const EXAMINE: readonly Kernel[] = [
       full(k, top);
       const n = read(k, top);
       plain(k, n);
-      const less = k.i("shl", k.i("shr_u", n.se, 15), 8);
+      const less = k.i("shl", isNegative(k, n), 8);
       setConditions(k, k.select(isZero(k, n), k.c(Fsw.c3), less));
     },
   },
@@ -155,7 +157,7 @@ const EXAMINE: readonly Kernel[] = [
       full(k, top);
       const n = read(k, top);
       plain(k, n);
-      const sign = k.i("shl", k.i("shr_u", n.se, 15), 9);
+      const sign = k.i("shl", isNegative(k, n), 9);
       setConditions(k, k.i("or", sign, k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3))));
     },
   },

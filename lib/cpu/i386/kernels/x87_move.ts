@@ -11,6 +11,7 @@ import {
   full,
   inexactFlags,
   inexactMasked,
+  isNegative,
   isZero,
   loadNumber,
   type Num,
@@ -22,6 +23,7 @@ import {
   ready,
   roundsUp,
   setStatus,
+  signOf,
   stack,
   write,
 } from "./x87_parts.ts";
@@ -108,14 +110,14 @@ function storeFloat(k: Code, n: Num, size: 4 | 8): Value {
 /** The same for a number that is normal or zero; PE is masked. `fcw` undefined: to nearest. */
 export function storePlainFloat(k: Code, n: Num, size: 4 | 8, fcw: Local | undefined): Local {
   const fraction = size === 4 ? 23n : 52n, bias = size === 4 ? 127 : 1023, cut = 63n - fraction;
-  const sign = k.let("i64", k.l("shl", k.l("extend_i32_u", k.i("shr_u", n.se, 15)), size === 4 ? 31n : 63n));
+  const sign = k.let("i64", k.l("shl", k.l("extend_i32_u", isNegative(k, n)), size === 4 ? 31n : 63n));
   const e = k.let("i32", k.i("sub", exponent(k, n), BIAS - bias));
   const flags = k.let("i32", k.c(0)), bits = k.let("i64", sign);
   k.if(k.l("ne", n.m, 0), () => {
     k.slowIf(k.i("ge_u", k.i("sub", e, 1), 2 * bias - 1));
     const rest = k.let("i64", k.l("shl", n.m, 64n - cut));
     const kept = k.let("i64", k.l("shr_u", n.m, cut));
-    const up = roundsUp(k, fcw, k.i("and", n.se, 0x8000), rest, k.l("and", kept, 1));
+    const up = roundsUp(k, fcw, signOf(k, n), rest, k.l("and", kept, 1));
     const mantissa = k.l("add", k.l("sub", kept, 1n << fraction), k.l("extend_i32_u", up));
     k.set(bits, k.l("add", k.l("or", sign, k.l("shl", k.l("extend_i32_u", e), fraction)), mantissa));
     k.set(flags, inexactFlags(k, rest, up));
@@ -136,7 +138,7 @@ function toInteger(k: Code, n: Num, fcw: Local | undefined, limit: number): { si
       k.set(size, k.l("shr_u", n.m, by));
       k.set(rest, k.l("shl", k.l("shl", n.m, 1), k.l("sub", k.cl(63n), by)));
     }, () => k.if(k.i("eq", shift, 64), () => k.set(rest, n.m)));
-    const up = roundsUp(k, fcw, k.i("and", n.se, 0x8000), rest, k.l("and", size, 1));
+    const up = roundsUp(k, fcw, signOf(k, n), rest, k.l("and", size, 1));
     k.set(size, k.l("add", size, k.l("extend_i32_u", up)));
     k.slowIf(k.l("ne", k.l("shr_u", size, limit), 0));
     k.set(flags, inexactFlags(k, rest, up));
@@ -153,7 +155,7 @@ function storeInteger(k: Code, n: Num, bytes: 2 | 4 | 8): Value {
 /** The same for a number that is normal or zero; PE is masked. `fcw` undefined: to nearest. */
 export function storePlainInteger(k: Code, n: Num, bytes: 2 | 4 | 8, fcw: Local | undefined): Local {
   const { size, flags } = toInteger(k, n, fcw, bytes * 8 - 1);
-  const minus = k.let("i64", k.l("sub", k.cl(0n), k.l("extend_i32_u", k.i("shr_u", n.se, 15))));
+  const minus = k.let("i64", k.l("sub", k.cl(0n), k.l("extend_i32_u", isNegative(k, n))));
   const value = k.l("sub", k.l("xor", size, minus), minus);
   k.store(bytes === 2 ? "i64.store16" : bytes === 4 ? "i64.store32" : "i64.store", k.src, value);
   return flags;
@@ -247,7 +249,7 @@ const REGISTERS: readonly Kernel[] = [
       const rounded = toInteger(k, n, fcw, 63);
       const by = k.let("i64", k.l("clz", rounded.size));
       const e = k.i("sub", k.c(BIAS + 63), k.i("wrap_i64", by));
-      const signed = k.i("or", k.i("and", n.se, 0x8000), k.select(k.l("eqz", rounded.size), k.c(0), e));
+      const signed = k.i("or", signOf(k, n), k.select(k.l("eqz", rounded.size), k.c(0), e));
       write(k, top, k.l("shl", rounded.size, by), signed);
       k.set(flags, rounded.flags);
     });

@@ -8,7 +8,7 @@
  */
 import { BIAS, Rc } from "../x87/float80/format.ts";
 import type { Code, Local, Value } from "./code.ts";
-import { exponent, isZero, type Num, type Parts, product, TOP_BIT } from "./x87_parts.ts";
+import { exponent, isZero, type Num, type Parts, product, signOf, signsDiffer, TOP_BIT } from "./x87_parts.ts";
 
 /** A result: exact as it stands, or to be rounded. */
 export interface Work extends Parts {
@@ -41,14 +41,15 @@ export function addNormal(k: Code, a: Num, b: Num, u: Work, done: Exact): void {
   const swap = k.let("i32", k.i("lt_s", shift, 0));
   const small = k.let("i64", k.select(swap, a.m, b.m));
   k.set(m, k.select(swap, b.m, a.m));
-  k.set(sign, k.select(swap, b.se, a.se));
-  k.set(exp, k.i("and", sign, 0x7fff));
-  k.set(sign, k.i("and", sign, 0x8000));
+  k.set(exp, k.select(swap, exponent(k, b), exponent(k, a)));
+  k.set(sign, k.select(swap, signOf(k, b), signOf(k, a)));
   k.set(shift, k.select(swap, k.i("sub", k.c(0), shift), shift));
   k.if(k.i("lt_u", shift, 64), () => {
+    // A rotation has what is shifted out at its other end.
     const n = k.let("i64", k.l("extend_i32_u", shift));
-    k.set(ext, k.l("shl", k.l("shl", small, 1), k.l("sub", k.cl(63n), n)));
+    k.set(ext, k.l("rotr", small, n));
     k.set(small, k.l("shr_u", small, n));
+    k.set(ext, k.l("xor", ext, small));
   }, () => {
     k.set(ext, k.cl(1n));
     k.if(k.i("lt_u", shift, 128), () => {
@@ -58,7 +59,7 @@ export function addNormal(k: Code, a: Num, b: Num, u: Work, done: Exact): void {
     });
     k.set(small, k.cl(0n));
   }, "likely");
-  k.if(k.i("and", k.i("xor", a.se, b.se), 0x8000), () => {
+  k.if(signsDiffer(k, a, b), () => {
     subtract(k, u, small);
     cancel(k, u, done);
   }, () => {
@@ -104,9 +105,9 @@ function cancel(k: Code, u: Work, done: Exact): void {
       "unlikely",
     );
     const n = k.let("i64", k.l("clz", m));
-    const low = k.l("shr_u", k.l("shr_u", ext, 1), k.l("sub", k.cl(63n), n));
-    k.set(m, k.l("or", k.l("shl", m, n), low));
+    const turned = k.let("i64", k.l("rotl", ext, n));
     k.set(ext, k.l("shl", ext, n));
+    k.set(m, k.l("or", k.l("shl", m, n), k.l("xor", turned, ext)));
     k.set(exp, k.i("sub", exp, k.i("wrap_i64", n)));
   });
 }
@@ -116,7 +117,7 @@ const LOW32 = 0xffffffffn;
 /** Product of normal numbers, unrounded. */
 export function multiply(k: Code, a: Num, b: Num, u: Parts): void {
   const { m, ext, exp, sign } = u;
-  k.set(sign, k.i("and", k.i("xor", a.se, b.se), 0x8000));
+  k.set(sign, signsDiffer(k, a, b));
   k.set(exp, k.i("sub", k.i("add", exponent(k, a), exponent(k, b)), BIAS - 1));
   product(k, a.m, b.m, m, ext);
   k.if(k.l("ge_s", m, 0), () => {
@@ -129,7 +130,7 @@ export function multiply(k: Code, a: Num, b: Num, u: Parts): void {
 /** Quotient of normal numbers, unrounded. */
 export function divide(k: Code, a: Num, b: Num, u: Parts): void {
   const { m, ext, exp, sign } = u;
-  k.set(sign, k.i("and", k.i("xor", a.se, b.se), 0x8000));
+  k.set(sign, signsDiffer(k, a, b));
   k.set(exp, k.i("add", k.i("sub", exponent(k, a), exponent(k, b)), BIAS));
   const rest = k.let("i64", a.m);
   const low = k.let("i64", k.cl(0n));
@@ -158,7 +159,7 @@ function quotientDigit(
   k: Code,
   rest: Local,
   next: () => void,
-  divisor: Local,
+  divisor: Value,
   dh: Local,
   dl: Local,
   digit: Local,
@@ -191,7 +192,7 @@ function negativeZero(k: Code, u: Work): Value {
  * integer root of mantissa * 2^63 or 2^64 has 64 bits; what is left over, against the root, decides the rounding.
  */
 export function root(k: Code, a: Num, m: Local, ext: Local): void {
-  const odd = k.let("i64", k.l("extend_i32_u", k.i("and", a.se, 1)));
+  const odd = k.let("i64", k.l("extend_i32_u", k.i("and", exponent(k, a), 1)));
   const high = k.let("i64", k.l("shr_u", a.m, odd));
   const low = k.l("shl", k.l("and", a.m, odd), 63);
   // First digit: floor of the root of the high word; the estimate is off by one at most.

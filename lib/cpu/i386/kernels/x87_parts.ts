@@ -11,11 +11,21 @@ import { Layout } from "../state.ts";
 import { BIAS, Fsw, Rc } from "../x87/float80/format.ts";
 import type { Code, Local, Value } from "./code.ts";
 
-/** A number in locals. */
+/** A number. */
 export interface Num {
   /** Mantissa, i64. */
-  readonly m: Local;
+  readonly m: Value;
   /** Sign (bit 15) and biased exponent, i32. */
+  readonly se: Value;
+  /** Biased exponent, if it is there by itself. */
+  readonly exp?: Value;
+  /** Sign, 0 or 0x8000, if it is there by itself. */
+  readonly sign?: Value;
+}
+
+/** A number in locals. */
+export interface LocalNum extends Num {
+  readonly m: Local;
   readonly se: Local;
 }
 
@@ -56,7 +66,7 @@ export function full(k: Code, ...regs: Stack[]): void {
 }
 
 /** Reads a register. */
-export function read(k: Code, r: Stack): Num {
+export function read(k: Code, r: Stack): LocalNum {
   const at = k.at(Layout.fpr);
   return { m: k.let("i64", k.load("i64.load", r.at, at)), se: k.let("i32", k.load("i32.load", r.at, at + 8)) };
 }
@@ -70,7 +80,23 @@ export function write(k: Code, r: Stack, m: Value, se: Value): void {
 
 /** Biased exponent. */
 export function exponent(k: Code, n: Num): Value {
-  return k.i("and", n.se, 0x7fff);
+  return n.exp ?? k.i("and", n.se, 0x7fff);
+}
+
+/** Sign, 0 or 0x8000. */
+export function signOf(k: Code, n: Num): Value {
+  return n.sign ?? k.i("and", n.se, 0x8000);
+}
+
+/** 0x8000 if the signs differ, else 0. */
+export function signsDiffer(k: Code, a: Num, b: Num): Value {
+  const both = k.i("xor", a.sign ?? a.se, b.sign ?? b.se);
+  return a.sign !== undefined && b.sign !== undefined ? both : k.i("and", both, 0x8000);
+}
+
+/** 1 if the sign is set, else 0. */
+export function isNegative(k: Code, n: Num): Value {
+  return k.i("shr_u", n.sign ?? n.se, 15);
 }
 
 /** True for a normal number. */
@@ -197,10 +223,19 @@ function inRange(k: Code, exp: Local): void {
   k.slowIf(k.i("ge_u", k.i("sub", exp, 1), 0x7ffd));
 }
 
+/** Adds the bit below the last place, which is right unless all below that is zero: then the last bit is cleared. */
 function addNearest(k: Code, { m, ext }: Parts, up: Local): void {
-  // Above half of the last place, or on it and the last bit is set.
-  k.set(up, k.l("gt_u", ext, k.l("sub", k.cl(TOP_BIT), k.l("and", m, 1))));
-  k.set(m, k.l("add", m, k.l("extend_i32_u", up)));
+  k.set(up, k.i("wrap_i64", k.l("shr_u", ext, 63)));
+  const tie = k.l("eq", ext, TOP_BIT);
+  k.if(
+    tie,
+    () => {
+      k.set(up, k.i("and", k.i("wrap_i64", m), 1));
+      k.set(m, k.l("add", m, k.l("and", m, 1)));
+    },
+    () => k.set(m, k.l("add", m, k.l("shr_u", ext, 63))),
+    "unlikely",
+  );
 }
 
 function carried(k: Code, { m, exp }: Parts): void {
@@ -216,51 +251,69 @@ function carried(k: Code, { m, exp }: Parts): void {
 }
 
 /** Single, double or integer at an address as a number: plain ones only. */
-export function loadNumber(k: Code, format: "m32" | "m64" | "i16" | "i32" | "i64", address: Value): Num {
+export function loadNumber(k: Code, format: "m32" | "m64" | "i16" | "i32" | "i64", address: Value): PartedNum {
   if (format === "m32") return loadFloat(k, k.l("shl", k.load("i64.load32_u", address), 32), 8, 127);
   if (format === "m64") return loadFloat(k, k.load("i64.load", address), 11, 1023);
   const name = format === "i16" ? "i64.load16_s" : format === "i32" ? "i64.load32_s" : "i64.load";
   const v = k.let("i64", k.load(name, address));
-  const sign = k.let("i64", k.l("shr_s", v, 63));
-  const size = k.let("i64", k.l("sub", k.l("xor", v, sign), sign));
+  const minus = k.let("i64", k.l("shr_s", v, 63));
+  const size = k.let("i64", k.l("sub", k.l("xor", v, minus), minus));
   const n = k.let("i64", k.l("clz", size));
   const m = k.let("i64", k.l("shl", size, n)); // a count of 64 shifts by 0: zero stays zero
-  const exp = k.i("sub", k.c(BIAS + 63), k.i("wrap_i64", n));
-  const signed = k.i("or", k.i("and", k.i("wrap_i64", sign), 0x8000), exp);
-  return { m, se: k.let("i32", k.select(k.l("eqz", v), k.c(0), signed)) };
+  const e = k.i("sub", k.c(BIAS + 63), k.i("wrap_i64", n));
+  const exp = k.let("i32", k.select(k.l("eqz", v), k.c(0), e));
+  return parted(k, m, exp, k.let("i32", k.i("and", k.i("wrap_i64", minus), 0x8000)));
+}
+
+/** A number whose sign and exponent are apart. */
+export interface PartedNum extends Num {
+  readonly exp: Local;
+  readonly sign: Local;
+}
+
+/** A number from its parts. */
+export function parted(k: Code, m: Local, exp: Local, sign: Local): PartedNum & { readonly m: Local } {
+  return { m, exp, sign, se: k.i("or", sign, exp) };
+}
+
+/** The number with the other sign. */
+export function negated(k: Code, n: Num): Num {
+  const { m, exp } = n;
+  if (n.sign === undefined || exp === undefined) return { m, se: k.let("i32", k.i("xor", n.se, 0x8000)) };
+  const sign = k.let("i32", k.i("xor", n.sign, 0x8000));
+  return { m, exp, sign, se: k.i("or", sign, exp) };
 }
 
 /** `bits`: sign, exponent and fraction at the top of an i64. */
-function loadFloat(k: Code, bits: Value, expBits: number, bias: number): Num {
+function loadFloat(k: Code, bits: Value, expBits: number, bias: number): PartedNum {
   const all = (1 << expBits) - 1;
   const b = k.let("i64", bits);
   const e = k.let("i32", k.i("and", k.i("wrap_i64", k.l("shr_u", b, 63 - expBits)), all));
   const sign = k.let("i32", k.i("and", k.i("wrap_i64", k.l("shr_u", b, 48)), 0x8000));
   const m = k.let("i64", k.l("or", k.l("shl", b, expBits), TOP_BIT));
-  const se = k.let("i32", k.i("or", sign, k.i("add", e, BIAS - bias)));
+  const exp = k.let("i32", k.i("add", e, BIAS - bias));
   k.if(
     k.i("ge_u", k.i("sub", e, 1), all - 1),
     () => {
       k.slowIf(k.l("ne", k.l("shl", b, 1), 0)); // neither normal nor zero
       k.set(m, k.cl(0n));
-      k.set(se, sign);
+      k.set(exp, 0);
     },
     undefined,
     "unlikely",
   );
-  return { m, se };
+  return parted(k, m, exp, sign);
 }
 
 const LOW32 = 0xffffffffn;
 
 /** high:low := a * b. */
-export function product(k: Code, a: Local, b: Local, high: Local, low: Local): void {
+export function product(k: Code, a: Value, b: Value, high: Local, low: Local): void {
   const al = k.let("i64", k.l("and", a, LOW32)), ah = k.let("i64", k.l("shr_u", a, 32));
   const bl = k.let("i64", k.l("and", b, LOW32)), bh = k.let("i64", k.l("shr_u", b, 32));
-  const p0 = k.let("i64", k.l("mul", al, bl));
-  const p1 = k.let("i64", k.l("add", k.l("mul", ah, bl), k.l("shr_u", p0, 32)));
-  const p2 = k.let("i64", k.l("add", k.l("mul", al, bh), k.l("and", p1, LOW32)));
+  const p1 = k.let("i64", k.l("add", k.l("mul", ah, bl), k.l("shr_u", k.l("mul", al, bl), 32)));
+  const p2 = k.l("add", k.l("mul", al, bh), k.l("and", p1, LOW32));
   const top = k.l("add", k.l("shr_u", p1, 32), k.l("shr_u", p2, 32));
+  k.set(low, k.l("mul", a, b));
   k.set(high, k.l("add", k.l("mul", ah, bh), top));
-  k.set(low, k.l("or", k.l("shl", p2, 32), k.l("and", p0, LOW32)));
 }

@@ -7,7 +7,7 @@
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import { Cr0 } from "../../../../spec/i386_regs.ts";
 import { Code, type Local, type Value } from "../../kernels/code.ts";
-import type { Num } from "../../kernels/x87_parts.ts";
+import { parted, type PartedNum } from "../../kernels/x87_parts.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, Seg, SEG_BYTES } from "../../state.ts";
 import { Fsw } from "../../x87/float80/format.ts";
@@ -36,6 +36,9 @@ export interface X87Use {
   readonly control: boolean;
 }
 
+/** A stack register in locals. */
+export type Slot = PartedNum & { readonly m: Local };
+
 /** Locals of the stack in one region. */
 export class X87Locals {
   /** What is known here. */
@@ -56,7 +59,7 @@ export class X87Locals {
   readonly operand: Local;
   readonly #use: X87Use;
   readonly #base: Value;
-  readonly #slots: (Num | undefined)[] = [];
+  readonly #slots: (Slot | undefined)[] = [];
   readonly #bad: Local;
   readonly #top: Local;
   readonly #empty: Local;
@@ -77,12 +80,13 @@ export class X87Locals {
     [this.operand, this.#bad, this.#top, this.#empty] = [local("i32"), local("i32"), local("i32"), local("i32")];
     [this.#note, this.#segment, this.#leave] = [local("i32"), local("i32"), local("i32")];
     for (let n = 0; n < 8; n++) {
-      this.#slots.push((use.used >>> n & 1) !== 0 ? { m: local("i64"), se: local("i32") } : undefined);
+      const isUsed = (use.used >>> n & 1) !== 0;
+      this.#slots.push(isUsed ? parted(k, local("i64"), local("i32"), local("i32")) : undefined);
     }
   }
 
   /** ST(n). */
-  st(n: number): Num {
+  st(n: number): Slot {
     const slot = this.#slots[slotOf(this.state, n)];
     if (slot === undefined) throw new RangeError("An x87 register is not among those of the region");
     return slot;
@@ -105,7 +109,9 @@ export class X87Locals {
     k.set(this.#segment, 0);
     this.#each(0xff, (slot, at) => {
       k.set(slot.m, k.load("i64.load", at, k.at(Layout.fpr)));
-      k.set(slot.se, k.load("i32.load", at, k.at(Layout.fpr) + 8));
+      k.set(slot.exp, k.load("i32.load", at, k.at(Layout.fpr) + 8));
+      k.set(slot.sign, k.i("and", slot.exp, ~0x7fff));
+      k.set(slot.exp, k.i("and", slot.exp, 0x7fff));
     });
   }
 
@@ -114,7 +120,7 @@ export class X87Locals {
     return k.i("shl", k.i("xor", k.i("and", this.fcw, CONTROL), USUAL), CONTROL_SHIFT);
   }
 
-  #each(mask: number, what: (slot: Num, at: Value) => void): void {
+  #each(mask: number, what: (slot: Slot, at: Value) => void): void {
     const { k } = this;
     this.#slots.forEach((slot, n) => {
       if (slot === undefined || (mask >>> n & 1) === 0) return;

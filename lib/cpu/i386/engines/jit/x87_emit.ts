@@ -10,7 +10,7 @@ import { FlagsKind } from "../../flags.ts";
 import { Code, type Local, type Value } from "../../kernels/code.ts";
 import { KERNELS } from "../../kernels/index.ts";
 import type { Order } from "../../kernels/x87_compare.ts";
-import type { Num } from "../../kernels/x87_parts.ts";
+import { parted } from "../../kernels/x87_parts.ts";
 import type { FlagEmitter } from "./flag_code.ts";
 import type { FlagsStmt } from "./flag_state.ts";
 import type { Instruction } from "./instruction.ts";
@@ -109,17 +109,18 @@ export class X87Emitter {
     const x = this.#x;
     const moves = effect.moves.filter(([to, from]) => to !== from);
     if (moves.length === 0) return;
-    const copies = moves.map(([, from]): Num => {
+    const copies = moves.map(([, from]) => {
       const n = x.st(from);
-      return { m: k.let("i64", n.m), se: k.let("i32", n.se) };
+      return parted(k, k.let("i64", n.m), k.let("i32", n.exp), k.let("i32", n.sign));
     });
-    moves.forEach(([to], n) => this.#put(k, to, copies[n].m, copies[n].se));
+    moves.forEach(([to], n) => this.#put(k, to, copies[n].m, copies[n].exp, copies[n].sign));
   }
 
-  #put(k: Code, n: number, m: Value, se: Value): void {
+  #put(k: Code, n: number, m: Value, exp: Value, sign: Value): void {
     const to = this.#x.st(n);
     k.set(to.m, m);
-    k.set(to.se, se);
+    k.set(to.exp, exp);
+    k.set(to.sign, sign);
   }
 
   /** Host address of the operand in `t`. */
@@ -165,7 +166,7 @@ export class X87Emitter {
     return {
       k,
       st: (n) => x.st(n),
-      put: (n, m, se) => this.#put(k, n, m, se),
+      put: (n, m, exp, sign) => this.#put(k, n, m, exp, sign),
       rounded: (ext, up) => {
         k.set(x.lost, k.l("or", x.lost, ext));
         k.set(x.c1, up);

@@ -5,13 +5,27 @@
 import { BIAS } from "../../x87/float80/format.ts";
 import type { Code, Local } from "../../kernels/code.ts";
 import { addNormal, divide, multiply, root, type Work } from "../../kernels/x87_numbers.ts";
-import { isNormal, isZero, type Num, roundNearest } from "../../kernels/x87_parts.ts";
+import {
+  exponent,
+  isNegative,
+  isNormal,
+  isZero,
+  negated,
+  type Num,
+  parted,
+  type PartedNum,
+  roundNearest,
+  signOf,
+  signsDiffer,
+} from "../../kernels/x87_parts.ts";
 
 /** Operations on two numbers. */
 export const OPERATIONS = ["add", "sub", "subr", "mul", "div", "divr"] as const;
 
 /** A result. */
-export interface Result extends Num {
+export interface Result extends PartedNum {
+  /** Mantissa. */
+  readonly m: Local;
   /** What was cut off, i64; zero: exact. */
   readonly ext: Local;
   /** C1: the magnitude was rounded up. */
@@ -27,21 +41,13 @@ export function checkPlain(k: Code, n: Num): void {
 
 function open(k: Code): Open {
   const zero = (type: "i32" | "i64"): Local => k.let(type, type === "i32" ? k.c(0) : k.cl(0n));
-  return {
-    m: zero("i64"),
-    se: zero("i32"),
-    ext: zero("i64"),
-    up: zero("i32"),
-    exp: zero("i32"),
-    sign: zero("i32"),
-    fcw: undefined,
-  };
+  const number = parted(k, zero("i64"), zero("i32"), zero("i32"));
+  return { ...number, ext: zero("i64"), up: zero("i32"), fcw: undefined };
 }
 
-/** Rounds what is unrounded, and joins sign and exponent. */
+/** Rounds what is unrounded. */
 function close(k: Code, r: Open): void {
   k.set(r.up, roundNearest(k, r));
-  k.set(r.se, k.i("or", r.sign, r.exp));
 }
 
 /** Both are plain: both are normal. */
@@ -58,7 +64,7 @@ export function product(k: Code, a: Num, b: Num): Result {
       multiply(k, a, b, r);
       close(k, r);
     },
-    () => k.set(r.se, k.i("and", k.i("xor", a.se, b.se), 0x8000)),
+    () => k.set(r.sign, signsDiffer(k, a, b)),
     "likely",
   );
   return r;
@@ -74,7 +80,7 @@ export function quotient(k: Code, a: Num, b: Num): Result {
       divide(k, a, b, r);
       close(k, r);
     },
-    () => k.set(r.se, k.i("and", k.i("xor", a.se, b.se), 0x8000)),
+    () => k.set(r.sign, signsDiffer(k, a, b)),
     "likely",
   );
   return r;
@@ -82,23 +88,20 @@ export function quotient(k: Code, a: Num, b: Num): Result {
 
 /** a + b, a - b or b - a */
 export function difference(k: Code, x: Num, y: Num, name: "add" | "sub" | "subr"): Result {
-  const turned = (n: Num): Num => ({ m: n.m, se: k.let("i32", k.i("xor", n.se, 0x8000)) });
-  const a = name === "subr" ? turned(x) : x, b = name === "sub" ? turned(y) : y;
+  const a = name === "subr" ? negated(k, x) : x, b = name === "sub" ? negated(k, y) : y;
   const r = open(k);
   k.if(
     bothNormal(k, a, b),
     () =>
       k.block((done) => {
-        addNormal(k, a, b, r, () => {
-          k.set(r.se, r.sign);
-          done();
-        });
+        addNormal(k, a, b, r, done);
         close(k, r);
       }),
     () => { // of zeros, or the number that is none
       k.set(r.m, k.l("or", a.m, b.m));
-      const both = k.i("and", a.se, b.se);
-      k.set(r.se, k.select(k.l("eqz", r.m), both, k.select(k.l("eqz", a.m), b.se, a.se)));
+      const first = k.l("eqz", a.m), sa = signOf(k, a), sb = signOf(k, b);
+      k.set(r.exp, k.select(first, exponent(k, b), exponent(k, a)));
+      k.set(r.sign, k.select(k.l("eqz", r.m), k.i("and", sa, sb), k.select(first, sb, sa)));
     },
     "likely",
   );
@@ -108,8 +111,8 @@ export function difference(k: Code, x: Num, y: Num, name: "add" | "sub" | "subr"
 /** The square root of a positive number; slow for others. */
 export function squareRoot(k: Code, a: Num): Result {
   const r = open(k);
-  k.slowIf(k.i("eqz", k.i("and", k.l("lt_s", a.m, 0), k.i("lt_u", a.se, 0x8000))));
-  k.set(r.exp, k.i("shr_u", k.i("add", a.se, BIAS), 1));
+  k.slowIf(k.i("eqz", k.i("and", k.l("lt_s", a.m, 0), k.i("eqz", isNegative(k, a)))));
+  k.set(r.exp, k.i("shr_u", k.i("add", exponent(k, a), BIAS), 1));
   root(k, a, r.m, r.ext);
   close(k, r);
   return r;

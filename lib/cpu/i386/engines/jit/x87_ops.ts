@@ -7,7 +7,7 @@ import { BIAS, Fsw } from "../../x87/float80/format.ts";
 import type { Code, Local, Value } from "../../kernels/code.ts";
 import { comparePlain, conditionBits, type Order } from "../../kernels/x87_compare.ts";
 import { storePlainFloat, storePlainInteger } from "../../kernels/x87_move.ts";
-import { isNormal, isZero, loadNumber, type Num } from "../../kernels/x87_parts.ts";
+import { isNegative, isNormal, isZero, loadNumber, type Num, type PartedNum } from "../../kernels/x87_parts.ts";
 import { difference, OPERATIONS, product, quotient, type Result, squareRoot } from "./x87_numbers.ts";
 import { Guard, type X87Effect } from "./x87_state.ts";
 
@@ -16,9 +16,9 @@ export interface X87Site {
   /** Notation. The source is the host address of the memory operand. */
   readonly k: Code;
   /** ST(n); -1: where a push goes. */
-  st(n: number): Num;
+  st(n: number): PartedNum;
   /** Gives ST(n) a value. */
-  put(n: number, m: Value, se: Value): void;
+  put(n: number, m: Value, exp: Value, sign: Value): void;
   /** Records what was cut off (i64, zero if nothing) and C1 of a rounded result. */
   rounded(ext: Value, up: Value): void;
   /** Records PE and C1 as bits of the status word. */
@@ -86,14 +86,14 @@ type Format = "m32" | "m64" | "i16" | "i32" | "i64";
 function load(format: Format): X87Op {
   return op({ ...PUSH, writes: [-1], plainResult: true }, (x) => {
     const n = loadNumber(x.k, format, x.k.src);
-    x.put(-1, n.m, n.se);
+    x.put(-1, n.m, n.exp, n.sign);
     x.exact();
   });
 }
 
 function constant(m: bigint, exp: number, guard: number): X87Op {
   return op({ ...PUSH, guard, writes: [-1], plainResult: true }, (x) => {
-    x.put(-1, x.k.cl(BigInt.asIntN(64, m)), x.k.c(exp));
+    x.put(-1, x.k.cl(BigInt.asIntN(64, m)), x.k.c(exp), x.k.c(0));
     x.exact();
   });
 }
@@ -125,7 +125,8 @@ const MOVES: Readonly<Record<string, X87Op>> = {
   "m:fild_i32": load("i32"),
   "m:fild_i64": load("i64"),
   "m:fld_m80": op({ ...PUSH, writes: [-1] }, (x) => {
-    x.put(-1, x.k.load("i64.load", x.k.src), x.k.load("i32.load16_u", x.k.src, 8));
+    const { k } = x, se = k.let("i32", k.load("i32.load16_u", k.src, 8));
+    x.put(-1, k.load("i64.load", k.src), k.i("and", se, 0x7fff), k.i("and", se, 0x8000));
     x.exact();
   }),
   "r:fld": op((rm) => ({ ...PUSH, full: [rm], moves: [[-1, rm]] })),
@@ -146,11 +147,13 @@ const MOVES: Readonly<Record<string, X87Op>> = {
   "r:fstp": op((rm) => ({ full: [0], moves: [[rm, 0]], ...POP })),
   "r:fxch": op((rm) => ({ full: [0, rm], moves: [[0, rm], [rm, 0]] })),
   "r:fchs": op({ full: [0], moves: [[0, 0]] }, (x) => {
-    x.put(0, x.st(0).m, x.k.i("xor", x.st(0).se, 0x8000));
+    const n = x.st(0);
+    x.put(0, n.m, n.exp, x.k.i("xor", n.sign, 0x8000));
     x.exact();
   }),
   "r:fabs": op({ full: [0], moves: [[0, 0]] }, (x) => {
-    x.put(0, x.st(0).m, x.k.i("and", x.st(0).se, 0x7fff));
+    const n = x.st(0);
+    x.put(0, n.m, n.exp, x.k.c(0));
     x.exact();
   }),
   "r:fincstp": op({ turn: 1 }),
@@ -166,7 +169,7 @@ function operate(x: X87Site, name: typeof OPERATIONS[number], a: Num, b: Num): R
 }
 
 function finish(x: X87Site, to: number, r: Result): void {
-  x.put(to, r.m, r.se);
+  x.put(to, r.m, r.exp, r.sign);
   x.rounded(r.ext, r.up);
 }
 
@@ -235,12 +238,12 @@ const REST: Readonly<Record<string, X87Op>> = {
   "r:fsqrt": op({ ...RESULT, full: [0], plain: [0], writes: [0] }, (x) => finish(x, 0, squareRoot(x.k, x.st(0)))),
   "r:ftst": op({ full: [0], plain: [0] }, (x) => {
     const { k } = x, n = x.st(0);
-    const less = k.i("shl", k.i("shr_u", n.se, 15), 8);
+    const less = k.i("shl", isNegative(k, n), 8);
     x.conditions(k.select(isZero(k, n), k.c(Fsw.c3), less), 0);
   }),
   "r:fxam": op({ full: [0], plain: [0] }, (x) => {
     const { k } = x, n = x.st(0);
-    x.conditions(k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3)), k.i("shr_u", n.se, 15));
+    x.conditions(k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3)), isNegative(k, n));
   }),
   "r:fnstsw_ax": op({ guard: Guard.available }, (x) => x.setAx(x.status()), { notes: false, writesAx: true }),
   "m:fnstsw_m16": op(

@@ -3,7 +3,7 @@
  * the JIT are made from it.
  *
  * Products come from four 32-bit multiplications, quotients from two digits of 32 bits, each estimated with the high half
- * of the divisor and corrected at most twice. Cold code that makes hot code.
+ * of the divisor. Cold code that makes hot code.
  * Sources: SDM-2A FADD, FSUB, FMUL, FDIV, FSQRT; Knuth TAOCP 4.3.1 D.
  */
 import { BIAS, Rc } from "../x87/float80/format.ts";
@@ -132,18 +132,18 @@ export function divide(k: Code, a: Num, b: Num, u: Parts): void {
   const { m, ext, exp, sign } = u;
   k.set(sign, signsDiffer(k, a, b));
   k.set(exp, k.i("add", k.i("sub", exponent(k, a), exponent(k, b)), BIAS));
-  const rest = k.let("i64", a.m);
-  const low = k.let("i64", k.cl(0n));
+  const rest = k.let("i64", a.m), next = k.let("i64", k.cl(0n));
   k.if(k.l("ge_u", rest, b.m), () => {
-    k.set(low, k.l("shl", rest, 63));
+    k.set(next, k.l("shl", k.l("and", rest, 1), 31));
     k.set(rest, k.l("shr_u", rest, 1));
   }, () => k.set(exp, k.i("sub", exp, 1)));
-  const dh = k.let("i64", k.l("shr_u", b.m, 32)), dl = k.let("i64", k.l("and", b.m, LOW32));
+  // 2^33 / divisor, and a little more: an estimate made with it is never too small.
+  const inverse = k.let("f64", k.d("div", k.c64(2 ** 32 + 2 ** -17), k.d("convert_i64_s", k.l("shr_u", b.m, 1))));
   const digit = k.let("i64", k.cl(0n));
-  quotientDigit(k, rest, k.l("shr_u", low, 32), b.m, dh, dl, digit);
+  quotientDigit(k, rest, next, b.m, inverse, digit);
   k.set(m, k.l("shl", digit, 32));
-  quotientDigit(k, rest, k.cl(0n), b.m, dh, dl, digit);
-  k.set(m, k.l("or", m, digit));
+  quotientDigit(k, rest, undefined, b.m, inverse, digit);
+  k.set(m, k.l("add", m, digit));
   // The rest against half of the divisor decides the rounding.
   const other = k.let("i64", k.l("sub", b.m, rest));
   const above = k.l(
@@ -154,32 +154,41 @@ export function divide(k: Code, a: Num, b: Num, u: Parts): void {
   k.set(ext, k.select(k.l("eq", rest, other), k.cl(TOP_BIT), above));
 }
 
-/** One digit of rest * 2^32 + next by the divisor; rest becomes the remainder. */
+/** Half of an unsigned number below 2^64 - 1, not less, as a double to within 2^-53. */
+function nearly(k: Code, v: Value): Value {
+  return k.d("convert_i64_s", k.l("add", k.l("shr_u", v, 1), k.l("and", v, 1)));
+}
+
+/**
+ * One digit of rest * 2^32 + next by the divisor; rest becomes the remainder. The estimate is right, or one too large if
+ * the fraction of the quotient is above 1 - 2^-16; then the remainder, modulo 2^64, is at least 2^64 - 2^48.
+ */
 function quotientDigit(
   k: Code,
   rest: Local,
-  next: () => void,
+  next: Value | undefined,
   divisor: Value,
-  dh: Local,
-  dl: Local,
+  inverse: Local,
   digit: Local,
 ): void {
-  k.set(digit, k.l("div_u", rest, dh));
-  k.set(digit, k.select(k.l("gt_u", digit, LOW32), k.cl(LOW32), digit));
-  // The estimate is at most two too large; then the remainder, modulo 2^64, is negative.
-  const high = k.let("i64", k.l("sub", rest, k.l("mul", digit, dh)));
-  const sub = k.let("i64", k.l("mul", digit, dl));
-  k.set(rest, k.l("sub", k.l("or", k.l("shl", high, 32), next), sub));
-  const tooLarge = k.i("and", k.l("lt_u", high, LOW32 + 1n), k.l("lt_u", k.l("or", k.l("shl", high, 32), next), sub));
-  k.if(tooLarge, () => {
-    k.set(digit, k.l("sub", digit, 1));
-    k.set(rest, k.l("add", rest, divisor));
-    // Still negative: the addition did not carry.
-    k.if(k.l("ge_u", rest, divisor), () => {
-      k.set(digit, k.l("sub", digit, 1));
-      k.set(rest, k.l("add", rest, divisor));
-    });
-  });
+  k.set(digit, k.l("trunc_f64_s", k.d("mul", nearly(k, rest), inverse)));
+  const before = k.let("i64", rest), shifted = k.l("shl", rest, 32);
+  k.set(rest, k.l("sub", next === undefined ? shifted : k.l("or", shifted, next), k.l("mul", digit, divisor)));
+  k.if(
+    k.l("ge_u", rest, -(1n << 48n)),
+    () => {
+      const low = k.let("i64", k.l("mul", digit, k.l("and", divisor, LOW32)));
+      const high = k.let("i64", k.l("sub", before, k.l("mul", digit, k.l("shr_u", divisor, 32))));
+      const over = k.let("i64", k.l("shr_u", low, 32));
+      const equal = k.i("and", k.l("eq", high, over), k.l("lt_u", next ?? k.cl(0n), k.l("and", low, LOW32)));
+      k.if(k.i("or", k.l("lt_s", high, over), equal), () => {
+        k.set(digit, k.l("sub", digit, 1));
+        k.set(rest, k.l("add", rest, divisor));
+      });
+    },
+    undefined,
+    "unlikely",
+  );
 }
 
 /** Sign of a zero that is the sum of opposite numbers. */

@@ -3,6 +3,7 @@
  * at the TLB then serves them all. Registers are followed symbolically as root plus offset through moves, additions and
  * pushes; what is not such a sum is a root of its own. Warm.
  */
+import { Reg } from "../../../../spec/i386_regs.ts";
 import { SegReg } from "../../segment.ts";
 import type { AccessWidth, Expr, Stmt } from "../../tree.ts";
 import type { Block } from "./discover.ts";
@@ -25,14 +26,14 @@ export class Group {
   /** Accesses still to be emitted. */
   left = 0;
 
-  /** Takes an access in if it lies near enough and is aligned to the others. */
-  take(offset: number, bytes: number, write: boolean): boolean {
-    const width = Math.max(this.width, bytes);
+  /** Takes an access in if it lies near enough and is aligned to the others; `unit`: the alignment it wants. */
+  take(offset: number, bytes: number, write: boolean, unit: number = bytes): boolean {
+    const width = Math.max(this.width, unit);
     if (this.count === 0) this.start = offset;
-    if ((offset - this.start) % Math.min(this.width, bytes) !== 0) return false;
+    if ((offset - this.start) % Math.min(this.width, unit) !== 0) return false;
     let start = this.start;
     if (offset < start) start -= Math.ceil((start - offset) / width) * width;
-    else if ((offset - start) % bytes !== 0) return false;
+    else if ((offset - start) % unit !== 0) return false;
     const span = Math.max(this.start + this.span, offset + bytes) - start;
     if (span > MOST) return false;
     this.start = start;
@@ -80,8 +81,19 @@ class Finder {
       this.#accesses = [];
       this.#temps = [];
       if (i.tree !== undefined) this.#body(i, i.tree.body);
+      else if (i.x87 !== undefined) this.#x87(i, i.x87.writesAx);
       i.accesses = this.#accesses;
     }
+  }
+
+  /** Operands of the x87 need no alignment. */
+  #x87(i: Instruction, writesAx: boolean): void {
+    const operand = i.operand;
+    if (operand !== undefined) {
+      const bytes = operand.size;
+      this.#access(this.#address(i), bytes, operand.write, 1);
+    }
+    if (writesAx) this.#registers[Reg.eax] = this.#fresh();
   }
 
   #body(i: Instruction, body: readonly Stmt[]): void {
@@ -107,10 +119,10 @@ class Finder {
         break;
       case "load":
       case "loadForWrite":
-        this.#access(this.#value(i, s.addr), s.w, s.s === "loadForWrite");
+        this.#access(this.#value(i, s.addr), s.w >>> 3, s.s === "loadForWrite");
         break;
       case "store":
-        this.#access(this.#value(i, s.addr), s.w, true);
+        this.#access(this.#value(i, s.addr), s.w >>> 3, true);
         break;
       case "if":
         this.#conditional++;
@@ -130,17 +142,17 @@ class Finder {
     return { root: this.#next++, offset: 0 };
   }
 
-  #access(at: Value | undefined, w: AccessWidth, write: boolean): void {
+  #access(at: Value | undefined, bytes: number, write: boolean, unit: number = bytes): void {
     if (at === undefined || this.#conditional > 0) {
       this.#accesses.push(undefined);
       return;
     }
     let open = this.#open.get(at.root);
     if (open === undefined) this.#open.set(at.root, open = []);
-    let group = open.find((g) => g.take(at.offset, w >>> 3, write));
+    let group = open.find((g) => g.take(at.offset, bytes, write, unit));
     if (group === undefined) {
       group = new Group();
-      group.take(at.offset, w >>> 3, write);
+      group.take(at.offset, bytes, write, unit);
       open.push(group);
     }
     this.#accesses.push({ group, offset: at.offset });

@@ -9,6 +9,7 @@ import type { Slot, Tree } from "../../tree.ts";
 import type { Access } from "./groups.ts";
 import { folded } from "./fold.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
+import type { MemoryOperand } from "../../kernels/kernel.ts";
 import { SegReg } from "../../segment.ts";
 import { Reg } from "../../../../spec/i386_regs.ts";
 import { type X87Op, x87Op } from "./x87_ops.ts";
@@ -129,6 +130,11 @@ export class Instruction {
   /** The same instruction for another place in the region. */
   copy(): Instruction {
     return Object.assign(Object.create(Instruction.prototype), this);
+  }
+
+  /** Memory operand of an x87 instruction that is done in place. */
+  get operand(): MemoryOperand | undefined {
+    return this.x87 === undefined || this.kernel === undefined ? undefined : KERNELS[this.kernel.number].memory;
   }
 
   /** Offset in the page of the following instruction. */

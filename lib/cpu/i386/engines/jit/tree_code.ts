@@ -12,7 +12,7 @@ import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
 import { emitProbe } from "../interpreter/memory_code.ts";
 import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
 import type { FlagEmitter } from "./flag_code.ts";
-import type { Group } from "./groups.ts";
+import { emitGroup } from "./group_code.ts";
 import type { Instruction } from "./instruction.ts";
 import { recordsFlags } from "./flag_plan.ts";
 import type { RegisterEmitter } from "./registers.ts";
@@ -248,7 +248,9 @@ export class TreeCode {
       return 0;
     }
     const { group, offset } = access, distance = offset - group.start;
-    if (group.local < 0) this.#translateGroup(group, addr, distance);
+    if (group.local < 0) {
+      emitGroup(f, group, distance, { ...this.#site, la: this.#la, t: this.#t }, () => this.#expr(addr));
+    }
     f.get(group.local);
     f.tee(this.#t);
     f.i32(0);
@@ -263,37 +265,6 @@ export class TreeCode {
     f.get(this.#t);
     if (--group.left === 0) f.release("i32", group.local);
     return distance;
-  }
-
-  /** Looks for a translation that serves a whole group, at its first access. */
-  #translateGroup(group: Group, addr: Expr, distance: number): void {
-    const f = this.#f, { readTable, writeTable } = this.#site;
-    group.left = group.count;
-    group.local = f.temp("i32");
-    this.#expr(addr);
-    if (distance !== 0) {
-      f.i32(distance);
-      f.num("i32.sub");
-    }
-    emitProbe(f, 8, this.#la, this.#t, group.write ? writeTable : readTable);
-    f.drop();
-    // One comparison for all: no fast access (bit 31), not aligned (low bits), over the end of the page.
-    const shift = Math.log2(group.width);
-    f.get(this.#t);
-    f.i32(0x80000fff | 0);
-    f.num("i32.and");
-    if (shift > 0) {
-      f.i32(shift);
-      f.num("i32.rotr");
-    }
-    f.i32((0x1000 - group.span) >>> shift);
-    f.num("i32.gt_u");
-    f.if("unlikely");
-    f.i32(-1);
-    f.set(this.#t);
-    f.end();
-    f.get(this.#t);
-    f.set(group.local);
   }
 
   /** Linear address on the stack -> host address on the stack. */

@@ -8,11 +8,13 @@ import { InternalError } from "../../../../core/errors.ts";
 import { Reg } from "../../../../spec/i386_regs.ts";
 import { FlagsKind } from "../../flags.ts";
 import { Code, type Local, type Value } from "../../kernels/code.ts";
-import { KERNELS } from "../../kernels/index.ts";
+import type { MemoryOperand } from "../../kernels/kernel.ts";
 import type { Order } from "../../kernels/x87_compare.ts";
 import { parted } from "../../kernels/x87_parts.ts";
+import { emitProbe } from "../interpreter/memory_code.ts";
 import type { FlagEmitter } from "./flag_code.ts";
 import type { FlagsStmt } from "./flag_state.ts";
+import { emitGroup } from "./group_code.ts";
 import type { Instruction } from "./instruction.ts";
 import type { RegisterEmitter } from "./registers.ts";
 import { checkPlain } from "./x87_numbers.ts";
@@ -76,8 +78,8 @@ export class X87Emitter {
     const nowhere: Value = () => f.unreachable();
     const k = new Code(f, this.#out.state, { reg: nowhere, src: () => f.get(this.#t), imm: nowhere, slow });
     this.#check(k, effect);
-    const memory = KERNELS[kernel.number].memory;
-    if (memory !== undefined) this.#probe(i, memory.size, memory.write, slow);
+    const memory = i.operand;
+    if (memory !== undefined) this.#probe(i, memory, slow);
     for (const n of effect.plain) {
       if ((x.state.plain >>> slotOf(x.state, n) & 1) === 0) checkPlain(k, x.st(n));
     }
@@ -123,9 +125,44 @@ export class X87Emitter {
     k.set(to.sign, sign);
   }
 
-  /** Host address of the operand in `t`. */
-  #probe(i: Instruction, size: number, write: boolean, slow: number): void {
-    const f = this.#f, { readTable, writeTable } = this.#out;
+  /** Host address of the operand in `t`, its linear address in `la`. */
+  #probe(i: Instruction, { size, write }: MemoryOperand, slow: number): void {
+    const f = this.#f, { readTable, writeTable } = this.#out, [access] = i.accesses;
+    if (access === undefined || access.group.count < 2) {
+      this.#address(i);
+      emitProbe(f, 8, this.#la, this.#t, write ? writeTable : readTable);
+      f.drop();
+      f.get(this.#t);
+      f.i32(0x80000fff | 0);
+      f.num("i32.and");
+      f.i32(0x1000 - size);
+      f.num("i32.gt_u");
+      f.if("unlikely");
+      this.#ask(size, write, slow);
+      f.end();
+      return;
+    }
+    const { group, offset } = access, distance = offset - group.start;
+    const site = { readTable, writeTable, la: this.#la, t: this.#t };
+    if (group.local < 0) emitGroup(f, group, distance, site, () => this.#address(i));
+    this.#address(i);
+    f.set(this.#la);
+    f.get(group.local);
+    f.i32(distance);
+    f.num("i32.add");
+    f.set(this.#t);
+    f.get(group.local);
+    f.i32(0);
+    f.num("i32.lt_s");
+    f.if("unlikely"); // the group has no translation: this access alone
+    this.#ask(size, write, slow);
+    f.end();
+    if (--group.left === 0) f.release("i32", group.local);
+  }
+
+  /** Linear address of the operand on the stack. */
+  #address(i: Instruction): void {
+    const f = this.#f;
     f.i32(i.disp);
     if (i.base >= 0) {
       this.#registers.get(i.base, 32);
@@ -137,20 +174,11 @@ export class X87Emitter {
       f.num("i32.shl");
       f.num("i32.add");
     }
-    f.tee(this.#la);
-    f.i32(12);
-    f.num("i32.shr_u");
-    f.i32(2);
-    f.num("i32.shl");
-    f.mem("i32.load", write ? writeTable : readTable);
-    f.get(this.#la);
-    f.num("i32.xor");
-    f.tee(this.#t);
-    f.i32(0x80000fff | 0);
-    f.num("i32.and");
-    f.i32(0x1000 - size);
-    f.num("i32.gt_u");
-    f.if("unlikely");
+  }
+
+  /** Asks for the host address at `la`. */
+  #ask(size: number, write: boolean, slow: number): void {
+    const f = this.#f;
     f.get(this.#la);
     f.i32(size);
     f.call(write ? this.#out.slow.write : this.#out.slow.read);
@@ -158,7 +186,6 @@ export class X87Emitter {
     f.i32(0);
     f.num("i32.lt_s");
     f.brIf(slow, "unlikely");
-    f.end();
   }
 
   #site(k: Code): X87Site {

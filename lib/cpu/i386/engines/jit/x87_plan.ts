@@ -39,6 +39,11 @@ export function planX87(blocks: readonly Block[]): X87Plan | undefined {
 /** True if the stack must be in the state block before the instruction. */
 function stores(i: Instruction): boolean {
   if (i.way === Way.call || i.way === Way.callEnd) return true;
+  return !i.isJump && stopsAt(i);
+}
+
+/** True for calls, which lead to other regions and come back, and what leaves for good. */
+function stopsAt(i: Instruction): boolean {
   return i.sem === "callRel" || i.sem === "callInd" || i.sem === "ret" || i.sem === "jmpInd";
 }
 

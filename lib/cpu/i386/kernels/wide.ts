@@ -131,6 +131,16 @@ export function negate(k: Code, a: Wide): void {
   combine(k, a, { hi: k.cl(0n), lo: k.cl(0n) }, "sub");
 }
 
+/** a := a * 2^n, so that its top bit is set; slow if fewer than 112 bits are left. @returns n, i64. */
+export function normalize(k: Code, a: Wide): Local {
+  k.slowIf(k.l("eqz", k.l("shr_u", a.hi, 16)));
+  const n = k.let("i64", k.l("clz", a.hi));
+  const low = k.l("shr_u", k.l("shr_u", a.lo, 1), k.l("sub", k.cl(63n), n));
+  k.set(a.hi, k.l("or", k.l("shl", a.hi, n), low));
+  k.set(a.lo, k.l("shl", a.lo, n));
+  return n;
+}
+
 /** 1 / 2d for a fraction d above 1/2, by Newton's method from 53 bits; good to some twenty units in the last place. */
 export function halfReciprocal(k: Code, by: Multiplier, d: Wide): Wide {
   const h = wide(k), z = wide(k);

@@ -11,20 +11,8 @@ import { FB, inverseTangent, piFixed } from "../x87/float80/series.ts";
 import type { Code, Local, Value } from "./code.ts";
 import type { Kernel } from "./kernel.ts";
 import { combine, digitsOf, halfReciprocal, Multiplier, negate, type Wide, wide } from "./wide.ts";
-import {
-  exponent,
-  full,
-  inexactMasked,
-  isNormal,
-  pop,
-  read,
-  ready,
-  setStatus,
-  stack,
-  TOP_BIT,
-  write,
-} from "./x87_parts.ts";
-import { roundUncertain } from "./x87_transcendental.ts";
+import { exponent, signOf, TOP_BIT } from "./x87_parts.ts";
+import { ofTwo, roundWide } from "./x87_transcendental.ts";
 
 /** Bound of the error in units of 2^-128. */
 const ERROR = 1n << 9n;
@@ -102,50 +90,29 @@ function arcTangent(k: Code, by: Multiplier, t: Wide): Wide {
 }
 
 /** FPATAN. */
-export const ARC_TANGENT: Kernel = {
-  sem: "fpatan",
-  memory: undefined,
-  reg: "none",
-  src: "none",
-  notes: true,
-  body: (k) => {
-    ready(k);
-    const fcw = inexactMasked(k), top = stack(k, 0), second = stack(k, 1);
-    full(k, top, second);
-    const x = read(k, top), y = read(k, second);
-    k.slowIf(k.i("eqz", k.i("and", isNormal(k, x), isNormal(k, y))));
-    const difference = k.let("i32", k.i("sub", exponent(k, y), exponent(k, x)));
-    k.slowIf(k.i("gt_u", k.i("add", difference, 40), 80));
-    k.slowIf(k.i("and", k.i("eqz", difference), k.l("eq", x.m, y.m)));
-    const larger = k.i("and", k.i("eqz", difference), k.l("gt_u", y.m, x.m));
-    const steep = k.let("i32", k.i("or", k.i("gt_s", difference, 0), larger));
-    const p = k.let("i64", k.select(steep, x.m, y.m)), q = k.let("i64", k.select(steep, y.m, x.m));
-    const places = k.select(steep, difference, k.i("sub", k.c(0), difference));
-    const s = k.let("i64", k.l("extend_i32_u", places));
-    const by = new Multiplier(k);
-    const v = arcTangent(k, by, quotient(k, by, p, q, s));
-    // From here on in units of 2^-126 where a multiple of pi/2 comes in.
-    const exp = k.let("i32", k.c(BIAS - 1)), left = k.let("i32", k.i("and", x.se, 0x8000));
-    k.if(k.i("or", steep, left), () => {
-      shiftRight(k, v, k.let("i64", k.cl(2n)));
-      k.set(exp, BIAS + 1);
-      const pi = piFixed() >> (FB - 126n);
-      const constant = (c: bigint): { hi: Value; lo: Value } => ({
-        hi: k.cl(BigInt.asIntN(64, c >> 64n)),
-        lo: k.cl(BigInt.asIntN(64, c)),
-      });
-      k.if(steep, () => combine(k, v, constant(pi >> 1n), "sub"));
-      k.if(left, () => combine(k, v, constant(pi), "sub"));
+export const ARC_TANGENT: Kernel = ofTwo("fpatan", (k, x, y, fcw) => {
+  const difference = k.let("i32", k.i("sub", exponent(k, y), exponent(k, x)));
+  k.slowIf(k.i("gt_u", k.i("add", difference, 40), 80));
+  k.slowIf(k.i("and", k.i("eqz", difference), k.l("eq", x.m, y.m)));
+  const larger = k.i("and", k.i("eqz", difference), k.l("gt_u", y.m, x.m));
+  const steep = k.let("i32", k.i("or", k.i("gt_s", difference, 0), larger));
+  const p = k.let("i64", k.select(steep, x.m, y.m)), q = k.let("i64", k.select(steep, y.m, x.m));
+  const places = k.select(steep, difference, k.i("sub", k.c(0), difference));
+  const s = k.let("i64", k.l("extend_i32_u", places));
+  const by = new Multiplier(k);
+  const v = arcTangent(k, by, quotient(k, by, p, q, s));
+  // From here on in units of 2^-126 where a multiple of pi/2 comes in.
+  const exp = k.let("i32", k.c(BIAS - 1)), left = k.let("i32", signOf(k, x));
+  k.if(k.i("or", steep, left), () => {
+    shiftRight(k, v, k.let("i64", k.cl(2n)));
+    k.set(exp, BIAS + 1);
+    const pi = piFixed() >> (FB - 126n);
+    const constant = (c: bigint): { hi: Value; lo: Value } => ({
+      hi: k.cl(BigInt.asIntN(64, c >> 64n)),
+      lo: k.cl(BigInt.asIntN(64, c)),
     });
-    k.slowIf(k.l("eqz", k.l("shr_u", v.hi, 16)));
-    const n = k.let("i64", k.l("clz", v.hi));
-    const low = k.l("shr_u", k.l("shr_u", v.lo, 1), k.l("sub", k.cl(63n), n));
-    const m = k.let("i64", k.l("or", k.l("shl", v.hi, n), low)), ext = k.let("i64", k.l("shl", v.lo, n));
-    k.set(exp, k.i("sub", exp, k.i("wrap_i64", n)));
-    const sign = k.let("i32", k.i("and", y.se, 0x8000));
-    const result = roundUncertain(k, m, ext, k.let("i64", k.l("shl", k.cl(ERROR), n)), exp, sign, fcw);
-    write(k, second, result.m, result.se);
-    setStatus(k, result.flags);
-    pop(k, top);
-  },
-};
+    k.if(steep, () => combine(k, v, constant(pi >> 1n), "sub"));
+    k.if(left, () => combine(k, v, constant(pi), "sub"));
+  });
+  return roundWide(k, v, k.let("i32", signOf(k, y)), fcw, k.cl(ERROR), exp);
+});

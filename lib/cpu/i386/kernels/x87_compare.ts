@@ -69,98 +69,68 @@ function popTwice(k: Code, top: Stack): void {
   k.setField(Layout.ftop, k.i("and", k.i("add", top.n, 2), 7));
 }
 
-function registers(sem: string, pops: 0 | 1 | 2): Kernel {
-  return {
-    sem,
-    memory: undefined,
-    reg: "none",
-    src: "sti",
-    notes: true,
-    body: (k) => {
-      ready(k);
-      const top = stack(k, 0), other = stack(k, pops === 2 ? 1 : k.src);
-      full(k, top, other);
-      setConditions(k, conditionBits(k, compare(k, read(k, top), read(k, other))));
-      if (pops === 1) pop(k, top);
-      if (pops === 2) popTwice(k, top);
-    },
+/** A kernel that is remembered and looks at ST(0), which must be full; `second` must be too. */
+function looking(
+  sem: string,
+  operand: Kernel["memory"],
+  second: (k: Code) => Stack | undefined,
+  look: (k: Code, n: Num, top: Stack, other: Num | undefined) => void,
+  rest: Partial<Kernel> = {},
+): Kernel {
+  const body = (k: Code): void => {
+    ready(k);
+    const top = stack(k, 0), other = second(k);
+    full(k, top, ...(other === undefined ? [] : [other]));
+    look(k, read(k, top), top, other && read(k, other));
   };
+  return { sem, memory: operand, reg: "none", src: "none", notes: true, body, ...rest };
+}
+
+const none = (): undefined => undefined;
+
+function setOrder(k: Code, a: Num, b: Num): void {
+  setConditions(k, conditionBits(k, compare(k, a, b)));
+}
+
+function registers(sem: string, pops: 0 | 1 | 2): Kernel {
+  return looking(sem, undefined, (k) => stack(k, pops === 2 ? 1 : k.src), (k, a, top, b) => {
+    if (b !== undefined) setOrder(k, a, b);
+    if (pops === 1) pop(k, top);
+    if (pops === 2) popTwice(k, top);
+  }, { src: "sti" });
 }
 
 const SIZES = { m32: 4, m64: 8, i16: 2, i32: 4 } as const;
 
 function memory(sem: string, format: keyof typeof SIZES, pops: boolean): Kernel {
-  return {
-    sem: `${sem}_${format}`,
-    memory: { size: SIZES[format], write: false, align: 1 },
-    reg: "none",
-    src: "none",
-    notes: true,
-    body: (k) => {
-      ready(k);
-      const top = stack(k, 0);
-      full(k, top);
-      setConditions(k, conditionBits(k, compare(k, read(k, top), loadNumber(k, format, k.src))));
-      if (pops) pop(k, top);
-    },
-  };
+  return looking(`${sem}_${format}`, { size: SIZES[format], write: false, align: 1 }, none, (k, a, top) => {
+    setOrder(k, a, loadNumber(k, format, k.src));
+    if (pops) pop(k, top);
+  });
 }
 
 /** Into EFLAGS. */
 function flags(sem: string, pops: boolean): Kernel {
-  return {
-    sem,
-    memory: undefined,
-    reg: "none",
-    src: "sti",
-    notes: true,
-    answers: true,
-    body: (k) => {
-      ready(k);
-      const top = stack(k, 0), other = stack(k, k.src);
-      full(k, top, other);
-      const order = compare(k, read(k, top), read(k, other));
-      setStatus(k, 0);
-      if (pops) pop(k, top);
-      k.answer(k.i("or", k.i("or", order.less, k.i("shl", order.equal, 6)), FLAGS_SET));
-    },
-  };
+  return looking(sem, undefined, (k) => stack(k, k.src), (k, a, top, b) => {
+    if (b === undefined) return;
+    const order = compare(k, a, b);
+    setStatus(k, 0);
+    if (pops) pop(k, top);
+    k.answer(k.i("or", k.i("or", order.less, k.i("shl", order.equal, 6)), FLAGS_SET));
+  }, { src: "sti", answers: true });
 }
 
 /** FTST and FXAM: bits by the sign of a normal number, and bits of a zero (with C1 as its sign for FXAM). */
 const EXAMINE: readonly Kernel[] = [
-  {
-    sem: "ftst",
-    memory: undefined,
-    reg: "none",
-    src: "none",
-    notes: true,
-    body: (k) => {
-      ready(k);
-      const top = stack(k, 0);
-      full(k, top);
-      const n = read(k, top);
-      plain(k, n);
-      const less = k.i("shl", isNegative(k, n), 8);
-      setConditions(k, k.select(isZero(k, n), k.c(Fsw.c3), less));
-    },
-  },
-  {
-    sem: "fxam",
-    memory: undefined,
-    reg: "none",
-    src: "none",
-    notes: true,
-    body: (k) => {
-      ready(k);
-      const top = stack(k, 0);
-      full(k, top);
-      const n = read(k, top);
-      plain(k, n);
-      const sign = k.i("shl", isNegative(k, n), 9);
-      setConditions(k, k.i("or", sign, k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3))));
-    },
-  },
+  looking("ftst", undefined, none, (k, n) => {
+    plain(k, n);
+    setConditions(k, k.select(isZero(k, n), k.c(Fsw.c3), k.i("shl", isNegative(k, n), 8)));
+  }),
+  looking("fxam", undefined, none, (k, n) => {
+    plain(k, n);
+    const sign = k.i("shl", isNegative(k, n), 9);
+    setConditions(k, k.i("or", sign, k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3))));
+  }),
 ];
 
 /** Slow unless CR0 allows the x87. */

@@ -11,22 +11,8 @@ import { FB, ln2Fixed } from "../x87/float80/series.ts";
 import type { Code, Local } from "./code.ts";
 import type { Kernel } from "./kernel.ts";
 import { combine, constantDigits, digitsOf, halfReciprocal, Multiplier, type Wide, wide } from "./wide.ts";
-import {
-  exponent,
-  full,
-  inexactMasked,
-  isNormal,
-  type Num,
-  pop,
-  product,
-  read,
-  ready,
-  setStatus,
-  stack,
-  TOP_BIT,
-  write,
-} from "./x87_parts.ts";
-import { roundUncertain } from "./x87_transcendental.ts";
+import { exponent, type Num, product, TOP_BIT } from "./x87_parts.ts";
+import { ofTwo, roundUncertain } from "./x87_transcendental.ts";
 
 /** Bound of the error of the logarithm's fraction in units of 2^-128. */
 const ERROR = 1n << 9n;
@@ -67,61 +53,46 @@ function fraction(k: Code, a: Num, below: Local): Wide {
 }
 
 /** FYL2X. */
-export const LOGARITHM: Kernel = {
-  sem: "fyl2x",
-  memory: undefined,
-  reg: "none",
-  src: "none",
-  notes: true,
-  body: (k) => {
-    ready(k);
-    const fcw = inexactMasked(k), top = stack(k, 0), second = stack(k, 1);
-    full(k, top, second);
-    const a = read(k, top), y = read(k, second);
-    k.slowIf(k.i("eqz", k.i("and", isNormal(k, a), isNormal(k, y))));
-    k.slowIf(k.i("or", k.i("shr_u", a.se, 15), k.l("eq", a.m, TOP_BIT)));
-    const below = k.let("i32", k.l("gt_u", a.m, ROOT_2));
-    const g = fraction(k, a, below);
-    // The logarithm is power + g or, below one, power - g: as a sign, an integer and a fraction.
-    const power = k.let("i32", k.i("add", k.i("sub", a.se, BIAS), below));
-    k.if(below, () => k.set(power, k.i("sub", k.c(0), power)));
-    const sign = k.let("i32", below);
-    k.if(k.i("lt_s", power, 0), () => {
-      combine(k, g, { hi: k.cl(0n), lo: k.cl(0n) }, "sub");
-      k.set(power, k.i("xor", power, -1));
-      k.set(sign, k.i("xor", sign, 1));
-    });
-    const by = k.let("i64", k.cl(0n)), scale = k.let("i32", k.c(0));
-    k.if(power, () => {
-      const integer = k.let("i64", k.l("extend_i32_u", power));
-      const room = k.let("i64", k.l("clz", integer));
-      const bits = k.let("i64", k.l("sub", k.cl(64n), room));
-      k.set(g.lo, k.l("or", k.l("shl", g.hi, room), k.l("shr_u", g.lo, bits)));
-      k.set(g.hi, k.l("or", k.l("shl", integer, room), k.l("shr_u", g.hi, bits)));
-      k.set(scale, k.i("wrap_i64", bits));
-    }, () => {
-      k.slowIf(k.l("eqz", k.l("shr_u", g.hi, 16)));
-      k.set(by, k.l("clz", g.hi));
-      k.set(g.hi, k.l("or", k.l("shl", g.hi, by), k.l("shr_u", k.l("shr_u", g.lo, 1), k.l("sub", k.cl(63n), by))));
-      k.set(g.lo, k.l("shl", g.lo, by));
-      k.set(scale, k.i("sub", k.c(0), k.i("wrap_i64", by)));
-    });
-    const m = k.let("i64", k.cl(0n)), ext = k.let("i64", k.cl(0n)), high = k.let("i64", k.cl(0n));
-    product(k, g.lo, y.m, high, ext);
-    product(k, g.hi, y.m, m, ext);
-    k.set(ext, k.l("add", ext, high));
-    k.set(m, k.l("add", m, k.l("extend_i32_u", k.l("lt_u", ext, high))));
-    const exp = k.let("i32", k.i("add", exponent(k, y), scale));
-    k.if(k.l("ge_s", m, 0), () => {
-      k.set(m, k.l("or", k.l("shl", m, 1), k.l("shr_u", ext, 63)));
-      k.set(ext, k.l("shl", ext, 1));
-      k.set(exp, k.i("sub", exp, 1));
-    });
-    k.slowIf(k.i("ge_u", k.i("sub", exp, 1), 0x7ffd));
-    k.set(sign, k.i("and", k.i("xor", k.i("shl", sign, 15), y.se), 0x8000));
-    const result = roundUncertain(k, m, ext, k.l("shl", k.cl(4n * ERROR), by), exp, sign, fcw);
-    write(k, second, result.m, result.se);
-    setStatus(k, result.flags);
-    pop(k, top);
-  },
-};
+export const LOGARITHM: Kernel = ofTwo("fyl2x", (k, a, y, fcw) => {
+  k.slowIf(k.i("or", k.i("shr_u", a.se, 15), k.l("eq", a.m, TOP_BIT)));
+  const below = k.let("i32", k.l("gt_u", a.m, ROOT_2));
+  const g = fraction(k, a, below);
+  // The logarithm is power + g or, below one, power - g: as a sign, an integer and a fraction.
+  const power = k.let("i32", k.i("add", k.i("sub", a.se, BIAS), below));
+  k.if(below, () => k.set(power, k.i("sub", k.c(0), power)));
+  const sign = k.let("i32", below);
+  k.if(k.i("lt_s", power, 0), () => {
+    combine(k, g, { hi: k.cl(0n), lo: k.cl(0n) }, "sub");
+    k.set(power, k.i("xor", power, -1));
+    k.set(sign, k.i("xor", sign, 1));
+  });
+  const by = k.let("i64", k.cl(0n)), scale = k.let("i32", k.c(0));
+  k.if(power, () => {
+    const integer = k.let("i64", k.l("extend_i32_u", power));
+    const room = k.let("i64", k.l("clz", integer));
+    const bits = k.let("i64", k.l("sub", k.cl(64n), room));
+    k.set(g.lo, k.l("or", k.l("shl", g.hi, room), k.l("shr_u", g.lo, bits)));
+    k.set(g.hi, k.l("or", k.l("shl", integer, room), k.l("shr_u", g.hi, bits)));
+    k.set(scale, k.i("wrap_i64", bits));
+  }, () => {
+    k.slowIf(k.l("eqz", k.l("shr_u", g.hi, 16)));
+    k.set(by, k.l("clz", g.hi));
+    k.set(g.hi, k.l("or", k.l("shl", g.hi, by), k.l("shr_u", k.l("shr_u", g.lo, 1), k.l("sub", k.cl(63n), by))));
+    k.set(g.lo, k.l("shl", g.lo, by));
+    k.set(scale, k.i("sub", k.c(0), k.i("wrap_i64", by)));
+  });
+  const m = k.let("i64", k.cl(0n)), ext = k.let("i64", k.cl(0n)), high = k.let("i64", k.cl(0n));
+  product(k, g.lo, y.m, high, ext);
+  product(k, g.hi, y.m, m, ext);
+  k.set(ext, k.l("add", ext, high));
+  k.set(m, k.l("add", m, k.l("extend_i32_u", k.l("lt_u", ext, high))));
+  const exp = k.let("i32", k.i("add", exponent(k, y), scale));
+  k.if(k.l("ge_s", m, 0), () => {
+    k.set(m, k.l("or", k.l("shl", m, 1), k.l("shr_u", ext, 63)));
+    k.set(ext, k.l("shl", ext, 1));
+    k.set(exp, k.i("sub", exp, 1));
+  });
+  k.slowIf(k.i("ge_u", k.i("sub", exp, 1), 0x7ffd));
+  k.set(sign, k.i("and", k.i("xor", k.i("shl", sign, 15), y.se), 0x8000));
+  return roundUncertain(k, m, ext, k.l("shl", k.cl(4n * ERROR), by), exp, sign, fcw);
+});

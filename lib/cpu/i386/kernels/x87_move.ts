@@ -12,7 +12,6 @@ import {
   inexactFlags,
   inexactMasked,
   isNegative,
-  isZero,
   loadNumber,
   type Num,
   plain,
@@ -98,6 +97,28 @@ function store(
     setStatus(k, convert(k, read(k, top)));
     if (pops) pop(k, top);
   });
+}
+
+/** A number rounded to an integer, but for its sign, and flags. */
+interface Rounded {
+  readonly m: Local;
+  readonly exp: Local;
+  readonly flags: Local;
+}
+
+/** Rounds a number that is normal or zero to an integer; PE is masked. `fcw` undefined: to nearest. */
+export function roundToInteger(k: Code, n: Num, fcw: Local | undefined): Rounded {
+  const m = k.let("i64", n.m), exp = k.let("i32", exponent(k, n)), flags = k.let("i32", k.c(0));
+  k.block((done) => {
+    done(k.i("or", k.l("eqz", m), k.i("ge_u", exp, BIAS + 63)));
+    const rounded = toInteger(k, n, fcw, 63);
+    const by = k.let("i64", k.l("clz", rounded.size));
+    const e = k.i("sub", k.c(BIAS + 63), k.i("wrap_i64", by));
+    k.set(exp, k.select(k.l("eqz", rounded.size), k.c(0), e));
+    k.set(m, k.l("shl", rounded.size, by));
+    k.set(flags, rounded.flags);
+  });
+  return { m, exp, flags };
 }
 
 /** To single (24 bits) or double (53 bits). */
@@ -243,17 +264,9 @@ const REGISTERS: readonly Kernel[] = [
     full(k, top);
     const n = read(k, top);
     plain(k, n);
-    const flags = k.let("i32", k.c(0));
-    k.block((done) => {
-      done(k.i("or", isZero(k, n), k.i("ge_u", exponent(k, n), BIAS + 63)));
-      const rounded = toInteger(k, n, fcw, 63);
-      const by = k.let("i64", k.l("clz", rounded.size));
-      const e = k.i("sub", k.c(BIAS + 63), k.i("wrap_i64", by));
-      const signed = k.i("or", signOf(k, n), k.select(k.l("eqz", rounded.size), k.c(0), e));
-      write(k, top, k.l("shl", rounded.size, by), signed);
-      k.set(flags, rounded.flags);
-    });
-    setStatus(k, flags);
+    const r = roundToInteger(k, n, fcw);
+    write(k, top, r.m, k.i("or", signOf(k, n), r.exp));
+    setStatus(k, r.flags);
   }),
 ];
 

@@ -238,7 +238,8 @@ function addNearest(k: Code, { m, ext }: Parts, up: Local): void {
   );
 }
 
-function carried(k: Code, { m, exp }: Parts): void {
+/** After an addition to a mantissa with its top bit set: a carry out of it goes to the exponent. */
+export function carried(k: Code, { m, exp }: Pick<Parts, "m" | "exp">): void {
   k.if(
     k.l("eqz", m),
     () => {

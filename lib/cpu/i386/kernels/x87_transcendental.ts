@@ -11,14 +11,17 @@ import { BIAS, Fsw } from "../x87/float80/format.ts";
 import { FB, ln2Fixed } from "../x87/float80/series.ts";
 import type { Code, Local, Value } from "./code.ts";
 import type { Kernel } from "./kernel.ts";
-import { combine, constantDigits, digitsOf, halfReciprocal, Multiplier, type Wide, wide } from "./wide.ts";
+import { combine, constantDigits, digitsOf, halfReciprocal, Multiplier, normalize, type Wide, wide } from "./wide.ts";
 import {
+  carried,
   exponent,
   full,
   inexactFlags,
   inexactMasked,
   isNormal,
+  type LocalNum,
   type Num,
+  pop,
   push,
   pushSlot,
   read,
@@ -72,15 +75,7 @@ export function roundUncertain(
   k.slowIf(k.l("ge_u", k.l("add", place, error), TOP_BIT));
   const up = roundsUp(k, fcw, sign, ext, k.l("and", m, 1));
   k.set(m, k.l("add", m, k.l("extend_i32_u", up)));
-  k.if(
-    k.l("eqz", m),
-    () => {
-      k.set(m, k.cl(TOP_BIT));
-      k.set(exp, k.i("add", exp, 1));
-    },
-    undefined,
-    "unlikely",
-  );
+  carried(k, { m, exp });
   return { m, se: k.let("i32", k.i("or", exp, sign)), flags: k.let("i32", inexactFlags(k, ext, up)) };
 }
 
@@ -88,7 +83,7 @@ export function roundUncertain(
  * Rounds a fraction that is not exact; slow if its error might decide. `sign` is 0 or 0x8000, `bound` that of the error,
  * `scale` the biased exponent of a fraction from 1/2.
  */
-function roundWide(
+export function roundWide(
   k: Code,
   v: Wide,
   sign: Local,
@@ -96,14 +91,32 @@ function roundWide(
   bound: Value = k.cl(ERROR),
   scale: Value = k.c(BIAS - 1),
 ): Rounded {
-  k.slowIf(k.l("eqz", k.l("shr_u", v.hi, 16))); // too few bits are left
-  const n = k.let("i64", k.l("clz", v.hi));
-  const low = k.l("shr_u", k.l("shr_u", v.lo, 1), k.l("sub", k.cl(63n), n));
-  const m = k.let("i64", k.l("or", k.l("shl", v.hi, n), low));
-  const ext = k.let("i64", k.l("shl", v.lo, n));
+  const n = normalize(k, v);
   const error = k.let("i64", k.l("shl", bound, n));
   const exp = k.let("i32", k.i("sub", scale, k.i("wrap_i64", n)));
-  return roundUncertain(k, m, ext, error, exp, sign, fcw);
+  return roundUncertain(k, v.hi, v.lo, error, exp, sign, fcw);
+}
+
+/** A function of two normal numbers x in ST(0) and y in ST(1): its result goes to ST(1), ST(0) is popped. */
+export function ofTwo(sem: string, compute: (k: Code, x: LocalNum, y: LocalNum, fcw: Local) => Rounded): Kernel {
+  return {
+    sem,
+    memory: undefined,
+    reg: "none",
+    src: "none",
+    notes: true,
+    body: (k) => {
+      ready(k);
+      const fcw = inexactMasked(k), top = stack(k, 0), second = stack(k, 1);
+      full(k, top, second);
+      const x = read(k, top), y = read(k, second);
+      k.slowIf(k.i("eqz", k.i("and", isNormal(k, x), isNormal(k, y))));
+      const result = compute(k, x, y, fcw);
+      write(k, second, result.m, result.se);
+      setStatus(k, result.flags);
+      pop(k, top);
+    },
+  };
 }
 
 /** Argument reduced to |r| <= pi/4: magnitude times 2^128, its sign (0 or 1) and the quadrant. */
@@ -248,11 +261,7 @@ const TANGENT: Kernel = {
         k.set(cosine[half], y[half]);
       }
     });
-    k.slowIf(k.l("eqz", k.l("shr_u", cosine.hi, 16)));
-    const n = k.let("i64", k.l("clz", cosine.hi));
-    const low = k.l("shr_u", k.l("shr_u", cosine.lo, 1), k.l("sub", k.cl(63n), n));
-    k.set(cosine.hi, k.l("or", k.l("shl", cosine.hi, n), low));
-    k.set(cosine.lo, k.l("shl", cosine.lo, n));
+    const n = normalize(k, cosine);
     k.slowIf(k.l("eq", cosine.hi, TOP_BIT));
     by.scale(sine, digitsOf(k, halfReciprocal(k, by, cosine)));
     const sign = k.let("i32", k.i("shl", k.i("xor", x.negative, odd), 15));

@@ -29,7 +29,7 @@ export const Way = {
 
 /** A kernel that does an instruction which TypeScript would be called for. */
 export interface KernelUse {
-  /** Number of the kernel. */
+  /** Number of the kernel; -1: there is none, only the instruction in place. */
   readonly number: number;
   /** Last-opcode field, for kernels that are remembered. */
   readonly fop: number;
@@ -119,8 +119,9 @@ export class Instruction {
       this.x87 = undefined;
     } else {
       const ends = d.row.ends || isNarrowJump(d);
-      this.kernel = ends ? undefined : kernelOf(d);
-      this.x87 = inPlace && this.kernel !== undefined ? x87Op(d.row.sem, d.isMem) : undefined;
+      const op = inPlace && !ends ? x87Op(d.row.sem, d.isMem) : undefined;
+      this.kernel = ends ? undefined : kernelOf(d) ?? (op === undefined || d.isMem ? undefined : withoutKernel(d));
+      this.x87 = this.kernel === undefined ? undefined : op;
       this.way = ends ? Way.callEnd : this.x87 === undefined ? Way.call : Way.x87;
       this.call = this.x87 === undefined ? call() : -1;
       this.tree = this.effects = undefined;
@@ -134,7 +135,7 @@ export class Instruction {
 
   /** Memory operand of an x87 instruction that is done in place. */
   get operand(): MemoryOperand | undefined {
-    return this.x87 === undefined || this.kernel === undefined ? undefined : KERNELS[this.kernel.number].memory;
+    return this.x87 === undefined ? undefined : KERNELS[this.kernel?.number ?? -1]?.memory;
   }
 
   /** Offset in the page of the following instruction. */
@@ -178,6 +179,11 @@ export class Instruction {
 /** True if an instruction lies on two pages: whether the second one is still the same is asked before it. */
 export function isOnEdge(i: Instruction): boolean {
   return i.offset < 0x1000 && i.next > 0x1000;
+}
+
+/** What is recorded of an instruction that has no kernel. */
+function withoutKernel(d: Decoded): KernelUse {
+  return { number: -1, fop: lastOpcode(d) };
 }
 
 /** The kernel of an instruction whose memory operand, if it has one, is a 32-bit offset in a flat segment. */

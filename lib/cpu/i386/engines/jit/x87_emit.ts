@@ -208,6 +208,7 @@ export class X87Emitter {
         k.set(x.c1, c1);
       },
       arithmeticFlags: (order) => this.#setFlags(k, order),
+      condition: (cc) => this.#flags.condition(cc),
       rounding: x.state.guard >= Guard.nearest ? undefined : x.fcw,
       control: x.fcw,
       status: () => x.statusAndTop(),

@@ -6,7 +6,7 @@
 import { BIAS, Fsw } from "../../x87/float80/format.ts";
 import type { Code, Local, Value } from "../../kernels/code.ts";
 import { comparePlain, conditionBits, type Order } from "../../kernels/x87_compare.ts";
-import { storePlainFloat, storePlainInteger } from "../../kernels/x87_move.ts";
+import { roundToInteger, storePlainFloat, storePlainInteger } from "../../kernels/x87_move.ts";
 import { isNegative, isNormal, isZero, loadNumber, type Num, type PartedNum } from "../../kernels/x87_parts.ts";
 import { difference, OPERATIONS, product, quotient, type Result, squareRoot } from "./x87_numbers.ts";
 import { Guard, type X87Effect } from "./x87_state.ts";
@@ -29,6 +29,8 @@ export interface X87Site {
   conditions(bits: Value, c1: Value | number): void;
   /** Sets CF and ZF by an order, clears the other arithmetic flags. */
   arithmeticFlags(order: Order): void;
+  /** Puts a condition code's truth on the stack. */
+  condition(cc: number): void;
   /** Control word, unless rounding is known to be to nearest. */
   readonly rounding: Local | undefined;
   /** Control word. */
@@ -156,6 +158,11 @@ const MOVES: Readonly<Record<string, X87Op>> = {
     x.put(0, n.m, n.exp, x.k.c(0));
     x.exact();
   }),
+  "r:frndint": op({ guard: Guard.inexact, full: [0], plain: [0], writes: [0], plainResult: true }, (x) => {
+    const n = x.st(0), r = roundToInteger(x.k, n, x.rounding);
+    x.put(0, r.m, r.exp, n.sign);
+    x.flags(r.flags);
+  }),
   "r:fincstp": op({ turn: 1 }),
   "r:fdecstp": op({ turn: -1 }),
   "r:ffree": op((rm) => ({ frees: [rm] })),
@@ -234,6 +241,9 @@ function comparisons(): [string, X87Op][] {
   return out;
 }
 
+/** FCMOVcc: names and condition codes. */
+const MOVES_IF = [["b", 2], ["e", 4], ["be", 6], ["u", 10], ["nb", 3], ["ne", 5], ["nbe", 7], ["nu", 11]] as const;
+
 const REST: Readonly<Record<string, X87Op>> = {
   "r:fsqrt": op({ ...RESULT, full: [0], plain: [0], writes: [0] }, (x) => finish(x, 0, squareRoot(x.k, x.st(0)))),
   "r:ftst": op({ full: [0], plain: [0] }, (x) => {
@@ -259,6 +269,15 @@ const REST: Readonly<Record<string, X87Op>> = {
     k.slowIf(k.i("and", k.i("and", x.status(), k.i("xor", next, -1)), 0x3f));
     x.setControl(next);
   }, { notes: false }),
+  ...Object.fromEntries(
+    MOVES_IF.map(([name, cc]): [string, X87Op] => [
+      `r:fcmov${name}`,
+      op((rm) => ({ full: [0, rm], plain: [0, rm], writes: [0], plainResult: true }), (x, rm) => {
+        const { k } = x, a = x.st(0), b = x.st(rm), yes = k.let("i32", () => x.condition(cc));
+        x.put(0, k.select(yes, b.m, a.m), k.select(yes, b.exp, a.exp), k.select(yes, b.sign, a.sign));
+      }),
+    ]),
+  ),
   "r:fwait": op({}, () => {}, { notes: false }),
   "r:fnclex": op({}, (x) => x.clear(), { notes: false }),
 };

@@ -100,6 +100,9 @@ class Writer {
       this.#wild ? "fsqrt" : "fabs\nfsqrt",
       `${r.pick(["fcom", "fucom", "fcomi st0,", "fucomi st0,"])} ${this.#sti()}\nfnstsw ax`,
       `fnstsw ${this.#at("word", RESULTS, 8)}`,
+      `${r.pick(["fucomi st0, st1", "fcomi st0, st1", "cmp edx, eax"])}\nfcmov${
+        r.pick(["b", "e", "be", "u", "nb", "ne", "nbe", "nu"])
+      } st0, ${this.#sti()}`,
     ]));
   }
 
@@ -260,3 +263,30 @@ for (const [name, options] of VARIANTS) {
     }
   });
 }
+
+Deno.test("jit() does not mistake an address in EAX for the one before FNSTSW AX", () => {
+  const { bytes } = assemble(
+    `
+    again: mov eax, ${NUMBERS}
+           mov edx, [eax]
+           add ebx, [eax+4]
+           fcom st1
+           fnstsw ax
+           add ebx, [eax]
+           add edx, [eax+4]
+           add esi, edx
+           fxch st1
+           jmp again`,
+    { origin: CODE },
+  );
+  const rigs = [new Rig(interpreter), new Rig(jit({ threshold: 2 }))];
+  for (const rig of rigs) {
+    prepare(rig, 1, bytes);
+    rig.space.writePhysical(0x8000, new Prng(3).bytes(0x6000));
+    rig.space.writePhysical(0x100, new Prng(4).bytes(0x3e00));
+  }
+  for (let slice = 0; slice < 20; slice++) {
+    const [x, y] = rigs.map((rig) => outcome(rig, 97));
+    assertEquals(y, x, `slice ${slice}`);
+  }
+});

@@ -2,6 +2,7 @@
  * Kernels of the x87 against the TypeScript functions: on generated states a kernel either does exactly what the
  * function does, or nothing at all. The functions themselves are judged by the host CPU in the oracle.
  */
+import { Prng } from "../../../../../lib/base/prng.ts";
 import { deriveFlags, FlagsKind } from "../../../../../lib/cpu/i386/flags.ts";
 import { KERNELS } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
@@ -88,3 +89,29 @@ function calm(one: X87Case, seed: number): void {
   v.setUint16(4, v.getUint16(4, true) & 0x7f00, true);
   v.setUint16(8, 3 << ((((v.getUint16(4, true) >>> 11) + 7) & 7) * 2), true);
 }
+
+Deno.test("kernels of FDIV and FDIVR are exact where a quotient is just below what its estimate says", () => {
+  const bench = new Bench(), r = new Prng(5);
+  for (const sem of ["fdiv", "fdivr"]) {
+    const kernel = KERNELS.find((one) => one.sem === sem && one.memory === undefined), row = kernel && rowOf(kernel);
+    assert(kernel !== undefined && row !== undefined);
+    const maker = new CaseMaker(1);
+    for (let n = 0; n < 400; n++) {
+      const one = maker.make(row), v = one.image;
+      calm(one, 1);
+      // b * digit is a little more than a * 2^32.
+      const b = BigInt(r.u32() | 0x80000000) << 32n & (1n << 64n) - 1n | BigInt(r.u32());
+      const digit = (1n << 32n) - BigInt(r.below(1 << r.below(20)));
+      const a = (digit * b - 1n) >> 32n;
+      const other = one.modrm & 7;
+      if (a >> 63n === 0n || other === 0 || other === 7) continue;
+      const numbers = sem === "fdiv" ? [a, b] : [b, a];
+      numbers.forEach((m, i) => {
+        const at = 28 + 10 * i * other;
+        v.setBigUint64(at, m, true);
+        v.setUint16(at + 8, 0x3fff, true);
+      });
+      assert(bench.judge(kernel, one, `${sem} case ${n}: ${a.toString(16)} / ${b.toString(16)}`));
+    }
+  }
+});

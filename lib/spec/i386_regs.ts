@@ -105,3 +105,32 @@ export const Msr = {
   sysenterEip: 0x176,
   efer: 0xc0000080,
 } as const;
+
+/** CR4 bits and the bit of CPUID leaf 1 EDX that promises them. Source: SDM-3A 2.5. */
+export const CR4_FEATURES: readonly (readonly [bit: number, feature: number])[] = [
+  [Cr4.tsd, 1 << 4],
+  [Cr4.de, 1 << 2],
+  [Cr4.pse, 1 << 3],
+  [Cr4.pae, 1 << 6],
+  [Cr4.pge, 1 << 13],
+  [Cr4.osfxsr, 1 << 24],
+  [Cr4.osxmmexcpt, 1 << 25],
+];
+
+/** Width of a physical address; the bits above it are reserved in PAE entries. */
+export const PHYS_BITS = 36;
+
+/** Bits of a page-table entry (low dword). Source: SDM-3A 4.3. */
+export const Pte = {
+  present: 1,
+  write: 2,
+  user: 4,
+  accessed: 0x20,
+  dirty: 0x40,
+  /** In a directory entry: maps a large page. */
+  large: 0x80,
+  global: 0x100,
+} as const;
+
+/** Bits of the page-fault error code. Source: SDM-3A 4.7. */
+export const PageFault = { protection: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;

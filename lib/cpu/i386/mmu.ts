@@ -9,29 +9,11 @@
  * Not emulated: PSE-36, PAT and cache attributes (ignored), SMEP, SMAP, protection keys.
  */
 import type { PhysicalWords } from "../../core/monitor.ts";
-import { Cr0, Cr4, Efer } from "../../spec/i386_regs.ts";
+import { Cr0, Cr4, Efer, PageFault, PHYS_BITS, Pte } from "../../spec/i386_regs.ts";
 import { type CpuState, Layout } from "./state.ts";
 
 /** Physical memory as the walk sees it (A20 applied); addresses are u36, beyond RAM reads give all ones. */
 export type { PhysicalWords } from "../../core/monitor.ts";
-
-/** Width of a physical address; the bits above it are reserved in PAE entries. */
-const PHYS_BITS = 36;
-
-/** Bits of a page-table entry (low dword). */
-export const Pte = {
-  present: 1,
-  write: 2,
-  user: 4,
-  accessed: 0x20,
-  dirty: 0x40,
-  /** In a directory entry: maps a large page. */
-  large: 0x80,
-  global: 0x100,
-} as const;
-
-/** Bits of the page-fault error code. */
-export const PageFault = { protection: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
 
 /** Reserved bits of the high dword of a PAE entry below NX. */
 const PAE_HIGH_RESERVED = 0x7fffffff & ~((1 << (PHYS_BITS - 32)) - 1);

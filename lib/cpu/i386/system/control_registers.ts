@@ -4,7 +4,7 @@
  *
  * Not emulated: caches (CD, NW, INVD and WBINVD have no effect), VME, PVI, MCE and PCE (CR4 refuses them).
  */
-import { Cr0, Cr4, Vector } from "../../../spec/i386_regs.ts";
+import { Cr0, Cr4, CR4_FEATURES, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../context.ts";
 import { loadPdptrs } from "../mmu.ts";
 import { Layout, Seg } from "../state.ts";
@@ -16,17 +16,6 @@ export function checkRing0(c: Context): void {
 
 /** Bits of CR0 that exist. */
 const CR0_BITS = Cr0.pe | Cr0.mp | Cr0.em | Cr0.ts | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.nw | Cr0.cd | Cr0.pg;
-/** CR4 bits and the bit of CPUID leaf 1 EDX that promises them. */
-const CR4_FEATURES: readonly (readonly [number, number])[] = [
-  [Cr4.tsd, 1 << 4],
-  [Cr4.de, 1 << 2],
-  [Cr4.pse, 1 << 3],
-  [Cr4.pae, 1 << 6],
-  [Cr4.pge, 1 << 13],
-  [Cr4.osfxsr, 1 << 24],
-  [Cr4.osxmmexcpt, 1 << 25],
-];
-
 function movFromCr(c: Context, op: Op): void {
   const at = registerOf(c, op.reg);
   checkRing0(c);

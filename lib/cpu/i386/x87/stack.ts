@@ -93,6 +93,19 @@ export function underflow(w: Int32Array): boolean {
   return (w[FCW] & Fsw.ie) !== 0;
 }
 
+/**
+ * Stack underflow if ST(0), which is at `top`, is empty; if masked it becomes the default NaN.
+ * @returns True: it was empty, the instruction is done.
+ */
+export function isTopEmpty(w: Int32Array, top: number): boolean {
+  if (!isEmpty(w, 0)) return false;
+  if (underflow(w)) {
+    setIndefinite(w, top);
+    fill(w, 0);
+  }
+  return true;
+}
+
 /** Stack overflow. If masked pushes the default NaN. */
 export function overflow(w: Int32Array): void {
   setFlags(w, Fsw.ie | Fsw.sf | Fsw.c1);

@@ -17,9 +17,9 @@
 import { hex } from "../../../base/hex.ts";
 import type { FieldValue } from "../../../core/component.ts";
 import type { InterceptEvent } from "../../../core/monitor.ts";
-import { Flag, Vector } from "../../../spec/i386_regs.ts";
+import { Flag, PageFault, Pte, Vector } from "../../../spec/i386_regs.ts";
 import { Directory, FREE_AT } from "../monitor/directory.ts";
-import { Entry, GuestWalk, PageError } from "../monitor/guest_walk.ts";
+import { GuestWalk } from "../monitor/guest_walk.ts";
 import type { FaultVerdict, GuestMmu } from "../monitor/mmu.ts";
 import { PagePool } from "../monitor/pool.ts";
 import { Progress } from "../monitor/progress.ts";
@@ -109,9 +109,9 @@ export class DirectMmu implements GuestMmu {
 
   /** See {@linkcode GuestMmu}. */
   fault(linear: number, errorCode: number): FaultVerdict {
-    const write = (errorCode & PageError.write) !== 0, user = (errorCode & PageError.user) !== 0;
+    const write = (errorCode & PageFault.write) !== 0, user = (errorCode & PageFault.user) !== 0;
     const w = this.#walk, { v, physical } = this.#cpu;
-    if (!w.walk(v, physical, linear, write, user, (errorCode & PageError.fetch) !== 0)) return w.error;
+    if (!w.walk(v, physical, linear, write, user, (errorCode & PageFault.fetch) !== 0)) return w.error;
     this.#progress.check(linear, errorCode);
     if (physical.owns(w.pageFrame, w.large ? this.#directory.largeSize : PAGE)) {
       throw new Reached(`page at ${hex(linear)}`);
@@ -288,7 +288,7 @@ export class DirectMmu implements GuestMmu {
   /** A slot with the rights of the guest's directory entry. */
   #link(linear: number, frame: number): void {
     const w = this.#walk, slot = this.#directory.slotOf(linear), now = this.#directory.linked.get(slot);
-    const rights = Entry.present | Entry.accessed | (w.upperUser ? Entry.user : 0) | (w.upperWrite ? Entry.write : 0) |
+    const rights = Pte.present | Pte.accessed | (w.upperUser ? Pte.user : 0) | (w.upperWrite ? Pte.write : 0) |
       (w.upperNx ? 0x80000000 : 0);
     if (now !== undefined && now.frame === frame && now.rights === rights) return;
     this.#directory.link(slot, { frame, rights }, (frame * PAGE) | (rights & 0xfff), rights & 0x80000000);
@@ -298,7 +298,7 @@ export class DirectMmu implements GuestMmu {
   #linkLarge(linear: number, write: boolean): void {
     const w = this.#walk, { v, physical } = this.#cpu;
     if (!write && w.write) w.walk(v, physical, linear, true, false, false); // dirty as soon as it could be
-    const { bytes } = this.#directory, global = w.leaf & Entry.global;
+    const { bytes } = this.#directory, global = w.leaf & Pte.global;
     const known = this.#splits.find((s) => s.page === w.pageFrame && s.bytes === bytes && s.global === global);
     const split = known ?? this.#makeSplit(w.pageFrame, bytes, global);
     this.#link(linear, split.at / PAGE);
@@ -315,7 +315,7 @@ export class DirectMmu implements GuestMmu {
     const { physical } = this.#cpu.guest;
     for (let i = 0; i < PAGE / bytes; i++) {
       const frame = page + i * PAGE;
-      const flags = Entry.present | Entry.write | Entry.user | Entry.accessed | Entry.dirty | global;
+      const flags = Pte.present | Pte.write | Pte.user | Pte.accessed | Pte.dirty | global;
       if (bytes === 8) physical.write32(at + 8 * i + 4, Math.floor(frame / 0x1_0000_0000));
       physical.write32(at + bytes * i, (frame % 0x1_0000_0000) | flags);
       this.#frames.enter(at + bytes * i, bytes);
@@ -360,9 +360,9 @@ export class DirectMmu implements GuestMmu {
       this.#openTable(frame);
       this.#frames.leave(at, bytes);
     }
-    guest.physical.write32(at, guest.physical.read32(at) | Entry.write);
+    guest.physical.write32(at, guest.physical.read32(at) | Pte.write);
     // The slot's own rights must allow the store too.
-    const rights = link.rights | Entry.write;
+    const rights = link.rights | Pte.write;
     const low = (link.frame * PAGE) | (rights & 0xfff);
     this.#directory.link(this.#directory.slotOf(linear), { frame: link.frame, rights }, low, rights & 0x80000000);
     this.#step = { at, frame, isTable, ownStep: (guest.eflags & Flag.tf) !== 0, closed: false };
@@ -392,7 +392,7 @@ export class DirectMmu implements GuestMmu {
     if (step.isTable) {
       frames.dropTable(step.frame);
       if (frames.frameOf(step.at) !== step.frame) frames.enter(step.at, this.#directory.bytes);
-    } else guest.physical.write32(step.at, guest.physical.read32(step.at) & ~Entry.write);
+    } else guest.physical.write32(step.at, guest.physical.read32(step.at) & ~Pte.write);
     guest.flush("all-global");
   }
 }

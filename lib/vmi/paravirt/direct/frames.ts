@@ -10,8 +10,8 @@
  * Frames are kept apart as the bus tells them apart: while address line 20 is off, two frames are one.
  * Idea: Barham et al., Xen and the Art of Virtualization (2003), page types. Warm.
  */
+import { Pte } from "../../../spec/i386_regs.ts";
 import type { PhysicalWords } from "../../../core/monitor.ts";
-import { Entry } from "../monitor/guest_walk.ts";
 import type { Counters } from "../monitor/stats.ts";
 import { EntrySets } from "./entry_sets.ts";
 
@@ -88,7 +88,7 @@ export class Frames {
 
   /** An entry as the guest means it: with the write bit that was taken from it. */
   meant(at: number, value: number): number {
-    return this.#loweredAt.has(this.#line20 ? at : this.frameOf(at) * PAGE + at % PAGE) ? value | Entry.write : value;
+    return this.#loweredAt.has(this.#line20 ? at : this.frameOf(at) * PAGE + at % PAGE) ? value | Pte.write : value;
   }
 
   /** No directory leads to this frame any more. */
@@ -117,7 +117,7 @@ export class Frames {
     this.#tables.delete(frame);
     for (const at of this.#lowered.take(frame)) {
       this.#loweredAt.delete(at);
-      this.#host.words.write32(at, this.#host.words.read32(at) | Entry.write);
+      this.#host.words.write32(at, this.#host.words.read32(at) | Pte.write);
       this.#writers.add(frame, at);
     }
     this.#host.counters.count("tables opened");
@@ -145,11 +145,11 @@ export class Frames {
   /** Stores an entry into a table. @returns False: it maps a frame of the monitor's, and nothing is stored. */
   store(at: number, bytes: number, low: number, high: number): boolean {
     const { words } = this.#host;
-    if ((low & Entry.present) !== 0 && this.#host.owns(address(low, bytes === 8 ? high : 0), PAGE)) return false;
+    if ((low & Pte.present) !== 0 && this.#host.owns(address(low, bytes === 8 ? high : 0), PAGE)) return false;
     this.leave(at, bytes);
     const frame = this.frameOf(address(low, bytes === 8 ? high : 0));
     const lowers = (low & 3) === 3 && this.#tables.has(frame);
-    const stored = lowers ? low & ~Entry.write : low;
+    const stored = lowers ? low & ~Pte.write : low;
     if (bytes === 8 && (low & 1) !== 0) words.write32(at + 4, high | 0);
     words.write32(at, stored | 0);
     if (bytes === 8 && (low & 1) === 0) words.write32(at + 4, high | 0);
@@ -171,7 +171,7 @@ export class Frames {
   leave(at: number, bytes: number): void {
     const low = this.#host.words.read32(at);
     const lowered = this.#loweredAt.has(at);
-    if ((low & Entry.present) === 0 || (!lowered && (low & Entry.write) === 0)) return;
+    if ((low & Pte.present) === 0 || (!lowered && (low & Pte.write) === 0)) return;
     const frame = this.#target(at, low, bytes);
     if (!lowered) {
       this.#writers.remove(frame, at);
@@ -179,7 +179,7 @@ export class Frames {
     }
     this.#loweredAt.delete(at);
     this.#lowered.remove(frame, at);
-    this.#host.words.write32(at, low | Entry.write);
+    this.#host.words.write32(at, low | Pte.write);
   }
 
   /** State that memory does not hold. */
@@ -209,12 +209,12 @@ export class Frames {
 
   #reaches(at: number, bytes: number): boolean {
     const { words } = this.#host, low = words.read32(at);
-    if ((low & Entry.present) === 0) return false;
+    if ((low & Pte.present) === 0) return false;
     return this.#host.owns(address(low, bytes === 8 ? words.read32(at + 4) : 0), PAGE);
   }
 
   #lower(frame: number, at: number): void {
-    this.#host.words.write32(at, this.#host.words.read32(at) & ~Entry.write);
+    this.#host.words.write32(at, this.#host.words.read32(at) & ~Pte.write);
     this.#noteLowered(frame, at);
   }
 

@@ -6,7 +6,7 @@
  * Not emulated: CR0.CD and NW (kept, without effect), clearing CR0.PE, PG (ignored).
  */
 import { hex } from "../../../base/hex.ts";
-import { Cr0, Cr4, Efer, Msr } from "../../../spec/i386_regs.ts";
+import { Cr0, Cr4, CR4_FEATURES, Efer, Msr } from "../../../spec/i386_regs.ts";
 import { Reached } from "./raised.ts";
 import type { VirtualCpu } from "./vcpu.ts";
 
@@ -15,16 +15,6 @@ const CR0_SHARED = Cr0.mp | Cr0.em | Cr0.ts | Cr0.ne | Cr0.am;
 /** What is always on while the guest is de-privileged. */
 const CR0_ALWAYS = Cr0.pe | Cr0.pg | Cr0.wp | Cr0.et;
 const CR0_BITS = CR0_SHARED | CR0_ALWAYS | Cr0.cd | Cr0.nw;
-/** CR4 bits and the bit of CPUID leaf 1 EDX that promises them. */
-const CR4_FEATURES: readonly (readonly [number, number])[] = [
-  [Cr4.tsd, 1 << 4],
-  [Cr4.de, 1 << 2],
-  [Cr4.pse, 1 << 3],
-  [Cr4.pae, 1 << 6],
-  [Cr4.pge, 1 << 13],
-  [Cr4.osfxsr, 1 << 24],
-  [Cr4.osxmmexcpt, 1 << 25],
-];
 /** DR7: general detect would trap the monitor's own changes. */
 const GENERAL_DETECT = 0x2000;
 

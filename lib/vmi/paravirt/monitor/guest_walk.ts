@@ -6,25 +6,9 @@
  * Sources: SDM-3A 4.3, 4.4, 4.6, 4.7, 4.8. Warm; no allocation.
  */
 import type { PhysicalWords } from "../../../core/monitor.ts";
-import { Cr0, Cr4, Efer } from "../../../spec/i386_regs.ts";
+import { Cr0, Cr4, Efer, PageFault, PHYS_BITS, Pte } from "../../../spec/i386_regs.ts";
 import type { VirtualState } from "./virtual_state.ts";
 
-/** Bits of a page-table entry (low dword). */
-export const Entry = {
-  present: 1,
-  write: 2,
-  user: 4,
-  accessed: 0x20,
-  dirty: 0x40,
-  large: 0x80,
-  global: 0x100,
-} as const;
-
-/** Bits of the page-fault error code. */
-export const PageError = { protection: 1, write: 2, user: 4, reserved: 8, fetch: 16 } as const;
-
-/** Width of a physical address. */
-const PHYS_BITS = 36;
 const HIGH_FRAME = (1 << (PHYS_BITS - 32)) - 1;
 
 /** One walk; refilled by each. */
@@ -62,7 +46,7 @@ export class GuestWalk {
     user: boolean,
     fetch: boolean,
   ): boolean {
-    const code = (write ? PageError.write : 0) | (user ? PageError.user : 0);
+    const code = (write ? PageFault.write : 0) | (user ? PageFault.user : 0);
     return (v.cr4 & Cr4.pae) !== 0
       ? this.#walkPae(v, mem, linear, write, user, fetch, code)
       : this.#walk32(v, mem, linear, write, user, code);
@@ -71,20 +55,20 @@ export class GuestWalk {
   #walk32(v: VirtualState, mem: PhysicalWords, linear: number, write: boolean, user: boolean, code: number): boolean {
     const pdeAt = ((v.cr3 & 0xfffff000) | ((linear >>> 20) & 0xffc)) >>> 0;
     const pde = mem.read32(pdeAt);
-    if ((pde & Entry.present) === 0) return this.#fail(code);
+    if ((pde & Pte.present) === 0) return this.#fail(code);
     this.#upper(pde, 0);
-    if ((pde & Entry.large) !== 0 && (v.cr4 & Cr4.pse) !== 0) {
+    if ((pde & Pte.large) !== 0 && (v.cr4 & Cr4.pse) !== 0) {
       this.large = true;
       this.pageFrame = (pde & 0xffc00000) >>> 0;
       this.frame = ((pde & 0xffc00000) | (linear & 0x003ff000)) >>> 0;
       return this.#leaf(v, mem, pdeAt, pde, 0, write, user, false, code);
     }
-    if ((pde & Entry.accessed) === 0) mem.write32(pdeAt, pde | Entry.accessed);
+    if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
     this.large = false;
     this.table = (pde & 0xfffff000) >>> 0;
     const pteAt = ((pde & 0xfffff000) | ((linear >>> 10) & 0xffc)) >>> 0;
     const pte = mem.read32(pteAt);
-    if ((pte & Entry.present) === 0) return this.#fail(code);
+    if ((pte & Pte.present) === 0) return this.#fail(code);
     this.pageFrame = this.frame = (pte & 0xfffff000) >>> 0;
     return this.#leaf(v, mem, pteAt, pte, 0, write, user, false, code);
   }
@@ -99,38 +83,38 @@ export class GuestWalk {
     access: number,
   ): boolean {
     const nxe = (v.efer & Efer.nxe) !== 0;
-    const code = nxe && fetch ? access | PageError.fetch : access;
+    const code = nxe && fetch ? access | PageFault.fetch : access;
     const reserved = (0x7fffffff & ~HIGH_FRAME) | (nxe ? 0 : 0x80000000);
-    const bad = code | PageError.protection | PageError.reserved;
+    const bad = code | PageFault.protection | PageFault.reserved;
     const pointer = (linear >>> 30) * 2;
     const pdpte = v.pointers[pointer] ?? 0;
-    if ((pdpte & Entry.present) === 0) return this.#fail(code);
+    if ((pdpte & Pte.present) === 0) return this.#fail(code);
     const pdeAt = address(pdpte & 0xfffff000, v.pointers[pointer + 1] ?? 0) + ((linear >>> 18) & 0xff8);
     const pde = mem.read32(pdeAt), pdeHigh = mem.read32(pdeAt + 4);
-    if ((pde & Entry.present) === 0) return this.#fail(code);
+    if ((pde & Pte.present) === 0) return this.#fail(code);
     if ((pdeHigh & reserved) !== 0) return this.#fail(bad);
     this.#upper(pde, pdeHigh);
-    if ((pde & Entry.large) !== 0) {
+    if ((pde & Pte.large) !== 0) {
       if ((pde & 0x001fe000) !== 0) return this.#fail(bad);
       this.large = true;
       this.pageFrame = address(pde & 0xffe00000, pdeHigh);
       this.frame = address((pde & 0xffe00000) | (linear & 0x001ff000), pdeHigh);
       return this.#leaf(v, mem, pdeAt, pde, pdeHigh, write, user, fetch, code);
     }
-    if ((pde & Entry.accessed) === 0) mem.write32(pdeAt, pde | Entry.accessed);
+    if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
     this.large = false;
     this.table = address(pde & 0xfffff000, pdeHigh);
     const pteAt = this.table + ((linear >>> 9) & 0xff8);
     const pte = mem.read32(pteAt), pteHigh = mem.read32(pteAt + 4);
-    if ((pte & Entry.present) === 0) return this.#fail(code);
+    if ((pte & Pte.present) === 0) return this.#fail(code);
     if ((pteHigh & reserved) !== 0) return this.#fail(bad);
     this.pageFrame = this.frame = address(pte & 0xfffff000, pteHigh);
     return this.#leaf(v, mem, pteAt, pte, pteHigh, write, user, fetch, code);
   }
 
   #upper(entry: number, high: number): void {
-    this.upperUser = (entry & Entry.user) !== 0;
-    this.upperWrite = (entry & Entry.write) !== 0;
+    this.upperUser = (entry & Pte.user) !== 0;
+    this.upperWrite = (entry & Pte.write) !== 0;
     this.upperNx = high < 0;
   }
 
@@ -145,13 +129,13 @@ export class GuestWalk {
     fetch: boolean,
     code: number,
   ): boolean {
-    this.user = this.upperUser && (entry & Entry.user) !== 0;
-    this.write = this.upperWrite && (entry & Entry.write) !== 0;
+    this.user = this.upperUser && (entry & Pte.user) !== 0;
+    this.write = this.upperWrite && (entry & Pte.write) !== 0;
     this.noExecute = this.upperNx || high < 0;
     const systemWrite = this.write || (v.cr0 & Cr0.wp) === 0;
     const denied = user ? !this.user || (write && !this.write) : write && !systemWrite;
-    if (denied || (this.noExecute && fetch)) return this.#fail(code | PageError.protection);
-    const marked = entry | Entry.accessed | (write ? Entry.dirty : 0);
+    if (denied || (this.noExecute && fetch)) return this.#fail(code | PageFault.protection);
+    const marked = entry | Pte.accessed | (write ? Pte.dirty : 0);
     if (marked !== entry) mem.write32(at, marked);
     this.leafAt = at;
     this.leaf = marked;

@@ -14,9 +14,9 @@
 import { hex } from "../../../base/hex.ts";
 import type { FieldValue } from "../../../core/component.ts";
 import { InternalError } from "../../../core/errors.ts";
-import { Cr0 } from "../../../spec/i386_regs.ts";
+import { Cr0, PageFault, Pte } from "../../../spec/i386_regs.ts";
 import { Directory, FREE_AT } from "../monitor/directory.ts";
-import { Entry, GuestWalk, PageError } from "../monitor/guest_walk.ts";
+import { GuestWalk } from "../monitor/guest_walk.ts";
 import type { FaultVerdict, GuestMmu } from "../monitor/mmu.ts";
 import { PagePool } from "../monitor/pool.ts";
 import { Progress } from "../monitor/progress.ts";
@@ -65,9 +65,9 @@ export class ShadowMmu implements GuestMmu {
 
   /** See {@linkcode GuestMmu}. */
   fault(linear: number, errorCode: number): FaultVerdict {
-    const write = (errorCode & PageError.write) !== 0, user = (errorCode & PageError.user) !== 0;
+    const write = (errorCode & PageFault.write) !== 0, user = (errorCode & PageFault.user) !== 0;
     const w = this.#walk, { v, physical } = this.#cpu;
-    if (!w.walk(v, physical, linear, write, user, (errorCode & PageError.fetch) !== 0)) return w.error;
+    if (!w.walk(v, physical, linear, write, user, (errorCode & PageFault.fetch) !== 0)) return w.error;
     this.#progress.check(linear, errorCode);
     if (physical.owns(w.pageFrame, w.large ? this.#directory.largeSize : PAGE)) {
       throw new Reached(`page at ${hex(linear)}`);
@@ -189,7 +189,7 @@ export class ShadowMmu implements GuestMmu {
       this.#cpu.counters.count("shadow entries dropped", this.#tables.verify(table, this.#epoch));
     }
     if (d.linked.get(slot) !== table) {
-      d.link(slot, table, table.at | Entry.present | Entry.write | Entry.user | Entry.accessed, 0);
+      d.link(slot, table, table.at | Pte.present | Pte.write | Pte.user | Pte.accessed, 0);
     }
     const [low, high] = this.#leaf(write, user);
     this.#tables.fill(table, d.indexOf(linear), low, high, w.leaf, w.leafHigh);
@@ -212,20 +212,20 @@ export class ShadowMmu implements GuestMmu {
 
   #fillLarge(linear: number, write: boolean, user: boolean): void {
     const [low, high] = this.#leaf(write, user);
-    this.#directory.link(this.#directory.slotOf(linear), null, low | Entry.large, high);
+    this.#directory.link(this.#directory.slotOf(linear), null, low | Pte.large, high);
     this.#cpu.counters.count("shadow large pages filled");
   }
 
   /** The processor's entry for what the walk found. */
   #leaf(write: boolean, user: boolean): readonly [number, number] {
     const w = this.#walk, { v } = this.#cpu;
-    let mayUser = w.user, mayWrite = w.write && (w.leaf & Entry.dirty) !== 0;
+    let mayUser = w.user, mayWrite = w.write && (w.leaf & Pte.dirty) !== 0;
     if (!user && write && !w.write && (v.cr0 & Cr0.wp) === 0) {
       mayUser = false;
       mayWrite = true;
     }
-    const low = (w.pageFrame % 0x1_0000_0000) | Entry.present | Entry.accessed | Entry.dirty |
-      (mayUser ? Entry.user : 0) | (mayWrite ? Entry.write : 0) | (w.leaf & Entry.global);
+    const low = (w.pageFrame % 0x1_0000_0000) | Pte.present | Pte.accessed | Pte.dirty |
+      (mayUser ? Pte.user : 0) | (mayWrite ? Pte.write : 0) | (w.leaf & Pte.global);
     const high = Math.floor(w.pageFrame / 0x1_0000_0000) | (w.noExecute ? 0x80000000 : 0);
     return [low | 0, high | 0];
   }

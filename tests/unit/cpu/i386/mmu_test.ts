@@ -1,7 +1,8 @@
 /**
  * The page walk over tables in a small map of words: formats, rights, error codes, accessed and dirty bits.
  */
-import { loadPdptrs, PageFault, type PhysicalWords, Pte, walk, WalkResult } from "../../../../lib/cpu/i386/mmu.ts";
+import { loadPdptrs, type PhysicalWords, walk, WalkResult } from "../../../../lib/cpu/i386/mmu.ts";
+import { PageFault, Pte } from "../../../../lib/spec/i386_regs.ts";
 import { CpuState, Layout } from "../../../../lib/cpu/i386/state.ts";
 import { Cr0, Cr4, Efer } from "../../../../lib/spec/i386_regs.ts";
 import { assertEquals } from "../../../../scripts/deps/std.ts";

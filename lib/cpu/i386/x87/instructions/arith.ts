@@ -34,12 +34,7 @@ function binary(c: Context, op: Op, kernel: BinaryKernel, toSti: boolean, pops: 
 function withMemory(c: Context, op: Op, kernel: BinaryKernel, loaded: number): void {
   note(c, op);
   const w = c.state.i32, top = st(w, 0);
-  if (isEmpty(w, 0)) {
-    if (!underflow(w)) return;
-    setIndefinite(w, top);
-    fill(w, 0);
-    return;
-  }
+  if (isTopEmpty(w, top)) return;
   let flags = kernel(w, RESULT, top, OPERAND, w[FCW]);
   if (loaded !== 0) flags = withDenormal(w, top, flags);
   setFlags(w, flags);

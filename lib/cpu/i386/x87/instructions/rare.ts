@@ -13,6 +13,7 @@ import {
   FSW,
   isBlocked,
   isEmpty,
+  isTopEmpty,
   note,
   overflow,
   pop,
@@ -35,12 +36,7 @@ function signBit(clear: number, flip: number): SystemFn {
     if (!ready(c)) return;
     note(c, op);
     const w = c.state.i32, top = st(w, 0);
-    if (isEmpty(w, 0)) {
-      if (!underflow(w)) return;
-      setIndefinite(w, top);
-      fill(w, 0);
-      return;
-    }
+    if (isTopEmpty(w, top)) return;
     setFlags(w, 0);
     w[top + 2] = (w[top + 2] & ~clear) ^ flip;
   };
@@ -51,12 +47,7 @@ function unary(kernel: Unary): SystemFn {
     if (!ready(c)) return;
     note(c, op);
     const w = c.state.i32, top = st(w, 0);
-    if (isEmpty(w, 0)) {
-      if (!underflow(w)) return;
-      setIndefinite(w, top);
-      fill(w, 0);
-      return;
-    }
+    if (isTopEmpty(w, top)) return;
     const flags = kernel(w, RESULT, top, w[FCW]);
     setFlags(w, flags);
     if (!isBlocked(w, flags)) copy(w, top, RESULT);

@@ -7,7 +7,21 @@ import { loadDouble, loadInt32, loadSingle } from "../float80/convert.ts";
 import { div, divr } from "../float80/divide.ts";
 import { Class, classify, copy, Fsw, setIndefinite } from "../float80/format.ts";
 import { mul } from "../float80/multiply.ts";
-import { FCW, fill, isBlocked, isEmpty, note, OPERAND, pop, ready, RESULT, setFlags, st, underflow } from "../stack.ts";
+import {
+  FCW,
+  fill,
+  isBlocked,
+  isEmpty,
+  isTopEmpty,
+  note,
+  OPERAND,
+  pop,
+  ready,
+  RESULT,
+  setFlags,
+  st,
+  underflow,
+} from "../stack.ts";
 
 /** A kernel: d := a op b; returns status flags. */
 export type BinaryKernel = (w: Int32Array, d: number, a: number, b: number, fcw: number) => number;

@@ -103,8 +103,8 @@ export class Discovery {
       const start = work[next];
       if (this.#starts.has(start)) continue;
       this.#starts.add(start);
-      let offset = start, before: Instruction | undefined;
-      while (!this.#all.has(offset)) {
+      let offset = start, before: Instruction | undefined, isOver = false;
+      while (!isOver && !this.#all.has(offset)) {
         const i = this.#decode(offset);
         if (i === undefined) break;
         this.#all.set(offset, i);
@@ -132,9 +132,9 @@ export class Discovery {
           offset = i.next;
           continue;
         }
-        break;
+        isOver = true;
       }
-      if (this.#all.has(offset)) this.#starts.add(offset); // ran into code known already: it begins a block
+      if (!isOver && this.#all.has(offset)) this.#starts.add(offset); // ran into code known already: it begins a block
     }
   }
 

@@ -24,6 +24,7 @@ import { Rec } from "../interpreter/record.ts";
 import { LeadInEngine } from "../lead_in.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery, isStub } from "./discover.ts";
+import { headAround, isInside } from "./entries.ts";
 import { CodeSource } from "./source.ts";
 import { buildModule, kernelsOf, type RegionImports, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
@@ -144,6 +145,8 @@ class JitTranslator implements Translator {
     const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
     const source = new CodeSource(this.#cpu, host, pfn, linear, (page) => this.threshold(page), warm, x87);
     const { discovery, merged } = this.#discover(source, pfn, offset);
+    const entry = discovery.blocks[0].start, isOther = entry !== offset;
+    if (isOther && this.#regions.owner(pfn, entry)?.entries.includes(entry) === true) return false;
     const rebuilds = Math.max(-1, ...merged.map((r) => r.rebuilds)) + 1;
     if (tries < rebuilds) return false;
     if (discovery.blocks[0].instructions.length === 0) return true;
@@ -176,7 +179,7 @@ class JitTranslator implements Translator {
       entries,
       (at) => host.entry(pfn, at),
     );
-    return true;
+    return !isOther;
   }
 
   /** The code of a new region: with that of all it overlaps if that is not too much, else without the others'. */
@@ -185,16 +188,25 @@ class JitTranslator implements Translator {
     const find = (entries: readonly number[], isForeign: (at: number) => boolean = () => false): Discovery =>
       new Discovery(source, { instructions, loops, tables, calls, isForeign }, entries);
     let discovery = find([offset]);
+    let entry = offset;
+    const head = headAround(discovery.blocks);
+    if (head !== undefined) {
+      const whole = find([head]);
+      if (isInside(whole.blocks, offset)) [entry, discovery] = [head, whole];
+    }
     if (!merge) return { discovery, merged: [] };
+    const { blocks } = discovery;
     for (let merged: Region[] = [];;) {
       const all = regions.overlapping(pfn, discovery);
       if (all.length === merged.length) return { discovery, merged };
       merged = all;
-      discovery = find([offset, ...all.flatMap((r) => r.entries)]);
+      const old = all.flatMap((r) => r.entries).filter((at) => !isInside(blocks, at));
+      discovery = find([entry, ...old]);
       if (discovery.isTruncated) break;
     }
-    const owner = regions.owner(pfn, offset), own = owner?.pfn === pfn ? owner : undefined;
-    discovery = find([offset, ...own?.entries ?? []], (at) => regions.isForeign(pfn, at, own));
+    const owner = regions.owner(pfn, entry), own = owner?.pfn === pfn ? owner : undefined;
+    const old = own?.entries.filter((at) => !isInside(blocks, at)) ?? [];
+    discovery = find([entry, ...old], (at) => regions.isForeign(pfn, at, own));
     return { discovery, merged: own === undefined ? [] : [own] };
   }
 

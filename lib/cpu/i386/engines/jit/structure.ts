@@ -47,26 +47,19 @@ function sequence(
   });
 }
 
-/** The head of a loop that is not entered from the code around: its entry if that is all, else the lowest target of a way back. */
+/** The head of a loop that is not entered from the code around: its entry if no loop lies inside, else the lowest target of a way back. */
 function headOf(
   blocks: readonly Block[],
   component: readonly number[],
   entries: readonly number[],
   edges: (n: number) => number[],
 ): number {
-  const members = new Set(component);
-  if (entries.length === 1) {
-    const rest = components(entries, (n) => edges(n).filter((s) => members.has(s) && s !== entries[0]));
-    if (rest.every((c) => c.length === 1 && !edges(c[0]).includes(c[0]) || c[0] === entries[0])) return entries[0];
-  }
-  let head = -1;
+  const members = new Set(component), back = new Set<number>();
   for (const n of component) {
-    for (const s of edges(n)) {
-      if (!members.has(s) || blocks[s].start > blocks[n].start) continue;
-      if (head < 0 || blocks[s].start < blocks[head].start) head = s;
-    }
+    for (const s of edges(n)) if (members.has(s) && blocks[s].start <= blocks[n].start) back.add(s);
   }
-  return head < 0 ? entries[0] : head;
+  if (back.size === 0 || (back.size === 1 && entries.length === 1)) return entries[0];
+  return [...back].reduce((low, s) => blocks[s].start < blocks[low].start ? s : low);
 }
 
 /** Strongly connected components reachable from `roots`, in topological order. */

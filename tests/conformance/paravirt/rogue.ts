@@ -4,6 +4,7 @@
  */
 import {
   assemble,
+  type CostTable,
   type Device,
   type ParavirtName,
   type Personality,
@@ -72,6 +73,8 @@ export interface RogueOptions {
   readonly cpus?: number;
   /** Devices beside those of a PC. */
   readonly devices?: readonly Device[];
+  /** What events cost. */
+  readonly costs?: CostTable;
   /** What hypervisor of today the guest finds. */
   readonly personality?: Personality;
   /** Runs before the guest starts. */
@@ -82,7 +85,8 @@ export interface RogueOptions {
 export function rogue(candidate: Candidate, body: (kit: Kit) => string, options: RogueOptions = {}): Rogue {
   const { cpus = 1, devices = [] } = options;
   const engine = options.engine === undefined ? {} : { engine: options.engine };
-  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices, ...engine };
+  const costs = options.costs === undefined ? {} : { costs: options.costs };
+  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices, ...engine, ...costs };
   const { personality } = options;
   const m = personality === undefined ? vmiPc(parts) : vmiPc<string>({ ...parts, personality });
   let label = 0;

@@ -12,6 +12,8 @@ export interface HostClock {
   now(): number;
   /** Waits, at least to the next turn of the event loop. */
   sleep(ms: number): Promise<void>;
+  /** Lets the event loop do what is due, and comes back at once. Absent: `sleep(0)` does. */
+  turn?(): Promise<void>;
 }
 
 /** What real time needs. */
@@ -45,6 +47,8 @@ const SPINS = 20;
 /** Longest sleep, so that a limit or a stop is noticed; ms. */
 const LONGEST_MS = 50;
 
+/** Longest time that nodes at work keep the event loop, which may carry their frames, from its own; ns. */
+const TURN_NS = 1e6;
 /** Time between two reports, ns. */
 const REPORT_NS = 1e8;
 
@@ -54,6 +58,7 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
   let told = false;
   let idle = 0;
   let reported = 0;
+  let turned = 0;
   const take = (from: number, bytes: Uint8Array): void => h.record(from, parseRecord(bytes));
   while (!h.isStopped()) {
     const now = clock.now();
@@ -75,6 +80,10 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
     if (told && h.isOver()) return;
     if (transport?.broken !== undefined && !h.isOver()) throw new ConfigError("message-transport", transport.broken);
     idle = moved > 0 ? 0 : idle + 1;
+    if (moved > 0 && now - turned >= TURN_NS) {
+      await (clock.turn?.() ?? clock.sleep(0));
+      turned = clock.now();
+    }
     if (idle < (transport === undefined ? SPINS : 1)) continue;
     let next = Math.min(agenda.next(), h.limit);
     for (const node of nodes) next = Math.min(next, node.next());

@@ -1,5 +1,7 @@
 /** The adapter as a guest driver uses it: found on the PCI bus, rings in RAM, polled and by interrupt; and VMCALL. */
-import { cluster } from "../../../../lib/machine/message/cluster.ts";
+import { cluster, type ClusterOptions } from "../../../../lib/machine/message/cluster.ts";
+import { hostClock } from "../../../../lib/host/message/clock.ts";
+import { clusterSplit, ringEnds, tcpEnds } from "../../../conformance/message/split.ts";
 import { messageGuest } from "../../../../lib/guests/message/library.ts";
 import { AdapterDoorbell, AdapterRegister, MessageOp } from "../../../../lib/spec/message_abi.ts";
 import { asm, pc } from "../../../../mod.ts";
@@ -284,6 +286,22 @@ for (
     ]]);
   });
 }
+
+Deno.test("in real time machines that poll memory let the event loop carry their frames", async () => {
+  const options = (net: string): ClusterOptions => ({
+    nodes: 2,
+    program: driver(POLLED),
+    time: "real",
+    clock: hostClock(),
+    spec: { chains: [{ name: "c", layers: ["credit", net] }] },
+  });
+  const alone = await cluster(options("loopback")).run({ untilNs: 60e9 });
+  assertEquals(alone.ranks.map((r) => [r.state, r.value]), [["done", 16], ["done", 16]]);
+  for (const [net, ends] of [["tcp", await tcpEnds(2)], ["worker", ringEnds(2)]] as const) {
+    const split = await clusterSplit(options(net), ends);
+    assertEquals(split.ranks.map((r) => [r.state, r.value]), [["done", 16], ["done", 16]], net);
+  }
+});
 
 Deno.test("the card works in a whole PC, in slot 3", async () => {
   const result = await cluster({

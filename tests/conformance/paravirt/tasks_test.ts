@@ -1,6 +1,6 @@
 /** Task switches and call gates of a guest: what the processor does, whether or not the tables are really its own. */
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { DIRECTORY, type Kit, type Rogue, rogue } from "./rogue.ts";
+import { DIRECTORY, FREE_TABLE, type Kit, type Rogue, rogue } from "./rogue.ts";
 import { conformance, RING_0 } from "./suite.ts";
 
 /** Task state of the second task, its selector, and that of a call gate. */
@@ -275,5 +275,27 @@ conformance("tasks", (on) => {
     const r = run(() => `${task("stop", {}, 0x81)}\n${far("call", SELECTOR)}`);
     assert(r.stop.kind === "killed" && r.stop.code === "task-switch", JSON.stringify(r.stop));
     assert(r.stop.kind === "killed" && r.stop.call === "a switch to task 0x8");
+  });
+
+  on.unless(RING_0).test("a task state in the hypervisor's memory ends the guest", () => {
+    const mapped = `mov dword [${FREE_TABLE}], 0x7c000007\n`;
+    const bodies: readonly ((k: Kit) => string)[] = [
+      () =>
+        `${task("stop")}\nmov word [gdt+${SELECTOR + 2}], 0\nmov byte [gdt+${SELECTOR + 7}], 0x40\n${
+          far("jmp", SELECTOR)
+        }`,
+      () => `
+        ${task("stop")}
+        mov dword [idt+8*13], ${SELECTOR << 16}
+        mov dword [idt+8*13+4], 0x8500
+        mov word [gdt+${SELECTOR + 2}], 0
+        mov byte [gdt+${SELECTOR + 7}], 0x40
+        mov ecx, 0x999
+        rdmsr`,
+    ];
+    for (const body of bodies) {
+      const r = run((k) => `${mapped}${body(k)}`);
+      assert(r.stop.kind === "killed" && r.stop.code === "hypervisor-memory", JSON.stringify(r.stop));
+    }
   });
 });

@@ -17,7 +17,7 @@ interface Setup {
   readonly uart: Uart;
 }
 
-type Engine = "interpreter" | "reference";
+type Engine = "interpreter" | "jit" | "reference";
 
 function setup(backend: ParavirtBackend, engine: Engine = "interpreter"): Setup {
   const [uart, hypervisor] = [new Uart(), paravirt({ backend })];
@@ -59,7 +59,7 @@ const ACCOUNT = (backend: string): string[] => [
   "ready",
 ];
 
-for (const engine of ["interpreter", "reference"] as const) {
+for (const engine of ["interpreter", "jit", "reference"] as const) {
   for (const make of [native, scripted]) {
     Deno.test(`minikernel gives its account on backend ${make.name}, engine ${engine}`, () => {
       assertEquals(ready(setup(make(), engine)), ACCOUNT(make.name));

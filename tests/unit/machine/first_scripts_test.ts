@@ -1,7 +1,7 @@
 /** The scripts that the design promises, word for word where they can be. */
 import { asm, asm16, expect, guests, i386, inject, machine, MiB, ram, vmiPc } from "../../../mod.ts";
 
-for (const engine of ["reference", "interpreter"] as const) {
+for (const engine of ["reference", "interpreter", "jit"] as const) {
   Deno.test(`${engine}: the first script`, () => {
     const m = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 1 * MiB })] });
     m.load(

@@ -8,7 +8,7 @@ import { reached } from "../../../lib/machine/until.ts";
 import { ram } from "../../../lib/memory/region.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
 
-type Engine = "reference" | "interpreter";
+type Engine = "reference" | "interpreter" | "jit";
 
 function program(engine: Engine, bits: 16 | 32, bytes: readonly number[], at = 0x7c00): Machine {
   const m = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 0x100000 })] });
@@ -18,7 +18,7 @@ function program(engine: Engine, bits: 16 | 32, bytes: readonly number[], at = 0
 /** mov ecx, 1000; again: add [0x9000], ecx; push ecx; pop edx; loop again; hlt */
 const LOOP = [0xb9, 0xe8, 3, 0, 0, 0x01, 0x0d, 0, 0x90, 0, 0, 0x51, 0x5a, 0xe2, 0xf6, 0xf4];
 
-for (const engine of ["reference", "interpreter"] as const) {
+for (const engine of ["reference", "interpreter", "jit"] as const) {
   Deno.test(`${engine}: a 32-bit program is entered in flat protected mode below a stack`, () => {
     const m = program(engine, 32, [0xb8, 40, 0, 0, 0, 0x83, 0xc0, 2, 0xf4]); // mov eax, 40; add eax, 2; hlt
     assertEquals([m.cpu.eip, m.cpu.esp, m.cpu.cr0 & 1], [0x7c00, 0x7c00, 1]);

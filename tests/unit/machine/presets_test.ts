@@ -30,7 +30,7 @@ Deno.test("pc() writes to serial port and screen, and until sees both", () => {
 });
 
 Deno.test("pc() delivers timer interrupts through the controllers to a halted guest", () => {
-  for (const engine of ["reference", "interpreter"] as const) {
+  for (const engine of ["reference", "interpreter", "jit"] as const) {
     const m = pc({ memory: 4 * MiB, engine });
     // Real mode: vector 8 -> 0:0x7d00 (inc word [0x600]; mov al, 0x20; out 0x20, al; iret)
     m.load(0x7d00, Uint8Array.of(0xff, 6, 0, 6, 0xb0, 0x20, 0xe6, 0x20, 0xcf));

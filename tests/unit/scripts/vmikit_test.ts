@@ -103,7 +103,7 @@ Deno.test("vmikit flat ends with 3 at a triple fault", async () => {
 });
 
 Deno.test("vmikit flat --json prints nothing but JSON, with the port log", async () => {
-  for (const engine of ["interpreter", "reference"]) {
+  for (const engine of ["interpreter", "jit", "reference"]) {
     const args = [...FLAT, "--json", "--stats", "--port-log", "0xe9", "--engine", engine];
     const result = JSON.parse((await vmikit(args, { "a.bin": HELLO })).out);
     assertEquals(result.exit, 0);

@@ -3,7 +3,7 @@ import { asm, ConfigError, type ContextCpu, i386, type Machine, machine, MiB, ra
 import type { InterceptAnswer, InterceptEvent, MonitorContext } from "../../../../lib/core/monitor.ts";
 import { assert, assertEquals, assertThrows } from "../../../../scripts/deps/std.ts";
 
-const ENGINES = ["reference", "interpreter"] as const;
+const ENGINES = ["reference", "interpreter", "jit"] as const;
 const AT = 0x7c00;
 
 function setUp(engine: typeof ENGINES[number], program: ReturnType<typeof asm>): [Machine, MonitorContext] {

@@ -5,6 +5,7 @@
  * be judged here is said by name.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
+import { jit } from "../../lib/cpu/i386/engines/jit/engine.ts";
 import { reference } from "../../lib/cpu/i386/engines/reference.ts";
 import { campaign, type Failure } from "./campaign.ts";
 import { CODE_AT } from "./case.ts";
@@ -20,7 +21,7 @@ import { systemCampaign } from "./system/campaign.ts";
 /** Cases in one image of the system oracle. */
 const IMAGE_CASES = 8000;
 
-const ENGINES = { interpreter, reference };
+const ENGINES = { interpreter, jit: jit({ threshold: 1 }), reference };
 
 function option(name: string, otherwise: string): string {
   const at = Deno.args.indexOf(`--${name}`);
@@ -75,7 +76,7 @@ async function main(): Promise<number> {
   const engine = option("engine", "interpreter") as keyof typeof ENGINES;
   const seed = Number(option("seed", "1")), cases = Number(option("cases", "200000"));
   const group = option("group", ""), only = option("only", "");
-  const ours = new Ours(ENGINES[engine]);
+  const ours = new Ours(ENGINES[engine], engine === "jit" ? 3 : 1);
   await using native = await Native.start();
   let shown = 0;
   const result = await campaign(native, ours, {

@@ -1,5 +1,6 @@
 /** A sample of the oracle's cases in the ordinary test run; the long run is `deno task fuzz`. */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
+import { jit } from "../../lib/cpu/i386/engines/jit/engine.ts";
 import { reference } from "../../lib/cpu/i386/engines/reference.ts";
 import { assertEquals, assertGreater } from "../../scripts/deps/std.ts";
 import { campaign, type CampaignOptions, type Runner } from "./campaign.ts";
@@ -27,3 +28,9 @@ for (const engine of [interpreter, reference]) {
     fn: () => judge(new Ours(engine), { cases: 5_000, seed: 20_240 }),
   });
 }
+
+Deno.test({
+  name: `oracle: code that the jit engine has translated agrees with the host CPU${because}`,
+  ignore: reason !== undefined,
+  fn: () => judge(new Ours(jit({ threshold: 1 }), 3), { cases: 3_000, seed: 20_241 }),
+});

@@ -14,7 +14,7 @@ export function resetState(s: CpuState, model: Model): void {
   s.set(Layout.eflags, 2);
   setArithmetic(s, 0);
   s.setReg32(Reg.edx, model.signature);
-  s.set(Layout.cr0, 0x60000010);
+  s.set(Layout.cr0, model.features.has("486") ? 0x60000010 : 0x10); // caches are off
   s.set(Layout.dr6, 0xffff0ff0 | 0);
   s.set(Layout.dr7, 0x400);
   s.set(Layout.gdtLimit, 0xffff);

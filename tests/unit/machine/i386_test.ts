@@ -126,3 +126,14 @@ Deno.test("INVLPG drops all of a large page, wherever in it the address lies, on
     assertEquals([m.cpu.eax, m.cpu.ebx, m.cpu.ecx, m.cpu.edx], [1, 2, 3, 4], engine);
   }
 });
+
+Deno.test("the 386 has none of the bits of CR0 that came with the 486: kernels tell them apart by it", () => {
+  for (const [model, bits] of [["386", 0], ["486", 0x60050020]] as const) {
+    const m = machine({ cpu: i386({ model }), memory: [ram({ at: 0, size: 0x10000 })] });
+    assertEquals(m.cpu.cr0, model === "386" ? 0x10 : 0x60000010);
+    // mov eax, cr0; or eax, 0x60050020; mov cr0, eax; hlt
+    const bytes = Uint8Array.of(0x0f, 0x20, 0xc0, 0x0d, 0x20, 0, 5, 0x60, 0x0f, 0x22, 0xc0, 0xf4);
+    assertEquals(m.load(0x1000, { bits: 32, bytes }).run({ instructions: 10 }).kind, "halt");
+    assertEquals(m.cpu.cr0, 0x11 | bits);
+  }
+});

@@ -14,7 +14,8 @@ export function checkRing0(c: Context): void {
   if (c.state.get(Layout.cpl) !== 0) c.raise(Vector.gp, 0);
 }
 
-/** Bits of CR0 that exist. */
+/** Bits of CR0 that exist, on the 386 and since the 486. */
+const CR0_386 = Cr0.pe | Cr0.mp | Cr0.em | Cr0.ts | Cr0.et | Cr0.pg;
 const CR0_BITS = Cr0.pe | Cr0.mp | Cr0.em | Cr0.ts | Cr0.et | Cr0.ne | Cr0.wp | Cr0.am | Cr0.nw | Cr0.cd | Cr0.pg;
 function movFromCr(c: Context, op: Op): void {
   const at = registerOf(c, op.reg);
@@ -49,7 +50,7 @@ function movToCr(c: Context, op: Op): void {
 /** Writes CR0 with all its effects. Faults: #GP(0). */
 export function writeCr0(c: Context, value: number): void {
   const s = c.state, old = s.get(Layout.cr0);
-  const next = (value & CR0_BITS) | Cr0.et;
+  const next = (value & (c.model.features.has("486") ? CR0_BITS : CR0_386)) | Cr0.et;
   if ((next & Cr0.pg) !== 0 && (next & Cr0.pe) === 0) c.raise(Vector.gp, 0);
   if ((next & Cr0.nw) !== 0 && (next & Cr0.cd) === 0) c.raise(Vector.gp, 0);
   const changed = old ^ next;

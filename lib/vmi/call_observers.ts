@@ -70,9 +70,9 @@ export class CallObservers<C extends RecordedCall, A> {
     return (no < TABLE ? this.#table[no] : this.#interests.get(no)) ?? NOBODY;
   }
 
-  /** Does anybody want the result of this call? */
-  wantsResult(no: number): boolean {
-    return this.#recordings.length > 0 || this.of(no).after.length > 0 || this.#hooks(no) !== undefined;
+  /** Does anybody want to know when this call has its result? A record does only if it `hasResult`. */
+  wantsResult(no: number, hasResult: boolean): boolean {
+    return (hasResult && this.#recordings.length > 0) || this.of(no).after.length > 0 || this.#hooks(no) !== undefined;
   }
 
   /** Is this call observed? */

@@ -31,6 +31,7 @@ import { type AfterFn, type BeforeFn, CallCounts, type Entered, known, Observers
 import type { OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
 import { CallMaker } from "./make_call.ts";
+import { awaitsResult, type Place, watchedPlaces } from "./places.ts";
 import type { Recording } from "./record.ts";
 import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
 
@@ -41,14 +42,8 @@ interface Pending {
 
 /** At more linear addresses than this the ROM is not known at once; the oldest is forgotten. */
 const MOST_BASES = 16;
-/** What may happen at a watched place of the ROM. */
-interface Place {
-  /** A slot of plain code that is observed begins here. */
-  readonly begins: CallPlan | undefined;
-  /** A slot of this number returns here. */
-  readonly ends: number | undefined;
-}
-
+/** No linear address. */
+const NOWHERE = 2 ** 40;
 /** More open calls than this are forgotten, oldest first: their guest threads never came back. */
 const MOST_PENDING = 256;
 
@@ -65,9 +60,11 @@ export class Paravirt implements Component {
   readonly #observers: Observers = new Observers(() => this.#rewatch(), () => this.#made?.hooks);
   readonly #watches = new Map<number, { readonly key: string; readonly remove: () => void }>();
   readonly #bases = new Set<number>();
+  /** The one of them that the last trap was in, or far beyond all addresses. */
+  #found = NOWHERE;
   readonly #maker: CallMaker;
   /** Watched places by their offset in the ROM. */
-  #places: (Place | undefined)[] = [];
+  #places: readonly (Place | undefined)[] = [];
   #pending: Pending[] = [];
   #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
@@ -245,6 +242,7 @@ export class Paravirt implements Component {
   #forget(): void {
     this.#pending = [];
     this.#bases.clear();
+    this.#found = NOWHERE;
     this.#rewatch();
   }
 
@@ -344,13 +342,15 @@ export class Paravirt implements Component {
 
   /** The call goes on in guest code; its result is read at the slot's RET, if anybody wants to know. */
   #await(call: LiveCall, entered: Entered): void {
-    if (PLANS[call.no].result === "no-return" || !this.#observers.wantsResult(call.no)) return;
+    if (!awaitsResult(this.#observers, call.no)) return;
     if (this.#pending.push({ call, entered }) > MOST_PENDING) this.#pending.shift();
   }
 
   /** Linear address of the ROM around `eip`, or -1. */
   #findBase(guest: GuestContext, eip: number): number {
-    for (const base of this.#bases) if (eip >= base && eip < base + this.rom.bytes.length) return base;
+    const { length } = this.rom.bytes;
+    if (eip >= this.#found && eip < this.#found + length) return this.#found;
+    for (const base of this.#bases) if (eip >= base && eip < base + length) return this.#found = base;
     const header = new Uint8Array(ParavirtRomHeader.size);
     for (let back = 0; back < this.rom.bytes.length; back += 2048) {
       const base = ((eip & ~2047) - back) >>> 0;
@@ -358,14 +358,14 @@ export class Paravirt implements Component {
       if (this.#bases.size >= MOST_BASES) this.#bases.delete([...this.#bases][0] ?? -1);
       this.#bases.add(base);
       this.#rewatch();
-      return base;
+      return this.#found = base;
     }
     return -1;
   }
 
   /** Code hooks for each place of the ROM, where observed calls begin and end. */
   #rewatch(): void {
-    this.#places = this.#watchedPlaces();
+    this.#places = watchedPlaces(this.rom, this.#observers, new Set(this.#pending.map((p) => p.call.no)));
     const offsets = [...this.#places.keys()].filter((at) => this.#places[at] !== undefined), key = offsets.join();
     for (const [base, watch] of this.#watches) {
       if (watch.key === key && this.#bases.has(base)) continue;
@@ -379,21 +379,5 @@ export class Paravirt implements Component {
         this.#seen(guest, linear - base, stop);
       this.#watches.set(base, { key, remove: this.#host.watch(offsets.map((o) => (base + o) >>> 0), seen) });
     }
-  }
-
-  #watchedPlaces(): (Place | undefined)[] {
-    if (!this.#observers.any) return [];
-    const places = new Array<Place | undefined>(this.rom.bytes.length).fill(undefined);
-    const open = new Set(this.#pending.map((p) => p.call.no));
-    for (const slot of this.rom.slots) {
-      const { no } = slot;
-      if (slot.lines.length === 0) continue;
-      if (this.#observers.wantsResult(no) || open.has(no)) {
-        for (const at of slot.returns) places[at] = { begins: undefined, ends: no };
-      }
-      // A slot that is nothing but a RET begins and ends there.
-      if (!slot.trap && this.#observers.wants(no)) places[slot.at] = { begins: PLANS[no], ends: places[slot.at]?.ends };
-    }
-    return places;
   }
 }

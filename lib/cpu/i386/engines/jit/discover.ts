@@ -23,11 +23,6 @@ export interface Block {
   guarded: Block | undefined;
 }
 
-/** True for a block without instructions that only leads to another one with the same start. */
-export function isStub(block: Block): boolean {
-  return block.instructions.length === 0 && block.successors.length > 0;
-}
-
 /** What to look for. */
 export interface Limits {
   /** Instructions at most. */

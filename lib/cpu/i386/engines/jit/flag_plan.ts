@@ -14,7 +14,7 @@ import { X87_FLAGS } from "./x87_emit.ts";
  * seen. @returns For each block, whether the flags are seen that are there at its start.
  */
 export function markLiveFlags(blocks: readonly Block[], checks: Checks): boolean[] {
-  const liveIn: boolean[] = blocks.map((b) => checks.at(b.id) === 0 || b.instructions.length === 0);
+  const liveIn: boolean[] = blocks.map((b) => checks.has(b.id) || b.instructions.length === 0);
   for (let changed = true; changed;) {
     changed = false;
     for (let n = blocks.length - 1; n >= 0; n--) {
@@ -26,7 +26,6 @@ export function markLiveFlags(blocks: readonly Block[], checks: Checks): boolean
       live ||= skipped;
       for (let k = b.instructions.length - 1; k >= 0; k--) {
         live = liveBefore(b.instructions[k], live);
-        if (checks.at(n) === k) live = true;
       }
       if (live && !liveIn[n]) {
         liveIn[n] = true;
@@ -52,7 +51,7 @@ function leavesAtEnd(b: Block, blocks: readonly Block[]): boolean {
   if (b.guarded !== undefined) return false;
   // Whether the second page is still the same is asked on the way there.
   if ((last?.offset ?? 0) < 0x1000 && b.successors.some((s) => blocks[s].start >= 0x1000)) return true;
-  if (last === undefined) return b.successors.length === 0;
+  if (last === undefined) return true;
   if (last.way !== Way.tree && last.way !== Way.x87) return true;
   const ways = (last.effects?.jumps === true ? 1 : 0) + (last.effects?.repeats === true ? 1 : 0);
   if (last.sem === "jmpRel") return b.successors.length < 1;

@@ -12,6 +12,9 @@ interface Place {
   readonly select: boolean;
 }
 
+/** So many entries are compared one by one. */
+const FEW = 4;
+
 /** Labels of one region. */
 export class LayoutCode {
   readonly #f: FunctionBody;
@@ -65,6 +68,16 @@ export class LayoutCode {
   #choose(entries: readonly number[], labels: ReadonlyMap<number, number>): void {
     const f = this.#f;
     const fallback = labels.get(entries[0]) as number;
+    if (entries.length <= FEW) { // foreseen better than a table
+      for (const id of entries.slice(1)) {
+        f.get(this.#selector);
+        f.i32(id);
+        f.num("i32.eq");
+        f.brIf(labels.get(id) as number, "unlikely");
+      }
+      f.br(fallback);
+      return;
+    }
     const table: number[] = [];
     for (let id = 0; id <= Math.max(...entries); id++) {
       table.push(entries.includes(id) ? labels.get(id) as number : fallback);

@@ -29,8 +29,6 @@ export interface JitOptions {
   readonly loops?: boolean;
   /** Bodies of small loops are repeated, so that what is checked once a round is checked less often. */
   readonly unroll?: boolean;
-  /** The count is checked where flags are known, not always where a loop begins; needs `deadFlags`. */
-  readonly lateChecks?: boolean;
   /** Branches over one or two plain instructions become selections. */
   readonly guards?: boolean;
   /** Repeated string instructions are done many iterations at once. */
@@ -66,7 +64,6 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     fuse: true,
     loops: true,
     unroll: true,
-    lateChecks: true,
     guards: true,
     bulk: true,
     tables: true,

@@ -6,7 +6,7 @@
  * left as the longest way to the next check has, else the interpreter goes on; so slices end at the same instruction.
  * Warm.
  */
-import { Checks, splitEntries } from "./checks.ts";
+import { Checks } from "./checks.ts";
 import type { Block, Discovery } from "./discover.ts";
 import { flagStates, markLiveFlags, reloads } from "./flag_plan.ts";
 import { type FlagState, UNKNOWN } from "./flag_state.ts";
@@ -45,12 +45,10 @@ export interface Plan {
 export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
   const { blocks } = discovery;
   const entries = blocks.filter((b) => b.isEntry).map((b) => b.id);
-  const late = settings.lateChecks && settings.deadFlags;
   if (settings.guards) guardBlocks(blocks);
   let items = layOut(blocks, entries);
   if (settings.unroll && unroll(blocks, items)) items = layOut(blocks, entries);
-  if (late && splitEntries(blocks, items)) items = layOut(blocks, entries);
-  const checks = new Checks(blocks, items, late);
+  const checks = new Checks(blocks, items);
   let used = 0, written = 0;
   for (const b of blocks) {
     for (const i of b.instructions) {

@@ -4,7 +4,7 @@
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
-import { type Block, Discovery, isStub } from "./discover.ts";
+import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { DEPTH, emitParameter, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
@@ -169,19 +169,14 @@ class RegionEmitter implements Control {
     this.#dirty = this.#plan.dirty[block.id];
     this.#x87.block(block.id);
     const last = block.instructions.at(-1);
-    if (last === undefined && !isStub(block)) return this.#leaveAt(block.start, 0);
-    if (length > 0) emitTake(f, this.#count, () => f.i32(length));
+    if (last === undefined) return this.#leaveAt(block.start, 0);
+    emitTake(f, this.#count, () => f.i32(length));
+    if (checks.has(block.id)) this.#check(block);
     // What did not change in the block needs no choice where its ways out meet, which keeps V8's work small.
-    const leave = this.#leave, check = checks.at(block.id);
+    const leave = this.#leave;
     this.#leave = f.block();
-    block.instructions.forEach((i, n) => {
-      if (n === check) this.#check(block, i.offset, length - n);
-      if (i !== last || block.guarded === undefined) this.#instruction(i);
-    });
-    if (last === undefined) {
-      this.#check(block, block.start, 0);
-      this.#pass(block.start);
-    } else if (block.guarded !== undefined) {
+    for (const i of block.instructions) if (i !== last || block.guarded === undefined) this.#instruction(i);
+    if (block.guarded !== undefined) {
       this.#guarded(last, block.guarded);
       this.#pass(last.next + last.imm);
     } else if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
@@ -202,14 +197,14 @@ class RegionEmitter implements Control {
     else this.#kernel(i, i.kernel);
   }
 
-  /** Leaves at an offset, with `undone` instructions of the block not done, unless enough are left. */
-  #check(block: Block, offset: number, undone: number): void {
-    const f = this.#f, { checks } = this.#plan;
+  /** Leaves unless enough instructions are left; those of the block are taken from the count already. */
+  #check(block: Block): void {
+    const f = this.#f, { length } = block.instructions;
     f.get(this.#count);
-    f.i32(checks.need(block.id) - (block.instructions.length - checks.at(block.id)));
+    f.i32(this.#plan.checks.need(block.id) - length);
     f.num("i32.lt_s");
     f.if("unlikely");
-    this.#leaveAt(offset, undone);
+    this.#leaveAt(block.start, length);
     f.end();
   }
 

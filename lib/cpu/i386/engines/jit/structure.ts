@@ -5,7 +5,7 @@
  * in begins with a choice among them, so any graph can be laid out. Source: the idea of Tarjan's algorithm, applied
  * recursively. Warm.
  */
-import { type Block, isStub } from "./discover.ts";
+import type { Block } from "./discover.ts";
 
 /** A block or a loop in the order of emission. */
 export type Item =
@@ -39,7 +39,7 @@ function sequence(
     const natural = new Set<number>(), other = new Set<number>(component.filter((n) => entries.includes(n)));
     for (const p of nodes) {
       if (members.has(p)) continue;
-      for (const s of edges(p)) if (members.has(s)) (isStub(blocks[p]) ? other : natural).add(s);
+      for (const s of edges(p)) if (members.has(s)) natural.add(s);
     }
     const heads = natural.size > 0 ? [...natural] : [headOf(blocks, component, [...other], edges)];
     const all = [...new Set([...heads, ...other])];

@@ -24,7 +24,6 @@ const OFF = {
   fuse: false,
   loops: false,
   unroll: false,
-  lateChecks: false,
   guards: false,
   bulk: false,
   tables: false,

@@ -106,7 +106,7 @@ export class BlockDecoder {
     const host = this.#cpu.board.space.host;
     const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
     const first = this.#cache.next;
-    let offset = linear & 0xfff, counted = -1;
+    let offset = linear & 0xfff, counted = -1, end = 0x1000;
     if (this.#isCounted) this.#count(page, offset);
     for (let n = 0; n < RUN_LENGTH; n++) {
       const known = n > 0 && offset !== counted ? page.entries.get(offset) : undefined;
@@ -119,8 +119,8 @@ export class BlockDecoder {
       if (offset !== counted) page.entries.set(offset, n === 0 ? first : this.#cache.next);
       this.#lowerer.begin((linear & ~0xfff) | offset, offset, page.variant);
       const length = this.#lowerer.lower(status, offset, this.#mode);
-      page.mark(offset, offset + length);
       offset += length;
+      end = status === DecodeStatus.ok ? offset : Math.min(offset + LONGEST_INSTRUCTION, 0x1000); // who knows why it is none
       const { row } = this.#lowerer.decoded;
       if (status !== DecodeStatus.ok || row.ends) break;
       // What follows a branch is a block too: whether it is executed at all is worth knowing.
@@ -132,7 +132,7 @@ export class BlockDecoder {
     }
     if (offset === counted) page.entries.delete(offset); // nothing follows its counter
     this.#lowerer.close(offset);
-    page.runs.push(first, this.#cache.next);
+    page.add(first, this.#cache.next, linear & 0xfff, end);
     return first;
   }
 
@@ -153,7 +153,6 @@ export class BlockDecoder {
     const status = this.#decode(this.#bytes, 0, LONGEST_INSTRUCTION);
     const start = this.#cache.next;
     page.entries.set(offset, start);
-    page.mark(offset, 0x1000);
     this.#lowerer.begin(linear, offset, page.variant);
     const check = this.#cache.take();
     this.#lowerer.clear(check);
@@ -164,8 +163,12 @@ export class BlockDecoder {
     this.#lowerer.close(offset + length);
     if (this.#cache.isKept(second)) {
       const other = this.#cache.page(second, this.#key);
-      other.mark(0, Math.max(1, length - here));
-      other.runs.push(start, this.#cache.next);
+      other.add(
+        start,
+        this.#cache.next,
+        0,
+        status === DecodeStatus.ok ? Math.max(1, length - here) : LONGEST_INSTRUCTION,
+      );
     }
   }
 

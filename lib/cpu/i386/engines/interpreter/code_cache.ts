@@ -10,7 +10,21 @@ import { type AddressSpace, PageBit } from "../../../../memory/address_space.ts"
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 
 /** Bytes of a granule. */
-const GRANULE_SHIFT = 6;
+export const GRANULE_SHIFT = 6;
+/** Granules of a page. */
+export const GRANULES: number = 4096 >>> GRANULE_SHIFT;
+
+/** Records decoded in one go, and the bytes of their page that they were decoded from. */
+interface Run {
+  /** First record. */
+  readonly first: number;
+  /** Record after the last. */
+  readonly end: number;
+  /** Offset of the first byte. */
+  readonly from: number;
+  /** Offset after the last byte. */
+  readonly to: number;
+}
 
 /** Code of one physical page in one decoding mode and one variant. */
 export class CodePage {
@@ -22,12 +36,10 @@ export class CodePage {
   readonly variant: number;
   /** Record address by page offset. */
   readonly entries: Map<number, number> = new Map();
-  /** First and last record (exclusive) of each run decoded into this page. */
-  readonly runs: number[] = [];
-  /** Granules with code, one bit each, low and high half. */
-  low = 0;
-  /** High half of the granules. */
-  high = 0;
+  readonly #runs: Run[] = [];
+  /** How many runs and translations hold code in a granule. */
+  readonly #granules: Uint32Array = new Uint32Array(GRANULES);
+  #held = 0;
 
   /** @param pfn Physical page. @param key Page, mode and variant. @param variant Which hooks are in it. */
   constructor(pfn: number, key: number, variant: number) {
@@ -36,20 +48,58 @@ export class CodePage {
     this.variant = variant;
   }
 
-  /** Notes that bytes `from` to `to` (exclusive, at most 4096) are code. */
-  mark(from: number, to: number): void {
-    for (let g = from >>> GRANULE_SHIFT; g <= (to - 1) >>> GRANULE_SHIFT; g++) {
-      if (g < 32) this.low |= 1 << g;
-      else this.high |= 1 << (g - 32);
-    }
+  /** True if nothing is left of it. */
+  get isEmpty(): boolean {
+    return this.#runs.length === 0 && this.#held === 0;
+  }
+
+  /** Adds a run: records `first` to `end` (exclusive) come from bytes `from` to `to` (exclusive, at most 4096). */
+  add(first: number, end: number, from: number, to: number): void {
+    this.#runs.push({ first, end, from, to });
+    this.#mark(from, to, 1);
+  }
+
+  #mark(from: number, to: number, by: number): void {
+    for (let g = from >>> GRANULE_SHIFT; g <= (to - 1) >>> GRANULE_SHIFT; g++) this.#granules[g] += by;
+  }
+
+  /** A translation holds code in the granules that are 1. */
+  hold(granules: Uint8Array): void {
+    this.#held++;
+    for (let g = 0; g < GRANULES; g++) this.#granules[g] += granules[g];
+  }
+
+  /** It does so no more. */
+  release(granules: Uint8Array): void {
+    this.#held--;
+    for (let g = 0; g < GRANULES; g++) this.#granules[g] -= granules[g];
   }
 
   /** True if bytes `from` to `to` touch a granule with code. */
   touches(from: number, to: number): boolean {
     for (let g = from >>> GRANULE_SHIFT; g <= (to - 1) >>> GRANULE_SHIFT; g++) {
-      if ((((g < 32 ? this.low : this.high) >>> (g & 31)) & 1) !== 0) return true;
+      if (this.#granules[g] !== 0) return true;
     }
     return false;
+  }
+
+  /** Drops the runs that bytes `from` to `to` belong to; `kill` is told their records. */
+  drop(from: number, to: number, kill: (first: number, end: number) => void): void {
+    const runs = this.#runs;
+    let kept = 0;
+    for (const run of runs) {
+      if (run.to <= from || run.from >= to) {
+        runs[kept++] = run;
+        continue;
+      }
+      kill(run.first, run.end);
+      this.#mark(run.from, run.to, -1);
+      for (let at = run.from; at < run.to; at++) {
+        const record = this.entries.get(at);
+        if (record !== undefined && record >= run.first && record < run.end) this.entries.delete(at);
+      }
+    }
+    runs.length = kept;
   }
 }
 
@@ -111,14 +161,26 @@ export class CodeCache {
     return (this.#space.pages[pfn] & (PageBit.ram | PageBit.rom)) !== 0;
   }
 
-  /** Bytes of a page were written. @returns True if code was dropped. */
+  /** Bytes of a page were written: runs they belong to are dropped. @returns True if they touch code. */
   written(pfn: number, from: number, to: number): boolean {
     const list = this.#byPfn.get(pfn);
-    if (list === undefined || !list.some((p) => p.touches(from, to))) return false;
-    for (const page of list) this.#drop(page);
+    if (list === undefined) return false;
+    let touched = false;
+    for (const page of list) {
+      if (!page.touches(from, to)) continue;
+      touched = true;
+      page.drop(from, to, (first, end) => this.#kill(first, end));
+    }
+    return touched;
+  }
+
+  /** After code of a page was dropped: if there is none left it may be written at full speed again. */
+  tidy(pfn: number): void {
+    const list = this.#byPfn.get(pfn);
+    if (list === undefined || list.some((p) => !p.isEmpty)) return;
+    for (const page of list) this.#pages.delete(page.key);
     this.#byPfn.delete(pfn);
     this.#space.setCode(pfn, false, this.#owner);
-    return true;
   }
 
   /** Drops all code that was decoded with hooks in it. */
@@ -136,12 +198,12 @@ export class CodeCache {
   }
 
   #drop(page: CodePage): void {
-    for (let i = 0; i < page.runs.length; i += 2) {
-      for (let r = page.runs[i]; r < page.runs[i + 1]; r += RECORD_BYTES) {
-        this.#view.setUint16(r + Rec.handler, Handler.lookup, true);
-      }
-    }
+    page.drop(0, 0x1000, (first, end) => this.#kill(first, end));
     this.#pages.delete(page.key);
+  }
+
+  #kill(first: number, end: number): void {
+    for (let r = first; r < end; r += RECORD_BYTES) this.#view.setUint16(r + Rec.handler, Handler.lookup, true);
   }
 
   /** Forgets everything. */

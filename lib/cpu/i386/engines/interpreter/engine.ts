@@ -136,7 +136,7 @@ export class InterpreterEngine implements Engine {
   }
 
   codeWritten(pfn: number, from: number, to: number): void {
-    if (this.#cache.written(pfn, from, to)) this.#dropped(pfn);
+    if (this.#cache.written(pfn, from, to)) this.#dropped(pfn, from, to);
   }
 
   hooksChanged(): void {
@@ -177,9 +177,11 @@ export class InterpreterEngine implements Engine {
     return this.#mode | (this.#cpu.state.get(Layout.mode) & ModeBit.user);
   }
 
-  #dropped(pfn: number): void {
-    this.#translator?.dropped(pfn);
-    this.#forgetJumps();
+  /** Code was dropped. Jumps to dropped records need not be forgotten: they are seen to be dropped. */
+  #dropped(pfn: number, from: number, to: number): void {
+    this.#translator?.dropped(pfn, from, to);
+    this.#cache.tidy(pfn);
+    this.#relook = true;
   }
 
   #forgetJumps(): void {
@@ -369,7 +371,7 @@ export class InterpreterEngine implements Engine {
       if (second === this.#view.getInt32(record + Rec.imm, true)) return 0;
       const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
       if (this.#hooked) cpu.points.passed = this.#view.getUint16(record - RECORD_BYTES, true) === Handler.hook;
-      if (this.#cache.written(pfn, 0, 0x1000)) this.#dropped(pfn);
+      if (this.#cache.written(pfn, 0, 0x1000)) this.#dropped(pfn, 0, 0x1000);
       return 1;
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;

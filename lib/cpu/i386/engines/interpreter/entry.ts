@@ -43,6 +43,7 @@ export function emitLookup(
   f.get(l.t);
   f.mem("i32.load", 4);
   f.tee(l.rec);
+  f.mem("i32.load16_u", Rec.handler); // 0: dropped, or the empty place of EIP 0
   f.brIf(found, "likely");
   f.end();
   f.i32(0);

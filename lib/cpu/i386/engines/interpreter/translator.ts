@@ -44,8 +44,8 @@ export interface Translator {
   threshold(pfn: number): number;
   /** The block behind counter `record` is hot: it gets another count, or becomes a call of its region. */
   hot(record: number): void;
-  /** Code of page `pfn` was dropped. */
-  dropped(pfn: number): void;
+  /** Bytes `from` to `to` (exclusive) of page `pfn` were written, where there was code. */
+  dropped(pfn: number, from: number, to: number): void;
   /** Linear addresses may mean other pages now. */
   translationsChanged(): void;
   /** All code was dropped. */

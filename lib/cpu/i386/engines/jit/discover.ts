@@ -61,9 +61,9 @@ export class Discovery {
     this.#build(entries[0]);
   }
 
-  /** Offsets of all instructions. */
-  get offsets(): IterableIterator<number> {
-    return this.#all.keys();
+  /** All instructions. */
+  get instructions(): IterableIterator<Instruction> {
+    return this.#all.values();
   }
 
   /** True if an instruction is a direct jump that is emitted, conditional or not; its target is next + imm. */

@@ -129,9 +129,9 @@ class JitTranslator implements Translator {
     view.setInt32(record + Rec.op, (this.threshold(pfn) * INSIDE) << Math.min(tries, MAX_DOUBLED), true);
   }
 
-  dropped(pfn: number): void {
+  dropped(pfn: number, from: number, to: number): void {
     this.#generation++;
-    if (this.#regions.dropPage(pfn)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
+    if (this.#regions.dropBytes(pfn, from, to)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
   }
 
   translationsChanged(): void {
@@ -167,7 +167,6 @@ class JitTranslator implements Translator {
       this.#settings,
     );
     new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: this.#imports });
-    for (const block of plan.blocks) for (const i of block.instructions) source.mark(i);
     for (const r of merged) this.#regions.drop(r);
     const entries = plan.blocks.filter((b) => b.isEntry && b.instructions.length > 0);
     this.#regions.add(
@@ -178,6 +177,7 @@ class JitTranslator implements Translator {
         bytes: bytes.length,
         entries: entries.map((b) => b.start),
         code: codeOf(discovery),
+        pages: second < 0 || source.second === undefined ? [source.first] : [source.first, source.second],
         rebuilds,
         records: [],
         isAlive: true,

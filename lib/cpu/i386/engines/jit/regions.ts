@@ -2,6 +2,7 @@
  * The regions there are: by page, with the instructions each one has, and the records that call them. Warm.
  */
 import type { I386Cpu } from "../../cpu.ts";
+import { type CodePage, GRANULE_SHIFT, GRANULES } from "../interpreter/code_cache.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { Discovery } from "./discover.ts";
 
@@ -20,8 +21,10 @@ export interface Region {
   readonly bytes: number;
   /** Offsets where it is entered. */
   readonly entries: readonly number[];
-  /** Offsets of its instructions in the first page, and behind 4096 in the second; a bit each. */
+  /** Bytes of its instructions in the first page, and behind 4096 in the second; a bit each. */
   readonly code: Int32Array;
+  /** Code of the pages it is made from. */
+  readonly pages: readonly CodePage[];
   /** How often code was added to it. */
   readonly rebuilds: number;
   /** Records that call it. */
@@ -30,11 +33,21 @@ export interface Region {
   isAlive: boolean;
 }
 
-/** A set of the offsets of all instructions that were found. */
+/** The set of the bytes of all instructions that were found. */
 export function codeOf(discovery: Discovery): Int32Array {
   const code = new Int32Array(256);
-  for (const at of discovery.offsets) code[at >>> 5] |= 1 << (at & 31);
+  for (const { offset, next } of discovery.instructions) {
+    for (let at = offset; at < next && at < 0x2000; at++) code[at >>> 5] |= 1 << (at & 31);
+  }
   return code;
+}
+
+/** Granules of a page in which a set of bytes has some; `page` is 0 for the first and 1 for the second. */
+function granulesOf(code: Int32Array, page: number): Uint8Array {
+  const words = 1 << (GRANULE_SHIFT - 5), from = page * GRANULES * words;
+  const out = new Uint8Array(GRANULES);
+  for (let i = 0; i < GRANULES * words; i++) if (code[from + i] !== 0) out[i / words | 0] = 1;
+  return out;
 }
 
 /** True if a set of offsets contains one. */
@@ -112,23 +125,29 @@ export class RegionMap {
       view.setInt32(at + Rec.op, region.slot, true);
       region.records.push(at);
     }
+    region.pages.forEach((page, n) => page.hold(granulesOf(region.code, n)));
     this.#list(region.pfn, region);
     if (region.second >= 0) this.#list(region.second, region);
     this.bytes += region.bytes;
+  }
+
+  /** Drops the regions to which some of the bytes `from` to `to` (exclusive) of a page belong. @returns True if there were any. */
+  dropBytes(pfn: number, from: number, to: number): boolean {
+    const hit = this.#pages.get(pfn)?.filter(({ pfn: first, second, code }) => {
+      for (let at = from; at < to; at++) {
+        if (first === pfn && contains(code, at) || second === pfn && contains(code, at + 0x1000)) return true;
+      }
+      return false;
+    });
+    if (hit === undefined) return false;
+    for (const r of hit) this.drop(r);
+    return hit.length > 0;
   }
 
   #list(pfn: number, region: Region): void {
     const list = this.#pages.get(pfn);
     if (list === undefined) this.#pages.set(pfn, [region]);
     else list.push(region);
-  }
-
-  /** Drops all regions with code in a page. @returns False: there was none. */
-  dropPage(pfn: number): boolean {
-    const list = this.#pages.get(pfn);
-    if (list === undefined) return false;
-    for (const r of [...list]) this.drop(r);
-    return true;
   }
 
   /** Drops one region; its records count anew. */
@@ -138,6 +157,7 @@ export class RegionMap {
     this.table.set(region.slot, null);
     this.#free.push(region.slot);
     this.bytes -= region.bytes;
+    region.pages.forEach((page, n) => page.release(granulesOf(region.code, n)));
     for (const pfn of region.second < 0 ? [region.pfn] : [region.pfn, region.second]) {
       const rest = this.#pages.get(pfn)?.filter((r) => r !== region) ?? [];
       if (rest.length > 0) this.#pages.set(pfn, rest);

@@ -105,10 +105,4 @@ export class CodeSource {
     if (view.getInt32(record + Rec.disp, true) !== 0) return true; // it was offered before
     return this.#threshold(page.pfn) - view.getInt32(record + Rec.op, true) >= this.#warm;
   }
-
-  /** Notes that the bytes of an instruction are translated. */
-  mark(i: Instruction): void {
-    if (i.offset < 0x1000) this.first.mark(i.offset, Math.min(i.next, 0x1000));
-    if (i.next > 0x1000) this.second?.mark(Math.max(i.offset, 0x1000) - 0x1000, i.next - 0x1000);
-  }
 }

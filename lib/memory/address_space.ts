@@ -222,6 +222,11 @@ export class AddressSpace implements GuestMemory, MmioMap {
     if ((this.pages[pfn] & PageBit.dirty) === 0) this.#setDirty(pfn);
   }
 
+  /** True if no CPU but `owner` has translated code of a page. */
+  isCodeOf(pfn: number, owner: number): boolean {
+    return ((this.#coders.get(pfn) ?? 0) & ~(1 << owner)) === 0;
+  }
+
   /** Says whether CPU `owner`, 0-30, has translated code of a page; the code bit is set while any has. */
   setCode(pfn: number, on: boolean, owner: number): void {
     const before = this.#coders.get(pfn) ?? 0;

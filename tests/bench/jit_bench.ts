@@ -16,7 +16,7 @@ const NAMES = [
 /** Guest instructions of one measurement. */
 const INSTRUCTIONS = 10_000_000;
 const SWITCHES = [
-  ...["registersInLocals", "deadFlags", "groups", "fuse", "loops", "tables", "calls", "links", "merge"],
+  ...["registersInLocals", "deadFlags", "groups", "fuse", "loops", "tables", "calls", "links", "merge", "besideCode"],
 ] as const;
 
 /** The programs as an ELF image, or why there are none. */

@@ -6,9 +6,9 @@ import type { I386Cpu } from "../../cpu.ts";
 import { decode, DecodeStatus, LONGEST_INSTRUCTION } from "../../decode.ts";
 import type { OpcodeIndex } from "../../opcode_index.ts";
 import { ModeBit } from "../../state.ts";
-import type { CodeCache, CodePage } from "./code_cache.ts";
+import type { CodeCache, CodePage, Run } from "./code_cache.ts";
 import type { Lowerer } from "./lower.ts";
-import { Handler, Rec } from "./record.ts";
+import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 import type { Translator } from "./translator.ts";
 
 /** Instructions decoded in one go. */
@@ -134,6 +134,51 @@ export class BlockDecoder {
     this.#lowerer.close(offset);
     page.add(first, this.#cache.next, linear & 0xfff, end);
     return first;
+  }
+
+  /**
+   * Bytes `from` to `to` of a run were written: decodes the instructions they belong to again, in the place of the old
+   * ones. Code that writes immediates of its own instructions, over and over, costs no more than that.
+   * @returns False: they are not what they were in length or records, and the run has to go.
+   */
+  mend(page: CodePage, run: Run, from: number, to: number): boolean {
+    if (page.variant !== -1 || this.#cache.isFull(RUN_RECORDS)) return false;
+    const v = this.#view;
+    if (v.getUint16(run.first + Rec.handler, true) === Handler.crossing) return false; // offsets are the first page's
+    for (let r = run.first; r < run.end;) {
+      const offset = v.getInt32(r + Rec.offset, true);
+      if (offset >= to) return true;
+      const begin = r;
+      do r += RECORD_BYTES; while (r < run.end && v.getInt32(r + Rec.offset, true) === offset);
+      if (r === run.end) return run.to <= offset; // the end; behind it bytes that kept the last one from being decoded
+      const next = v.getInt32(r + Rec.offset, true);
+      if (next > from && !this.#mendOne(page, begin, r, next - offset)) return false;
+    }
+    return true;
+  }
+
+  /** Decodes the instruction of records `first` to `end` again. */
+  #mendOne(page: CodePage, first: number, end: number, length: number): boolean {
+    const v = this.#view, cache = this.#cache, lowerer = this.#lowerer, space = this.#cpu.board.space;
+    let r = first;
+    const handler = v.getUint16(r + Rec.handler, true), offset = v.getInt32(r + Rec.offset, true);
+    if (handler === Handler.counter || handler === Handler.region) r += RECORD_BYTES;
+    // The instruction that writes still reads its own record.
+    const isRunning = offset === (this.#cpu.pcLinear & 0xfff);
+    if (isRunning || v.getUint16(r + Rec.handler, true) === Handler.crossing) return false;
+    const mode = page.key % 32, at = (space.pages[page.pfn] & ~0xfff) + offset, { decoded } = lowerer;
+    const is32 = (mode & ModeBit.code32) !== 0;
+    if (decode(space.host, at, 0x1000 - offset, is32, this.#index, decoded) !== DecodeStatus.ok) return false;
+    if (decoded.length !== length) return false;
+    const made = cache.next, ops = lowerer.ops.length;
+    lowerer.begin(0, offset, -1);
+    lowerer.lower(DecodeStatus.ok, offset, mode);
+    const fits = cache.next - made === end - r && lowerer.ops.length === ops;
+    if (fits) space.host.copyWithin(r, made, cache.next);
+    space.host.fill(0, made, cache.next);
+    cache.rewind(made);
+    lowerer.ops.length = ops;
+    return fits;
   }
 
   #decode(bytes: Uint8Array, at: number, available: number): DecodeStatus {

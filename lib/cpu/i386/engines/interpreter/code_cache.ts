@@ -15,7 +15,7 @@ export const GRANULE_SHIFT = 6;
 export const GRANULES: number = 4096 >>> GRANULE_SHIFT;
 
 /** Records decoded in one go, and the bytes of their page that they were decoded from. */
-interface Run {
+export interface Run {
   /** First record. */
   readonly first: number;
   /** Record after the last. */
@@ -83,12 +83,17 @@ export class CodePage {
     return false;
   }
 
-  /** Drops the runs that bytes `from` to `to` belong to; `kill` is told their records. */
-  drop(from: number, to: number, kill: (first: number, end: number) => void): void {
+  /** Drops the runs that bytes `from` to `to` belong to, unless `mend` makes them true again; `kill` is told their records. */
+  drop(
+    from: number,
+    to: number,
+    kill: (first: number, end: number) => void,
+    mend: (page: CodePage, run: Run, from: number, to: number) => boolean = () => false,
+  ): void {
     const runs = this.#runs;
     let kept = 0;
     for (const run of runs) {
-      if (run.to <= from || run.from >= to) {
+      if (run.to <= from || run.from >= to || mend(this, run, from, to)) {
         runs[kept++] = run;
         continue;
       }
@@ -141,6 +146,11 @@ export class CodeCache {
     return at;
   }
 
+  /** Gives back the records from `next` on, which were taken last. */
+  rewind(next: number): void {
+    this.#next = next;
+  }
+
   /** The page's code in a mode, made on first use; the page is write-protected from then on. */
   page(pfn: number, mode: number, variant = -1): CodePage {
     const key = ((variant + 2) * 0x100000 + pfn) * 32 + mode;
@@ -161,15 +171,23 @@ export class CodeCache {
     return (this.#space.pages[pfn] & (PageBit.ram | PageBit.rom)) !== 0;
   }
 
-  /** Bytes of a page were written: runs they belong to are dropped. @returns True if they touch code. */
-  written(pfn: number, from: number, to: number): boolean {
+  /** True if bytes `from` to `to` of a page lie where there may be code. */
+  isCode(pfn: number, from: number, to: number): boolean {
+    return this.#byPfn.get(pfn)?.some((p) => p.touches(from, to)) === true;
+  }
+
+  /**
+   * Bytes of a page were written: runs they belong to are dropped, unless `mend` makes them true again.
+   * @returns True if they touch code.
+   */
+  written(pfn: number, from: number, to: number, mend: Parameters<CodePage["drop"]>[3]): boolean {
     const list = this.#byPfn.get(pfn);
     if (list === undefined) return false;
     let touched = false;
     for (const page of list) {
       if (!page.touches(from, to)) continue;
       touched = true;
-      page.drop(from, to, (first, end) => this.#kill(first, end));
+      page.drop(from, to, (first, end) => this.#kill(first, end), mend);
     }
     return touched;
   }

@@ -14,7 +14,7 @@ import { type StringRuns, stringRuns } from "../../kernels/string_runs.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
-import { CodeCache } from "./code_cache.ts";
+import { CodeCache, type CodePage, type Run } from "./code_cache.ts";
 import { JUMP_CACHE_ENTRIES } from "./entry.ts";
 import { program } from "./program.ts";
 import { Lowerer } from "./lower.ts";
@@ -26,6 +26,8 @@ import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.t
 const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
 /** Instructions after which the run loop is seen again when code is translated. */
 const LONGEST_STAY = 1 << 20;
+/** Bytes of a write after which single instructions are decoded again in place. */
+const LONGEST_PATCH = 16;
 /** Bytes of the record pool. */
 const POOL_BYTES = 16 << 20;
 /** Bytes of working memory. */
@@ -57,6 +59,12 @@ export class InterpreterEngine implements Engine {
   readonly #lowerer: Lowerer;
   readonly #run: () => number;
   readonly #translator: Translator | undefined;
+  readonly #mend = (page: CodePage, run: Run, from: number, to: number): boolean =>
+    this.#decoder.mend(page, run, from, to);
+  /** The last write to code: page, first offset, offset after the last. */
+  #patched = -1;
+  #patchStart = 0;
+  #patchEnd = 0;
   #full = false;
   #relook = false;
   #hooked = false;
@@ -136,7 +144,12 @@ export class InterpreterEngine implements Engine {
   }
 
   codeWritten(pfn: number, from: number, to: number): void {
-    if (this.#cache.written(pfn, from, to)) this.#dropped(pfn, from, to);
+    // One write after the other replaces code as a whole; it is decoded again when it is executed.
+    const isPatch = to - from <= LONGEST_PATCH &&
+      (pfn !== this.#patched || from !== this.#patchEnd && to !== this.#patchStart);
+    const mend = isPatch ? this.#mend : undefined;
+    [this.#patched, this.#patchStart, this.#patchEnd] = [pfn, from, to];
+    if (this.#cache.written(pfn, from, to, mend)) this.#dropped(pfn, from, to);
   }
 
   hooksChanged(): void {
@@ -371,7 +384,7 @@ export class InterpreterEngine implements Engine {
       if (second === this.#view.getInt32(record + Rec.imm, true)) return 0;
       const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
       if (this.#hooked) cpu.points.passed = this.#view.getUint16(record - RECORD_BYTES, true) === Handler.hook;
-      if (this.#cache.written(pfn, 0, 0x1000)) this.#dropped(pfn, 0, 0x1000);
+      if (this.#cache.written(pfn, 0, 0x1000, undefined)) this.#dropped(pfn, 0, 0x1000);
       return 1;
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;

@@ -35,6 +35,7 @@ import { CodeSource } from "./source.ts";
 import { buildModule, kernelsOf, type RegionImports, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
 import { makePlan } from "./plan.ts";
+import { VolatileCode } from "./volatile.ts";
 import { codeOf, type Region, RegionMap, TABLE_SIZE } from "./regions.ts";
 
 /** TypeScript instructions listed at a time. */
@@ -74,6 +75,7 @@ class JitTranslator implements Translator {
   readonly #imports: RegionImports & Record<string, WebAssembly.ImportValue>;
   readonly #regions: RegionMap;
   readonly #drops: Map<number, number> = new Map();
+  readonly #volatile: VolatileCode = new VolatileCode();
   readonly #seconds: Int32Array;
   readonly #secondsAt: number;
   #generation = 0;
@@ -103,7 +105,7 @@ class JitTranslator implements Translator {
 
   threshold(pfn: number): number {
     const drops = this.#drops.get(pfn) ?? 0;
-    return drops >= MAX_DROPS ? NEVER : this.#settings.threshold << drops;
+    return drops >= MAX_DROPS ? NEVER : this.#settings.threshold << (drops >>> 1);
   }
 
   hot(record: number): void {
@@ -131,6 +133,7 @@ class JitTranslator implements Translator {
 
   dropped(pfn: number, from: number, to: number): void {
     this.#generation++;
+    this.#volatile.note(pfn, from, to);
     if (this.#regions.dropBytes(pfn, from, to)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
   }
 
@@ -141,6 +144,7 @@ class JitTranslator implements Translator {
   forget(): void {
     this.#regions.clear();
     this.#drops.clear();
+    this.#volatile.clear();
     this.#generation++;
   }
 
@@ -149,7 +153,12 @@ class JitTranslator implements Translator {
     const host = this.#host;
     const linear = this.#cpu.state.get(Layout.codeBase) >>> 0, warm = this.#settings.warm;
     const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
-    const source = new CodeSource(this.#cpu, host, pfn, linear, (page) => this.threshold(page), warm, x87);
+    const source = new CodeSource(this.#cpu, host, pfn, linear, {
+      threshold: (page) => this.threshold(page),
+      warm,
+      volatile: this.#volatile,
+      x87,
+    });
     const { discovery, merged } = this.#discover(source, pfn, offset);
     const entry = discovery.blocks[0].start, isOther = entry !== offset;
     if (isOther && this.#regions.owner(pfn, entry)?.entries.includes(entry) === true) return false;
@@ -259,7 +268,22 @@ class JitTranslator implements Translator {
     }
     if (generation !== this.#generation) return -1;
     const table = cpu.tlb.table(write, user) - cpu.tlb.at;
-    return cpu.tlb.entries[(table >>> 2) + (linear >>> 12)] ^ linear;
+    const found = cpu.tlb.entries[(table >>> 2) + (linear >>> 12)] ^ linear;
+    return found < 0 && write && this.#settings.besideCode ? this.#besideCode(linear, size, user) : found;
+  }
+
+  /** A write to a page with code that touches none of it: only who has the code has to be asked. */
+  #besideCode(linear: number, size: number, user: boolean): number {
+    const cpu = this.#cpu, { space, hooks, index } = cpu.board;
+    if (cpu.mem.watching || hooks.watchesPage(linear >>> 12)) return -1;
+    const physical = cpu.mem.translate(linear, true, user);
+    if (physical >= 0x1_0000_0000) return -1;
+    const at = space.bus(physical), pfn = at >>> 12, entry = space.pages[pfn], from = at & 0xfff;
+    const is = PageBit.ram | PageBit.code | PageBit.dirty;
+    if ((entry & is) !== is || !space.isCodeOf(pfn, index) || this.#host.cache.isCode(pfn, from, from + size)) {
+      return -1;
+    }
+    return (entry & ~0xfff) + from;
   }
 
   /** The first write to a clean page of RAM marks it; then the write side of the TLB may be filled. */

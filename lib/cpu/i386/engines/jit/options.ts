@@ -39,6 +39,8 @@ export interface JitOptions {
   readonly calls?: boolean;
   /** Regions call each other without the interpreter between them. */
   readonly links?: boolean;
+  /** Writes beside code, in a page that has some, are done in the region. */
+  readonly besideCode?: boolean;
   /** A region that overlaps others takes their place. */
   readonly merge?: boolean;
   /** The x87 stack is in locals inside a region, and its instructions are done in place. */
@@ -70,6 +72,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     calls: true,
     links: true,
     merge: true,
+    besideCode: true,
     x87: true,
     ...options,
   };

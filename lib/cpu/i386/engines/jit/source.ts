@@ -8,10 +8,23 @@ import { SegReg } from "../../segment.ts";
 import type { CodePage } from "../interpreter/code_cache.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { TranslatorHost } from "../interpreter/translator.ts";
+import type { VolatileCode } from "./volatile.ts";
 import { Instruction } from "./instruction.ts";
 
 /** Entries of a jump table that are looked at. */
 const MOST_TARGETS = 64;
+
+/** What of the code is left out. */
+export interface SourceLimits {
+  /** Count of a new counter of a page. */
+  readonly threshold: (pfn: number) => number;
+  /** Executions that make code warm. */
+  readonly warm: number;
+  /** Bytes that are written over and over. */
+  readonly volatile: VolatileCode;
+  /** x87 instructions are done in place. */
+  readonly x87: boolean;
+}
 
 /** Code of one or two pages. */
 export class CodeSource {
@@ -26,29 +39,22 @@ export class CodeSource {
   readonly #at: readonly [number, number];
   readonly #joined: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
   readonly #decoded: Decoded = new Decoded();
-  readonly #threshold: (pfn: number) => number;
-  readonly #warm: number;
-  readonly #x87: boolean;
+  readonly #limits: SourceLimits;
 
   /**
    * @param cpu The CPU. @param host The interpreter. @param pfn Page of the hot block. @param linear Its linear address.
-   * @param threshold Count of a new counter. @param warm Executions that make code warm.
-   * @param x87 x87 instructions may be done in place.
+   * @param limits What is left out.
    */
   constructor(
     cpu: I386Cpu,
     host: TranslatorHost,
     pfn: number,
     linear: number,
-    threshold: (pfn: number) => number,
-    warm: number,
-    x87: boolean,
+    limits: SourceLimits,
   ) {
-    this.#threshold = threshold;
-    this.#warm = warm;
+    this.#limits = limits;
     const { space } = cpu.board, key = host.decodeKey();
     this.#cpu = cpu;
-    this.#x87 = x87;
     this.#linear = linear;
     this.#host = host;
     this.#bytes = space.host;
@@ -73,8 +79,13 @@ export class CodeSource {
       }
       status = decode(this.#joined, 0, LONGEST_INSTRUCTION, true, index, d);
     }
+    const { volatile } = this.#limits, first = offset & 0xfff;
+    if (volatile.has(page.pfn, first, first + d.length)) return undefined;
+    if (first + d.length > 0x1000 && this.second !== undefined) {
+      if (volatile.has(this.second.pfn, 0, first + d.length - 0x1000)) return undefined;
+    }
     if (status !== DecodeStatus.ok) return undefined;
-    return new Instruction(d, offset, () => lowerer.typescript(d), this.#x87);
+    return new Instruction(d, offset, () => lowerer.typescript(d), this.#limits.x87);
   }
 
   /** Targets in reach of a jump through a table whose address is a constant; hints, compared when they are used. */
@@ -103,6 +114,7 @@ export class CodeSource {
     if (page === undefined || record === undefined) return false;
     if (view.getUint16(record + Rec.handler, true) !== Handler.counter) return true;
     if (view.getInt32(record + Rec.disp, true) !== 0) return true; // it was offered before
-    return this.#threshold(page.pfn) - view.getInt32(record + Rec.op, true) >= this.#warm;
+    const { threshold, warm } = this.#limits;
+    return threshold(page.pfn) - view.getInt32(record + Rec.op, true) >= warm;
   }
 }

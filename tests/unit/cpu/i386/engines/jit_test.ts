@@ -30,6 +30,7 @@ const OFF = {
   calls: false,
   links: false,
   merge: false,
+  besideCode: false,
   x87: false,
 } satisfies JitOptions;
 

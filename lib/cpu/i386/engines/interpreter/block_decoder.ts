@@ -113,7 +113,7 @@ export class BlockDecoder {
       if (offset >= 0x1000 || (known !== undefined && this.#mayEnter(known))) break;
       const status = this.#decode(host, at + offset, 0x1000 - offset);
       if (status === DecodeStatus.more) {
-        if (n === 0) this.#decodeCrossing(page, linear, offset);
+        if (n === 0) this.#decodeCrossing(page, linear, offset, first);
         break;
       }
       if (offset !== counted) page.entries.set(offset, n === 0 ? first : this.#cache.next);
@@ -144,7 +144,7 @@ export class BlockDecoder {
   mend(page: CodePage, run: Run, from: number, to: number): boolean {
     if (page.variant !== -1 || this.#cache.isFull(RUN_RECORDS)) return false;
     const v = this.#view;
-    if (v.getUint16(run.first + Rec.handler, true) === Handler.crossing) return false; // offsets are the first page's
+    if (v.getInt32(run.first + Rec.offset, true) !== run.from) return false; // it begins in the page before
     for (let r = run.first; r < run.end;) {
       const offset = v.getInt32(r + Rec.offset, true);
       if (offset >= to) return true;
@@ -186,7 +186,7 @@ export class BlockDecoder {
   }
 
   /** An instruction over the end of a page: its record is preceded by one that checks the second page. */
-  #decodeCrossing(page: CodePage, linear: number, offset: number): void {
+  #decodeCrossing(page: CodePage, linear: number, offset: number, first: number): void {
     const cpu = this.#cpu, space = cpu.board.space;
     const here = 0x1000 - offset;
     const second = space.bus(cpu.mem.fetchPage((linear + here) | 0)) >>> 12;
@@ -209,7 +209,7 @@ export class BlockDecoder {
     if (this.#cache.isKept(second)) {
       const other = this.#cache.page(second, this.#key);
       other.add(
-        start,
+        first,
         this.#cache.next,
         0,
         status === DecodeStatus.ok ? Math.max(1, length - here) : LONGEST_INSTRUCTION,

@@ -1,0 +1,45 @@
+/** A bounded sample of the lockstep runs, the harness against an engine that is wrong, memory under changing code. */
+import type { EngineFactory } from "../../lib/cpu/i386/engine.ts";
+import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
+import { assert, assertEquals, assertGreater } from "../../scripts/deps/std.ts";
+import { Rig } from "../unit/cpu/i386/rig.ts";
+import { change } from "./changing.ts";
+import { compare, difference, type Pair, shrink, VARIANTS } from "./lockstep.ts";
+import { generate } from "./programs.ts";
+
+for (const variant of Object.keys(VARIANTS)) {
+  Deno.test(`lockstep: JIT and interpreter agree, ${variant}`, () => {
+    assertEquals(compare(variant, 10_001, 25), []);
+  });
+}
+
+/** The interpreter, but EDI changes when a slice ends with EBX odd. */
+const WRONG: EngineFactory = {
+  ...interpreter,
+  name: "wrong",
+  create(cpu) {
+    const engine = interpreter.create(cpu);
+    const run = engine.run.bind(engine);
+    engine.run = (): boolean => {
+      const faulted = run();
+      if ((cpu.state.reg32(3) & 1) !== 0) cpu.state.setReg32(7, cpu.state.reg32(7) ^ 4);
+      return faulted;
+    };
+    return engine;
+  },
+};
+
+Deno.test("lockstep: an engine that is wrong is found, and its program shrinks to less than the whole", () => {
+  const pair: Pair = [new Rig(interpreter), new Rig(WRONG)];
+  const found = [...Array(50).keys()].map((i) => generate(i + 1)).find((p) => difference(pair, p) !== undefined);
+  assert(found !== undefined);
+  const small = shrink(pair, found);
+  assert(difference(pair, small) !== undefined);
+  const parts = (blocks: typeof small.blocks): number => blocks.reduce((sum, b) => sum + b.parts.length, 0);
+  assertGreater(parts(found.blocks), parts(small.blocks));
+});
+
+Deno.test("JIT: memory does not grow without bound while code changes all the time", () => {
+  const { early, late } = change(60, () => Deno.memoryUsage().rss, 20);
+  assert(late < early + (192 << 20), `${early >> 20} MiB at first, ${late >> 20} MiB later`);
+});

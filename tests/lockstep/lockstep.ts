@@ -14,7 +14,8 @@ import { generate, listing, place, type Program } from "./programs.ts";
 /** All switches off. */
 const OFF = {
   ...{ registersInLocals: false, deadFlags: false, groups: false, fuse: false, loops: false, bulk: false },
-  ...{ tables: false, calls: false, links: false, merge: false, besideCode: false },
+  ...{ tables: false, calls: false, links: false, merge: false, besideCode: false, unroll: false },
+  ...{ lateChecks: false, x87: false },
 } satisfies JitOptions;
 
 /** Settings of the JIT that are compared with the interpreter, by name. */

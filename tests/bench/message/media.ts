@@ -73,8 +73,8 @@ export async function tcp(): Promise<MediumResult> {
   const one = start(1, Number(await next()));
   const writer = one.stdin.getWriter();
   await writer.write(new TextEncoder().encode(await next()));
-  await writer.close();
   const result = JSON.parse(await next());
+  await writer.close();
   await zero.stdin.close();
   await lines.cancel();
   await Promise.all([zero.status, one.status, one.stdout.cancel()]);

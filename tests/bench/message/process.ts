@@ -22,6 +22,7 @@ async function jobs(transport: Transport): Promise<{ osu: unknown; guest: unknow
 const [medium, number, port] = Deno.args;
 if (medium === "tcp") {
   const process = Number(number);
+  if (process === 0) leaveWithParent();
   const first = { port: Number(port) };
   const onListen = (n: number): void => process === 0 ? console.log(n) : undefined;
   const transport = await joinTcp({ key: "only for this benchmark", process, processes: 2, first, onListen });
@@ -34,6 +35,7 @@ if (medium === "tcp") {
     hostname: "127.0.0.1",
     port: Number(await line()),
   });
+  if (process === 1) leaveWithParent();
   const bare = await bareSocket(process === 0, socket as Deno.TcpConn);
   socket.close();
   listener?.close();
@@ -44,6 +46,12 @@ if (medium === "tcp") {
   const bare = await bareMpi(transport.process, MPI_LIBRARIES[0]);
   await transport.close();
   if (transport.process === 0) console.log(JSON.stringify({ ...result, bare }));
+}
+
+/** Ends this process when standard input ends: whoever started it is done with it, or gone. */
+async function leaveWithParent(): Promise<void> {
+  while (await Deno.stdin.read(new Uint8Array(64)) !== null);
+  Deno.exit(0);
 }
 
 /** A line of standard input. */

@@ -1,6 +1,17 @@
 /** What calls and memory mean to a guest, the same on every backend. */
-import { assertEquals } from "../../../scripts/deps/std.ts";
-import { DIRECTORY, FREE_TABLE, type Kit, type Rogue, rogue, type RogueOptions, TABLE, TICKS } from "./rogue.ts";
+import { ConfigError } from "../../../mod.ts";
+import { assert, assertEquals, assertThrows } from "../../../scripts/deps/std.ts";
+import {
+  DIRECTORY,
+  FREE_TABLE,
+  type Kit,
+  RESULTS,
+  type Rogue,
+  rogue,
+  type RogueOptions,
+  TABLE,
+  TICKS,
+} from "./rogue.ts";
 import { conformance, NO_CALLS } from "./suite.ts";
 
 const GP = 13, PF = 14, NP = 11, SS = 12;
@@ -476,5 +487,77 @@ conformance("semantics", (on) => {
   on.test("Halt waits for an interrupt and Reboot asks for a reset", () => {
     const r = rogue(candidate, (k) => `mov eax, 1\n${k.call("Reboot")}`, { engine });
     assertEquals(r.stop.kind, "reset");
+  });
+
+  on.unless(NO_CALLS).test("CPUID says the same by call and by instruction, in the kernel and in ring 3", () => {
+    const leaves = [0, 1, 2, 0x80000000, 0x80000001];
+    const r = run((k) => `
+      ${
+      leaves.map((leaf, i) => `
+        mov eax, ${leaf}
+        xor ecx, ecx
+        ${k.call("CPUID")}
+        ${["eax", "ebx", "ecx", "edx"].map((r, j) => k.store(4 * i + j, r)).join("\n")}`).join("\n")
+    }
+      xor ebp, ebp
+      mov edi, 0
+      call compare
+      ${k.user("in_user")}
+      in_user:
+      call compare
+      int 0x80
+      compare:
+      ${
+      leaves.map((leaf, i) => `
+        mov eax, ${leaf}
+        xor ecx, ecx
+        cpuid
+        ${
+        ["eax", "ebx", "ecx", "edx"].map((r, j) =>
+          `cmp ${r}, [${RESULTS + 4 * (4 * i + j)}]\njne differs_${i}_${j}\ninc ebp\ndiffers_${i}_${j}:`
+        ).join("\n")
+      }`).join("\n")
+    }
+      mov [${RESULTS + 400}+edi], ebp
+      add edi, 4
+      ret
+    `);
+    const each = 4 * leaves.length;
+    assertEquals([100, 101].map((n) => r.result(n)), [each, 2 * each]);
+    assertEquals((r.result(4 + 3) >>> 11) & 1, candidate.deprivileges ? 0 : 1, "SYSENTER");
+  });
+
+  on.unless(NO_CALLS).test("debug registers 4 and 5 are not there: setting them does nothing, they read as 0", () => {
+    const r = run((k) => `
+      ${[0, 1, 2, 3].map((n) => `mov eax, ${n}\nmov edx, ${0x1000 * n}\n${k.call("SetDR")}`).join("\n")}
+      ${[4, 5].map((n) => `mov eax, ${n}\nmov edx, 0x455\n${k.call("SetDR")}`).join("\n")}
+      ${[0, 1, 2, 3, 4, 5, 6, 7].map((n) => `mov eax, ${n}\n${k.call("GetDR")}\n${k.store(n)}`).join("\n")}
+    `);
+    assertEquals([0, 1, 2, 3, 4, 5, 7].map((n) => r.result(n)), [0, 0x1000, 0x2000, 0x3000, 0, 0, 0x400]);
+    assertEquals(r.result(6), 0xffff0ff0);
+  });
+
+  on.unless(NO_CALLS).test("the wall clock goes with real time, jumps when it is set, and says so once", () => {
+    const clock = (k: Kit, n: number): string =>
+      `${k.call("GetWallclockTime")}\n${k.store(n)}\n${k.store(n + 1, "edx")}\n${k.call("WallclockUpdated")}\n${
+        k.store(n + 2)
+      }`;
+    let reads = 0;
+    const r = run((k) => [0, 3, 6, 9].map((n) => clock(k, n)).join("\n"), {
+      prepare: (m) =>
+        m.paravirt.before("GetWallclockTime", () => {
+          if (reads++ === 2) m.paravirt.setWallclock(1_234_567_890_000_000_000n);
+        }),
+    });
+    const at = (n: number): bigint => BigInt(r.result(n)) | BigInt(r.result(n + 1)) << 32n;
+    const ns = 1_000_000_000n / BigInt(r.m.clock.hz);
+    assertEquals([2, 5, 8, 11].map((n) => r.result(n)), [0, 0, 1, 0]);
+    assert(at(0) > 946_684_800_000_000_000n && at(0) < 946_684_801_000_000_000n && at(3) > at(0), `${at(0)}`);
+    assertEquals(at(6), 1_234_567_890_000_000_000n);
+    assert(at(9) > at(6) && at(9) - at(6) < 10_000n * (ns + 1n), `${at(9) - at(6)}`);
+    assertEquals((at(3) - at(0)) % ns, 0n);
+    for (const wrong of [-1n, 1n << 63n, 5 as unknown as bigint]) {
+      assertThrows(() => r.m.paravirt.setWallclock(wrong), ConfigError, "wall clock");
+    }
   });
 });

@@ -39,8 +39,8 @@ function wait(n: number): string {
 }
 
 /** The state as Linux fills it. */
-function state(entry: string, cr0 = 0x80050023): string {
-  const words: readonly [number, string | number][] = [
+function state(entry: string, cr0 = 0x80050023, others: readonly (readonly [number, string | number])[] = []): string {
+  const words: (readonly [number, string | number])[] = [
     [0, cr0],
     [8, DIRECTORY],
     [24, entry],
@@ -51,6 +51,7 @@ function state(entry: string, cr0 = 0x80050023): string {
     [80, "gdt"],
     [84, "idt"],
     [88, 2047],
+    ...others,
   ];
   return words.map(([at, value]) => `mov dword [${STATE + at}], ${value}`).join("\n");
 }
@@ -210,5 +211,121 @@ conformance("smp", (on) => {
     m.restore(here);
     m.run({ instructions: 100_000 });
     assertEquals(m.hash(), end);
+  });
+
+  on.unless(RING_0, NO_CALLS).test(
+    "a state with features the processor has not, or broken tables, starts nothing",
+    () => {
+      const wrong: readonly (readonly (readonly [number, number])[])[] = [
+        [[12, 0x80000000]],
+        [[12, 0x100]],
+        [[16, 0xffffffff]],
+        [[20, 1]],
+        [[12, 0x20], [8, 0xc8000]],
+      ];
+      for (const others of wrong) {
+        const r = run((k) =>
+          `${state("stop", undefined, others)}\nmov eax, ${STATE}\nmov edx, 1\n${k.call("SetInitialAPState")}\n${START}`
+        );
+        assertEquals(r.stop.kind, "halt", JSON.stringify(others));
+        assertEquals(r.m.cpus[1]?.cpu.instructions, 0, JSON.stringify(others));
+      }
+    },
+  );
+
+  on.unless(RING_0, NO_CALLS).test(
+    "every register of the state is the CPU's, a local table too, and a frame of its own",
+    () => {
+      const words = [32, 36, 40, 44, 52, 56, 60].map((at, i): [number, number] => [at, 0x11111111 * (i + 1)]);
+      const r = run((k) => `
+      mov dword [gdt+17*8], 0x7000001f        ; a local table at 0x7000
+      mov dword [gdt+17*8+4], 0x00008200
+      mov dword [0x7008], 0x3000ffff
+      mov dword [0x700c], 0x00cff200
+      mov dword [0x6000], 0xabcd
+      ${state("second", undefined, [...words, [4, 0x12345], [12, 0x10], [28, 0x8d5], [72, 0x000f], [76, 0x00ff0088]])}
+      mov eax, ${STATE}
+      mov edx, 1
+      ${k.call("SetInitialAPState")}
+      ${START}
+      wait_here:
+      cmp dword [0x8000+4*${DONE}], 1
+      jne wait_here
+      jmp stop
+      second:
+      ${["eax", "ebx", "ecx", "edx", "ebp", "esi", "edi", "esp"].map((name, n) => k.store(n, name)).join("\n")}
+      pushfd
+      pop eax
+      ${k.store(8)}
+      mov eax, [fs:0x3000]
+      ${k.store(9)}
+      ${k.call("GetLDT")}
+      ${k.store(10)}
+      ${k.call("GetCR2")}
+      ${k.store(11)}
+      ${k.call("GetCR4")}
+      ${k.store(12)}
+      ${k.call("GetTR")}
+      ${k.store(13)}
+      mov eax, gs
+      ${k.store(14)}
+      mov dword [0x8000+4*${DONE}], 1
+    `);
+      assertEquals(r.stop.kind, "halt", JSON.stringify(r.stop));
+      assertEquals([0, 1, 2, 3, 4, 5, 6].map((n) => r.result(n)), words.map(([, value]) => value));
+      assertEquals([7, 8, 9, 10, 11, 12, 13, 14].map((n) => r.result(n)), [
+        0xb000,
+        0x8d7,
+        0xabcd,
+        0x88,
+        0x12345,
+        0x10,
+        0,
+        0,
+      ]);
+    },
+  );
+
+  on.unless(RING_0, NO_CALLS).test("an entry of a table that another CPU has loaded takes effect there", () => {
+    const r = run((k) => `
+      mov dword [gdt+20*8], 0x1000ffff
+      mov dword [gdt+20*8+4], 0x00cff200
+      mov dword [0x6000], 0x1111
+      mov dword [0x7000], 0x2222
+      ${state("second")}
+      mov eax, ${STATE}
+      mov edx, 1
+      ${k.call("SetInitialAPState")}
+      ${START}
+      wait_first:
+      cmp dword [0x8000+4*${DONE}], 1
+      jne wait_first
+      push dword 0x00cff200
+      mov eax, gdt
+      mov edx, 20
+      mov ecx, 0x2000ffff
+      ${k.call("WriteGDTEntry")}
+      add esp, 4
+      mov dword [0x8000+4*${DONE}], 2
+      wait_second:
+      cmp dword [0x8000+4*${DONE}], 3
+      jne wait_second
+      jmp stop
+      second:
+      mov eax, 0xa3
+      mov fs, ax
+      mov eax, [fs:0x5000]
+      ${k.store(0)}
+      mov dword [0x8000+4*${DONE}], 1
+      wait_other:
+      cmp dword [0x8000+4*${DONE}], 2
+      jne wait_other
+      mov eax, 0xa3
+      mov fs, ax
+      mov eax, [fs:0x5000]
+      ${k.store(1)}
+      mov dword [0x8000+4*${DONE}], 3
+    `);
+    assertEquals([r.stop.kind, r.result(0), r.result(1)], ["halt", 0x1111, 0x2222]);
   });
 });

@@ -3,7 +3,8 @@
  * calls_mmu.ts; port access is plain code that faults and is emulated. A fault found on the way is the guest's, at the call; an argument without meaning ends it.
  * Source: Paravirtualization API 2.0, appendix A, and the calls' use by Linux 2.6.21 to 2.6.36. Warm.
  *
- * Not emulated: MachineToPhysical, PhysicalToMachine and SetCallbacks, which no document describes.
+ * Not emulated: MachineToPhysical, PhysicalToMachine and SetCallbacks, which no document describes; SetLDT loads no segment
+ * register anew, as a kernel that saves them after it would save null ones.
  */
 import { Flag, Msr, Reg } from "../../../spec/i386_regs.ts";
 import { PARAVIRT_INTERRUPT_MASK, type ParavirtName } from "../../../spec/paravirt_calls.ts";
@@ -13,6 +14,7 @@ import { MMU_CALLS } from "./calls_mmu.ts";
 import * as control from "./control.ts";
 import { entryWritten, setKernelStack, setLocal, setPorts } from "./deferral.ts";
 import { deliverFault } from "./delivery.ts";
+import { identify } from "./identity.ts";
 import { drain } from "./queue.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { interruptReturn, systemExit } from "./returns.ts";
@@ -28,8 +30,6 @@ const CALL_BYTES = 5;
 const APIC_PAGE = 0xff0;
 /** The keyboard controller's command to pulse the reset line, and its port. */
 const PULSE_RESET = 0xfe, KEYBOARD_PORT = 0x64;
-/** Leaf 1 EDX: SYSENTER. */
-const SEP = 1 << 11;
 
 const BAD: CallAnswer = { kill: "bad-argument" };
 
@@ -81,15 +81,6 @@ function leave(cpu: VirtualCpu, call: ParavirtCall, how: (esp: number) => void):
   return undefined;
 }
 
-function cpuid(cpu: VirtualCpu, leaf: number, subleaf: number): number {
-  const { guest } = cpu;
-  const [a, b, c, d] = guest.cpuid(leaf, subleaf);
-  guest.setReg(Reg.ebx, b);
-  guest.setReg(Reg.ecx, c);
-  guest.setReg(Reg.edx, leaf === 1 && !cpu.offersSysenter ? (d & ~SEP) >>> 0 : d);
-  return a;
-}
-
 /** 4 and 5 are other names of 6 and 7, which the interface does not have. */
 function isDebug(n: number): boolean {
   return n <= 7 && n !== 4 && n !== 5;
@@ -103,7 +94,7 @@ function apicAt(cpu: VirtualCpu, register: number): number {
 /** The calls by name; a call that is missing has no function here. */
 export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   ...MMU_CALLS,
-  CPUID: (cpu, arg) => cpuid(cpu, arg("leaf"), arg("subleaf")),
+  CPUID: (cpu, arg) => identify(cpu, arg("leaf"), arg("subleaf")),
   WRMSR: (cpu, arg, call) => {
     const value = call.args["value"] as bigint;
     const [low, high] = [Number(value & 0xffffffffn), Number(value >> 32n)];

@@ -9,13 +9,14 @@
  *
  * Not emulated: NMI for a guest that was told of the monitor (it gets none, as the interface says).
  */
-import type { InterceptAnswer, InterceptEvent, Interceptor } from "../../../core/monitor.ts";
+import type { GuestInstruction, InterceptAnswer, InterceptEvent, Interceptor } from "../../../core/monitor.ts";
 import { Cr0, Cr4, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import { loadPointers } from "./control.ts";
 import { settle, settledFault } from "./deferral.ts";
 import { deliver, deliverFault } from "./delivery.ts";
 import { Desc, dplOf, isCode, isWritableData, KERNEL_RING } from "./descriptor.ts";
 import { emulate } from "./emulate.ts";
+import { identify } from "./identity.ts";
 import { drain } from "./queue.ts";
 import { Raised } from "./raised.ts";
 import { readKernelStack } from "./system_tables.ts";
@@ -26,6 +27,9 @@ import { powerOn } from "./virtual_state.ts";
 
 /** Result of Init if the guest is in no state to be taken. */
 const INIT_FAILED = 0xffffffff;
+
+/** What the guest's programs may do that the monitor does in another way. */
+const IDENTITY: ReadonlySet<string> = new Set(["cpuid"]), NONE: ReadonlySet<string> = new Set();
 
 /** Bit of a descriptor-table selector error code: it is about the interrupt table. */
 const ABOUT_IDT = 2;
@@ -95,6 +99,20 @@ export class Monitor implements Interceptor {
     guest.eflags = guest.eflags & ~Flag.iopl;
     guest.interceptor = this;
     return true;
+  }
+
+  /** See {@linkcode Interceptor}: CPUID must say what the call of that name says. */
+  get instructions(): ReadonlySet<string> {
+    return this.cpu.offersSysenter ? NONE : IDENTITY;
+  }
+
+  /** See {@linkcode Interceptor}. */
+  instruction(i: GuestInstruction): "deliver" | "handled" {
+    const { guest } = this.cpu;
+    if (!this.cpu.active || i.name !== "cpuid") return "deliver";
+    guest.setReg(Reg.eax, identify(this.cpu, guest.reg(Reg.eax), guest.reg(Reg.ecx)));
+    guest.eip = (guest.eip + i.length) >>> 0;
+    return "handled";
   }
 
   /** After a snapshot was restored: the interceptor is as the state says. */

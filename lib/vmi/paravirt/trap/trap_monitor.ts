@@ -34,7 +34,7 @@ export class TrapMonitor extends Monitor {
   }
 
   /** See {@linkcode Interceptor}. */
-  get instructions(): ReadonlySet<string> {
+  override get instructions(): ReadonlySet<string> {
     return this.cpu.active ? AFTER : BEFORE;
   }
 
@@ -61,7 +61,7 @@ export class TrapMonitor extends Monitor {
   }
 
   /** See {@linkcode Interceptor}. */
-  instruction(i: GuestInstruction): "deliver" | "handled" {
+  override instruction(i: GuestInstruction): "deliver" | "handled" {
     try {
       return this.#instruction(i);
     } catch (thrown) {

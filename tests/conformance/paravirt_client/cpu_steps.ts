@@ -171,7 +171,7 @@ results equ ${lin(At.results)}`;
 }
 
 /** Descriptor words of a flat data segment at `base`. */
-function flatAt(base: number): readonly [number, number] {
+export function flatAt(base: number): readonly [number, number] {
   const low = ((base << 16) | 0xffff) >>> 0, high = ((base & 0xff000000) | 0x00cf9200 | ((base >>> 16) & 0xff)) >>> 0;
   return [low, high];
 }

@@ -11,19 +11,20 @@ import { DATA, TABLE_INDEX, USER } from "./user_programs.ts";
 /** A second address space that shares the first one's pages, in MMU lazy mode; both write; both end. */
 export function fork(kit: Kit, p: Pages): string {
   const { release: r } = kit.config;
+  // copy_pte_range maps both tables: the child's in slot 1, the parent's, nested, in slot 2.
   const share = (page: number, va: number): string => `
-  ${entryOf(p, 0, page)}
+  ${r.highPte ? highEntry(p, 2, page) : entryOf(p, 0, page)}
   lock and dword [edi], 0xfffffffd  ; ptep_set_wrprotect
   ${p.update("edi", va | CURRENT)}
   mov esi, [edi]
   and esi, 0xffffffbf               ; clean
-  ${r.highPte ? highEntry(p, page) : entryOf(p, 1, page)}
+  ${r.highPte ? highEntry(p, 1, page) : entryOf(p, 1, page)}
   ${p.set("esi", "edi", PRIVATE)}
   ${r.kmapLeavesLazy ? `${kit.call("SetLazyMode", { mode: 0 })}\n  ${kit.call("SetLazyMode", { mode: 1 })}` : ""}`;
   return `
 fork_steps:
   ${newSpace(kit, p, 1)}
-  ${r.highPte ? mapHigh(kit) : ""}
+  ${r.highPte ? `${mapHigh(kit, 1, 1)}\n  ${mapHigh(kit, 2, 0)}` : ""}
   ${kit.call("SetLazyMode", { mode: 1 })}
   ${share(0, USER)}
   ${share(1, DATA)}
@@ -46,7 +47,7 @@ fork_steps:
   ${user(kit, "program_marks")}
   ${kit.check("no more faults in the parent", "dword [copied]", 2)}
   ${dataWord(kit, "the parent's page, twice", 0, 32, 0x2222)}
-  ${entryOf(p, 0, 1)}
+  ${r.highPte ? `${mapHigh(kit, 1, 0)}\n  ${highEntry(p, 1, 1)}` : entryOf(p, 0, 1)}
   lock and dword [edi], 0xffffff9f  ; test_and_clear_young, and dirty
   ${p.update("edi", r.defersYoung ? DATA | CURRENT | Flags.defer : DATA | CURRENT)}
   ${kit.call("InvalPage", { address: DATA })}
@@ -68,24 +69,25 @@ fork_steps:
   ret
 copied: dd 0
 copies: dd 0
-high_page: dd 0`;
+high_page_1: dd 0
+high_page_2: dd 0`;
 }
 
-/** A page-table page seen through slot 1: the fixmap entry, then the hint (6.7). */
-function mapHigh(kit: Kit): string {
-  return `mov ebx, [mm_1_table]
+/** The table of space `n` seen through a slot: the fixmap entry, then the hint (6.7). */
+function mapHigh(kit: Kit, slot: 1 | 2, n: number): string {
+  return `mov ebx, [mm_${n}_table]
   sub ebx, PAGE_OFFSET
   mov ebp, ebx
   shr ebp, 12
   or ebx, ${Bits.kernel}
-  mov ecx, 6
+  mov ecx, ${5 + slot}
   call set_fixmap
-  mov [high_page], esi
-  ${kit.call("SetLinearMapping", { slot: 1, address: "esi", pages: 1, pfn: "ebp" })}`;
+  mov [high_page_${slot}], esi
+  ${kit.call("SetLinearMapping", { slot, address: "esi", pages: 1, pfn: "ebp" })}`;
 }
 
-function highEntry(p: Pages, page: number): string {
-  return `mov edi, [high_page]\n  add edi, ${(TABLE_INDEX + page) * p.size}`;
+function highEntry(p: Pages, slot: 1 | 2, page: number): string {
+  return `mov edi, [high_page_${slot}]\n  add edi, ${(TABLE_INDEX + page) * p.size}`;
 }
 
 /** A process ends: its entries go, its pages are released as the release does it. `other`: it is not the current one. */

@@ -9,6 +9,7 @@ import { directMap, earlyFixmap, mappingSteps } from "./mmu_steps.ts";
 import { natives } from "./natives.ts";
 import { processSteps } from "./process_steps.ts";
 import type { Config } from "./releases.ts";
+import { smpSteps } from "./smp_steps.ts";
 import { timeSteps } from "./time_steps.ts";
 
 /** A client kernel, assembled. */
@@ -56,6 +57,8 @@ function source(kit: Kit): string {
     "call vmalloc_steps",
     stage(20),
     "call time_steps",
+    stage(21),
+    kit.config.smp === true ? "call smp_steps" : "",
     stage(16),
     "call first_process",
     stage(17),
@@ -79,6 +82,7 @@ function source(kit: Kit): string {
     directMap(kit),
     mappingSteps(kit),
     timeSteps(kit),
+    kit.config.smp === true ? smpSteps(kit) : "",
     processSteps(kit),
     handlers(kit),
     checked(kit),

@@ -190,4 +190,6 @@ export interface Config {
   readonly localApic: boolean;
   /** Does CPUID promise large pages to it? `vmi=disable_pse` otherwise (as this client reads it). */
   readonly largePages: boolean;
+  /** A second CPU is started; default no. */
+  readonly smp?: boolean;
 }

@@ -23,7 +23,7 @@ function now(kit: Kit, n: number): string {
 }
 
 /** Arms the periodic alarm as the release does: at once, or after a period. */
-function periodic(kit: Kit, wiring: 0 | typeof LOCAL): string {
+export function periodic(kit: Kit, wiring: 0 | typeof LOCAL): string {
   const n = counter(kit), later = kit.config.release.clockEvents ? "" : "add esi, [period]\n  adc edi, 0";
   return `${now(kit, n)}
   ${later}
@@ -47,7 +47,7 @@ function cancel(kit: Kit, text: string, n: number, flags: number, expected: 0 | 
 }
 
 /** Waits idle for `n` more ticks; interrupts are off afterwards. */
-function wait(n: number): string {
+export function wait(n: number): string {
   return `mov ebx, ${n}\n  call wait_ticks`;
 }
 

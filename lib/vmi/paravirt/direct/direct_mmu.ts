@@ -27,6 +27,7 @@ import { Reached } from "../monitor/raised.ts";
 import { storeEntry } from "../monitor/store_entry.ts";
 import { SegReg, type VirtualCpu } from "../monitor/vcpu.ts";
 import type { Frames } from "./frames.ts";
+import type { Link, Split, Step } from "./uses.ts";
 
 const PAGE = 4096;
 const SINGLE_STEP = 0x4000; // bit of DR6
@@ -35,40 +36,6 @@ const LONGEST = 15; // bytes of an instruction
 const STORES_ONCE: ReadonlySet<string> = new Set(
   ("mov xchg add or adc sbb and sub xor inc dec not neg bts btr btc cmpxchg cmpxchg8b xadd stos movs push").split(" "),
 );
-
-/** Where a slot leads. */
-interface Link {
-  /** Frame of the guest's table, or of the monitor's for a large page. */
-  readonly frame: number;
-  /** Low bits of the slot's entry. */
-  readonly rights: number;
-}
-
-/** A large page in small ones. */
-interface Split {
-  /** Physical address of the page. */
-  readonly page: number;
-  /** Bytes an entry. */
-  readonly bytes: number;
-  /** The global bit. */
-  readonly global: number;
-  /** Physical address of the table. */
-  readonly at: number;
-}
-
-/** An instruction being stepped over an open entry. */
-interface Step {
-  /** Address of the entry that is open. */
-  readonly at: number;
-  /** Frame that is written. */
-  readonly frame: number;
-  /** Is it a page table? Otherwise the guest's kernel writes where its entry forbids it. */
-  readonly isTable: boolean;
-  /** Did the guest step itself? */
-  readonly ownStep: boolean;
-  /** The opening has ended, the step has not. */
-  readonly closed: boolean;
-}
 
 /** Directly used page tables of one CPU. */
 export class DirectMmu implements GuestMmu {
@@ -94,7 +61,7 @@ export class DirectMmu implements GuestMmu {
 
   /** No slot leads to this frame any more. */
   unlinkFrame(frame: number): void {
-    this.#directory.unlinkTo((link) => link.frame === frame);
+    if (this.#directory.unlinkTo((link) => link.frame === frame)) this.#cpu.guest.flush("all-global");
   }
 
   /** See {@linkcode GuestMmu}. */
@@ -176,7 +143,7 @@ export class DirectMmu implements GuestMmu {
     this.#progress.made();
     for (let i = 0; i < bytes / each; i++) {
       const slot = this.#directory.slotOfEntry(pfn, offset + i * each);
-      if (slot >= 0) this.#directory.unlink(slot);
+      if (slot >= 0 && this.#directory.unlink(slot)) this.#cpu.guest.flush("all-global");
     }
   }
 

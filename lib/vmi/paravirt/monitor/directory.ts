@@ -1,7 +1,9 @@
 /**
  * The top of the tables the processor walks: one directory of the monitor's, with PAE four behind a page of pointers. Its
- * entries ("slots", by linear address) are filled on demand and empty after every flush, so it behaves as a TLB: what the
- * guest has changed in its directories is seen when the processor would have seen it. Warm.
+ * entries ("slots", by linear address) are filled on demand and empty after every flush, so it behaves as a TLB:
+ * what the guest has changed in its directories is seen when the processor would have seen it. Whoever empties a slot
+ * drops the translations that came through it: a run must not depend on what the processor's TLB still holds, as a
+ * snapshot does not hold that. Warm.
  */
 import { Cr4 } from "../../../spec/i386_regs.ts";
 import { TABLES_BYTES } from "./tables.ts";
@@ -97,9 +99,11 @@ export class Directory<T> {
     return true;
   }
 
-  /** Empties all slots that lead to one of these. */
-  unlinkTo(is: (to: T) => boolean): void {
-    for (const [slot, to] of [...this.#linked]) if (is(to)) this.unlink(slot);
+  /** Empties all slots that lead to one of these. @returns True if there was one. */
+  unlinkTo(is: (to: T) => boolean): boolean {
+    const slots = [...this.#linked].filter(([, to]) => is(to)).map(([slot]) => slot);
+    for (const slot of slots) this.unlink(slot);
+    return slots.length > 0;
   }
 
   /** Empties all. */

@@ -105,12 +105,14 @@ export class ShadowMmu implements GuestMmu {
     this.#progress.made();
     for (const t of this.#tables.of(pfn)) {
       for (let i = 0; i < Math.max(1, bytes / t.bytes); i++) {
-        used = this.#tables.drop(t, Math.floor(offset / t.bytes) + i) || used;
+        used = this.#drop(t, Math.floor(offset / t.bytes) + i) || used;
       }
     }
     for (let i = 0; i < bytes / each; i++) {
       const slot = this.#directory.slotOfEntry(pfn, offset + i * each);
-      if (slot >= 0) used = this.#directory.unlink(slot) || used;
+      if (slot < 0 || !this.#directory.unlink(slot)) continue;
+      used = true;
+      this.#cpu.guest.flush("all-global");
     }
     this.#cpu.counters.count(used ? "shadow entries updated" : "updates without a shadow");
   }
@@ -176,6 +178,16 @@ export class ShadowMmu implements GuestMmu {
       const from = s.tables[table];
       return [slot, from === undefined ? null : this.#tables.find(from.pfn, from.bytes, from.rights) ?? null] as const;
     }));
+  }
+
+  /** Drops one entry of a shadow table, and the translations that have come from it. @returns True if there was one. */
+  #drop(t: ShadowTable, index: number): boolean {
+    if (!this.#tables.drop(t, index)) return false;
+    const d = this.#directory, shift = d.pae ? 21 : 22;
+    for (const [slot, table] of d.linked) {
+      if (table === t) this.#cpu.guest.flush(((slot << shift) | (index << 12)) >>> 0);
+    }
+    return true;
   }
 
   #fillTable(linear: number, write: boolean, user: boolean): void {

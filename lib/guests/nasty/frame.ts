@@ -3,104 +3,26 @@
  * three levels with 2 MiB pages), a third table for linear 0x40000000, handlers that say what came and go on where the
  * edge has named, the paravirtual ROM's calls by GetRelocationInfo.
  *
- * On the serial port: `edge NAME`, then a line for each value, fault and tick, then `end`. Whatever is printed does not
+ * Without a ROM the calls are the instructions they stand for. On the serial port: `edge NAME`, then a line for each value, fault and tick, then `end`. Whatever is printed does not
  * depend on where the ROM is. Sources: as minikernel. Cold data.
  */
+
+import { PARAVIRT_CALLS } from "../../spec/paravirt_calls.ts";
+import { codeText, NATIVE_CODE } from "../../vmi/paravirt/native_code.ts";
+import { DESCRIPTORS, ENTRY_WORDS, exceptionEntries, FLAT, paging } from "./flat.ts";
 
 /** Physical and linear address of the image. */
 export const NASTY_ORIGIN = 0x10000;
 /** Page directory, or directory pointers with PAE. */
 export const DIRECTORY = 0x60000;
 /** Page tables of the first 8 MiB; with PAE the directories of the first two GiB. */
-export const TABLES = 0x61000;
+export const TABLES: number = DIRECTORY + 0x1000;
 /** Page table of linear 0x40000000, empty. */
-export const FREE_TABLE = 0x63000;
+export const FREE_TABLE: number = DIRECTORY + 0x3000;
 /** Top of the kernel's stack; below it is room for half a page. */
 export const STACK = 0x9000;
 /** Physical memory that a de-privileging hypervisor keeps for itself by default. */
 export const HYPERVISOR = 0x7c000000;
-
-const FLAT = `
-  cli
-  cld
-  mov esp, ${STACK}
-  lgdt [gdt_pointer]
-  push dword 0x60
-  push dword flat
-  retf
-flat:
-  mov eax, 0x68
-  mov ss, ax
-  mov eax, 0x7b
-  mov ds, ax
-  mov es, ax
-  xor eax, eax
-  mov fs, ax
-  mov gs, ax
-  xor ebx, ebx
-next_gate:
-  mov eax, [entries+ebx*4]
-  mov edx, eax
-  and eax, 0xffff
-  or eax, 0x600000
-  mov dx, [gate_types+ebx*2]
-  mov [idt+ebx*8], eax
-  mov [idt+ebx*8+4], edx
-  inc ebx
-  cmp ebx, 50
-  jb next_gate
-  mov eax, system_call
-  mov [idt+0x80*8], ax
-  mov word [idt+0x80*8+2], 0x60
-  mov dword [idt+0x80*8+4], 0xee00
-  shr eax, 16
-  mov [idt+0x80*8+6], ax
-  lidt [idt_pointer]
-  mov eax, tss
-  mov [gdt+0x80+2], ax
-  shr eax, 16
-  mov [gdt+0x84], al
-  mov [gdt+0x87], ah
-  mov edi, ${DIRECTORY}
-  mov ecx, 0x1400
-  xor eax, eax
-  rep stosd`;
-
-const TWO_LEVELS = `
-  mov edi, ${TABLES}
-  mov eax, 7
-next_page:
-  mov [edi], eax
-  add edi, 4
-  add eax, 0x1000
-  cmp edi, ${TABLES + 0x2000}
-  jb next_page
-  mov dword [${DIRECTORY}], ${TABLES + 7}
-  mov dword [${DIRECTORY + 4}], ${TABLES + 0x1000 + 7}
-  mov dword [${DIRECTORY + 0x400}], ${FREE_TABLE + 7}`;
-
-const THREE_LEVELS = `
-  mov dword [${DIRECTORY}], ${TABLES + 1}
-  mov dword [${DIRECTORY + 8}], ${TABLES + 0x1000 + 1}
-  mov dword [${TABLES}], 0x000087
-  mov dword [${TABLES + 8}], 0x200087
-  mov dword [${TABLES + 16}], 0x400087
-  mov dword [${TABLES + 24}], 0x600087
-  mov dword [${TABLES + 0x1000}], ${FREE_TABLE + 7}
-  mov eax, cr4
-  or eax, 0x20
-  mov cr4, eax`;
-
-const PAGING = `
-  mov eax, ${DIRECTORY}
-  mov cr3, eax
-  mov eax, cr0
-  or eax, 0x80010000
-  mov cr0, eax
-  jmp paging
-paging:
-  mov eax, 0x80
-  ltr ax`;
 
 const FIND = `
   mov ebx, 0xc0000
@@ -115,9 +37,15 @@ find_next:
   add ebx, 2048
   cmp ebx, 0xe0000
   jb find_rom
+  mov dword [rom], natives          ; without a ROM: the instructions themselves, at places that count as its
+  mov byte [jumped+33], 1
+  mov esi, native_words
+  mov edi, calls
+  mov ecx, 74
+  rep movsd
   mov esi, text_no_rom
   call puts
-  jmp rest
+  jmp edge_named
 found_rom:
   mov [rom], ebx`;
 
@@ -150,16 +78,28 @@ not_resolved:
   inc esi
   cmp esi, 74
   jb next_call
+edge_named:
   mov esi, text_edge
   call puts`;
 
 /** From the boot loader to the edge. */
 export function begin(pae: boolean, init: boolean): string {
-  return [FLAT, pae ? THREE_LEVELS : TWO_LEVELS, PAGING, FIND, init ? INIT : "", RESOLVE].join("\n");
+  return [`\n  mov esp, ${STACK}`, FLAT, paging(DIRECTORY, pae), FIND, init ? INIT : "", RESOLVE].join("\n");
 }
 
-const WITH_CODE: readonly number[] = [8, 10, 11, 12, 13, 14, 17];
-const VECTORS: readonly number[] = Array.from({ length: 32 }, (_, v) => v);
+/** The calls as their instructions, and a word for each; IRET's own place is that of the kernel. */
+function natives(): string {
+  const stubs = PARAVIRT_CALLS.map(({ no, name }) => {
+    const code = name === "IRET" ? undefined : NATIVE_CODE[name];
+    return code === undefined
+      ? ""
+      : `native_${no}:\n  ${code.map(codeText).join("\n  ").replaceAll(" $+", " short $+")}`;
+  });
+  const words = PARAVIRT_CALLS.map(({ no, name }) =>
+    `  dd ${name === "IRET" || NATIVE_CODE[name] !== undefined ? `native_${no}` : "absent"}`
+  );
+  return ["native_33:", "  iretd", "natives:", ...stubs, "align 4", "native_words:", ...words].join("\n");
+}
 
 /** Handlers, printing and data. */
 export function rest(name: string): string {
@@ -182,11 +122,7 @@ absent:                             ; the ROM leaves this call to the guest
   call puts
   jmp finish
 
-${
-    VECTORS.map((v) =>
-      `entry_${v}:\n  ${WITH_CODE.includes(v) ? "" : "push dword 0"}\n  push dword ${v}\n  jmp exception`
-    ).join("\n")
-  }
+${exceptionEntries(0, "exception")}
 exception:                          ; stack: vector, code, EIP, CS, EFLAGS
   mov eax, 0x7b
   mov ds, eax
@@ -307,7 +243,7 @@ puthex_next:
   ret
 
 digits: db "0123456789abcdef"
-text_no_rom: db "no ROM", 10, 0
+text_no_rom: db "no ROM, ", 0
 text_failed: db "Init failed", 10, 0
 text_edge: db "edge ${name}", 10, 0
 text_end: db "end", 10, 0
@@ -329,8 +265,10 @@ on_tick: dd 0
 scratch: times 16 dd 0
 calls: times 74 dd absent
 jumped: times 76 db 0
+${natives()}
+align 4
 entries:
-${VECTORS.map((v) => `  dd entry_${v}`).join("\n")}
+${ENTRY_WORDS}
   dd tick
   times 16 dd other
   dd tick
@@ -338,29 +276,6 @@ gate_types:
   times 3 dw 0x8e00
   dw 0xee00
   times 46 dw 0x8e00
-align 8
-gdt:
-  times 24 dd 0
-  dd 0x0000ffff, 0x00cf9a00
-  dd 0x0000ffff, 0x00cf9200
-  dd 0x0000ffff, 0x00cffa00
-  dd 0x0000ffff, 0x00cff200
-  dd 0x0000006b, 0x00008900
-  times 30 dd 0
-gdt_pointer:
-  dw 255
-  dd gdt
-idt_pointer:
-  dw 2047
-  dd idt
-align 8
-tss:
-  dd 0, 0xa000, 0x68
-  times 22 dd 0
-  dd 0x680000
-  dd 0xffffffff
-align 8
-idt:
-  times 512 dd 0
+${DESCRIPTORS}
 image_end:`;
 }

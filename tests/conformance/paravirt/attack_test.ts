@@ -1,5 +1,5 @@
 /** Guests that attack a de-privileging hypervisor: privileged instructions, its memory, its ROM, its calls. */
-import type { StopReason } from "../../../mod.ts";
+import { inject, type StopReason } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue } from "./rogue.ts";
 import { conformance, NO_CALLS, RING_0 } from "./suite.ts";
@@ -335,4 +335,26 @@ conformance("attacks", (on) => {
     const noStack = run(() => `mov esp, 0x50000000\nud2`);
     assertEquals(noStack.stop.kind, "fault");
   });
+
+  on.unless(RING_0, NO_CALLS).test(
+    "the first CPU sends itself INIT: its machine is reset, and no real-mode code runs",
+    () => {
+      // At the reset vector there is a jump to 0:0, which is the guest's.
+      const plant = "mov dword [0], 0x0006c766\nmov dword [4], 0x41414180\nmov word [8], 0xf441";
+      const ways: readonly ((k: Kit) => string)[] = [
+        () => "mov dword [0x40000310], 0\nmov dword [0x40000300], 0x00004500",
+        () => "mov dword [0x40000300], 0x00044500",
+        (k) => `mov eax, 0x300\nmov edx, 0x44500\n${k.call("APICWrite")}`,
+      ];
+      for (const way of ways) {
+        const r = run((k) => `${plant}\nmov dword [${FREE_TABLE}], 0xfee00013\n${way(k)}\nhere: jmp here`);
+        assertEquals(r.stop.kind, "reset");
+        assertEquals(r.result(0), 0);
+        // Not even if the run goes on all the same.
+        inject(r.m, { nmi: true });
+        r.m.run({ instructions: 1000 });
+        assertEquals(r.result(0), 0);
+      }
+    },
+  );
 });

@@ -12,6 +12,7 @@ import {
   vmiPc,
   type VmiPcMachine,
 } from "../../../mod.ts";
+import { DESCRIPTORS, ENTRY_WORDS, exceptionEntries, FLAT, paging } from "../../../lib/guests/nasty/flat.ts";
 import { codeText, NATIVE_CODE } from "../../../lib/vmi/paravirt/native_code.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import type { Candidate } from "./backends.ts";
@@ -21,9 +22,9 @@ const ROM = 0xc8000;
 /** Physical addresses of the guest's tables; linear and physical are the same in its first 8 MiB. */
 export const DIRECTORY = 0x40000;
 /** Page table of the first 4 MiB; the next page is that of the second 4 MiB. */
-export const TABLE = 0x41000;
+export const TABLE: number = DIRECTORY + 0x1000;
 /** Page table of linear 0x40000000, empty at first. */
-export const FREE_TABLE = 0x43000;
+export const FREE_TABLE: number = DIRECTORY + 0x3000;
 /** Words for results. */
 export const RESULTS = 0x8000;
 /** How often vector 0x31 came. */
@@ -137,61 +138,10 @@ function nativeCode(name: ParavirtName): string {
 }
 
 function program(body: string, kit: Kit, pae: boolean, initializes: boolean): string {
-  const vectors = Array.from({ length: 32 }, (_, v) => v);
-  const withCode = [8, 10, 11, 12, 13, 14, 17];
   return `
-  cli
-  lgdt [gdt_pointer]
-  push dword 0x60
-  push dword flat
-  retf
-flat:
-  mov eax, 0x68
-  mov ss, ax
-  mov eax, 0x7b
-  mov ds, ax
-  mov es, ax
-  xor eax, eax
-  mov fs, ax
-  mov gs, ax
+  ${FLAT}
   mov dword [${LOG}], ${LOG + 16}
-  mov edi, idt                      ; gates: exceptions, then 0x80 for everybody
-  mov esi, entries
-  xor ebx, ebx
-next_gate:
-  mov eax, [esi+ebx*4]
-  mov edx, eax
-  and eax, 0xffff
-  or eax, 0x600000
-  mov dx, 0x8e00
-  mov [edi+ebx*8], eax
-  mov [edi+ebx*8+4], edx
-  inc ebx
-  cmp ebx, 32
-  jb next_gate
-  mov eax, system_call
-  mov edx, eax
-  and eax, 0xffff
-  or eax, 0x600000
-  mov dx, 0xee00
-  mov [idt+0x80*8], eax
-  mov [idt+0x80*8+4], edx
-  mov eax, tick
-  mov edx, eax
-  and eax, 0xffff
-  or eax, 0x600000
-  mov dx, 0x8e00
-  mov [idt+0x31*8], eax
-  mov [idt+0x31*8+4], edx
-  lidt [idt_pointer]
-  ${pae ? PAE_TABLES : TABLES}
-  mov eax, tss
-  mov [gdt+0x80+2], ax
-  shr eax, 16
-  mov [gdt+0x84], al
-  mov [gdt+0x87], ah
-  mov eax, 0x80
-  ltr ax
+  ${paging(DIRECTORY, pae)}
   ${initializes ? `mov eax, ${ROM + 0x80}\n  call eax\n  test eax, eax\n  jnz stop` : ""}
   ${body}
 stop:
@@ -206,10 +156,7 @@ system_call:                        ; from ring 3: back to the kernel for good
   mov esp, 0x9000
   jmp stop
 
-${
-    vectors.map((v) => `entry_${v}:\n${withCode.includes(v) ? "" : "push dword 0xffff\n"}push dword ${v}\njmp logged`)
-      .join("\n")
-  }
+${exceptionEntries(0xffff, "logged")}
 logged:
   push eax
   push ebx
@@ -233,79 +180,14 @@ logged:
 
 align 8
 resume: dd stop
-gdt:
-  times 24 dd 0
-  dd 0x0000ffff, 0x00cf9a00
-  dd 0x0000ffff, 0x00cf9200
-  dd 0x0000ffff, 0x00cffa00
-  dd 0x0000ffff, 0x00cff200
-  dd 107, 0x00008900
-  times 30 dd 0
-gdt_pointer:
-  dw 255
-  dd gdt
-idt_pointer:
-  dw 2047
-  dd idt
 entries:
-${vectors.map((v) => `  dd entry_${v}`).join("\n")}
-align 8
-tss:
-  dd 0, 0xa000, 0x68
-  times 22 dd 0
-  dd 0x680000
-  dd 0xffffffff                     ; port bitmap: no port is free
-align 8
-idt:
-  times 512 dd 0
+${ENTRY_WORDS}
+  times 17 dd 0
+  dd tick
+gate_types:
+  times 32 dw 0x8e00
+  times 17 dw 0
+  dw 0x8e00
+${DESCRIPTORS}
 `;
 }
-
-/** Two page tables, everything for everybody, a third one empty. */
-const TABLES = `
-  mov edi, ${DIRECTORY}
-  mov ecx, 0x1000
-  xor eax, eax
-  rep stosd
-  mov edi, ${TABLE}
-  mov eax, 7
-next_page:
-  mov [edi], eax
-  add edi, 4
-  add eax, 0x1000
-  cmp edi, ${TABLE + 0x2000}
-  jb next_page
-  mov dword [${DIRECTORY}], ${TABLE + 7}
-  mov dword [${DIRECTORY + 4}], ${TABLE + 0x1000 + 7}
-  mov dword [${DIRECTORY + 0x400}], ${FREE_TABLE + 7}
-  mov eax, ${DIRECTORY}
-  mov cr3, eax
-  mov eax, cr0
-  or eax, 0x80010000
-  mov cr0, eax
-  jmp paging
-paging:`;
-
-/** Pointers at DIRECTORY, a directory behind it: 2 MiB pages of the first 8 MiB; a second for 1 GiB with an empty table. */
-const PAE_TABLES = `
-  mov edi, ${DIRECTORY}
-  mov ecx, 0x1400
-  xor eax, eax
-  rep stosd
-  mov dword [${DIRECTORY}], ${DIRECTORY + 0x1000 + 1}
-  mov dword [${DIRECTORY + 8}], ${DIRECTORY + 0x2000 + 1}
-  mov dword [${DIRECTORY + 0x1000}], 0x000087
-  mov dword [${DIRECTORY + 0x1008}], 0x200087
-  mov dword [${DIRECTORY + 0x1010}], 0x400087
-  mov dword [${DIRECTORY + 0x1018}], 0x600087
-  mov dword [${DIRECTORY + 0x2000}], ${FREE_TABLE + 7}
-  mov eax, cr4
-  or eax, 0x20
-  mov cr4, eax
-  mov eax, ${DIRECTORY}
-  mov cr3, eax
-  mov eax, cr0
-  or eax, 0x80010000
-  mov cr0, eax
-  jmp paging
-paging:`;

@@ -15,6 +15,7 @@ import * as control from "./control.ts";
 import { entryWritten, setKernelStack, setLocal, setPorts } from "./deferral.ts";
 import { deliverFault } from "./delivery.ts";
 import { identify } from "./identity.ts";
+import { KEYBOARD_PORT, PULSE_RESET } from "./monitor.ts";
 import { drain } from "./queue.ts";
 import { protectionFault, Raised } from "./raised.ts";
 import { interruptReturn, systemExit } from "./returns.ts";
@@ -28,8 +29,6 @@ import type { VirtualCpu } from "./vcpu.ts";
 const CALL_BYTES = 5;
 /** Registers of the local APIC. */
 const APIC_PAGE = 0xff0;
-/** The keyboard controller's command to pulse the reset line, and its port. */
-const PULSE_RESET = 0xfe, KEYBOARD_PORT = 0x64;
 
 const BAD: CallAnswer = { kill: "bad-argument" };
 

@@ -25,6 +25,8 @@ import { startApplication } from "./start.ts";
 import { SegReg, type VirtualCpu } from "./vcpu.ts";
 import { powerOn } from "./virtual_state.ts";
 
+/** The keyboard controller's command to pulse the reset line, and its port. */
+export const PULSE_RESET = 0xfe, KEYBOARD_PORT = 0x64;
 /** Result of Init if the guest is in no state to be taken. */
 const INIT_FAILED = 0xffffffff;
 
@@ -56,10 +58,16 @@ export class Monitor implements Interceptor {
     this.cpu.guest.interceptor = this;
   }
 
-  /** See {@linkcode Interceptor}. */
+  /**
+   * See {@linkcode Interceptor}. The first CPU does not wait for a start-up message but would go on in real mode, with all
+   * privileges: for a guest, that is a reset of its machine.
+   */
   initialized(): void {
-    const { startState } = this.cpu.v;
+    const { startState } = this.cpu.v, { guest } = this.cpu;
     Object.assign(this.cpu.v, powerOn(), { active: 2, startState });
+    if (guest.waiting) return;
+    guest.writePort(KEYBOARD_PORT, PULSE_RESET, 8);
+    guest.halt();
   }
 
   /** See {@linkcode Interceptor}: without a state to begin in, the CPU waits on. */
@@ -122,7 +130,7 @@ export class Monitor implements Interceptor {
 
   /** See {@linkcode Interceptor}. */
   intercept(event: InterceptEvent): InterceptAnswer {
-    if (!this.cpu.active) return "deliver";
+    if (!this.cpu.active) return this.cpu.v.active === 2 ? "handled" : "deliver";
     try {
       return this.#decide(event);
     } catch (thrown) {

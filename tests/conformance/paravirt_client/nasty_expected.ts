@@ -228,8 +228,8 @@ export const NASTY_EXPECTED: Readonly<Record<string, string | Readonly<Record<st
 
 /**
  * What differs from `native` where the guest is told nothing, by edge and backend: a hypervisor whose page tables the
- * processor walks ends a guest that maps its memory; `trap` copies descriptor tables (what is not mapped is not there), has
- * no call and task gates, and takes ring 1 for its own.
+ * processor walks ends a guest that maps its memory; `trap` copies descriptor tables (what is not mapped is not there) and
+ * takes ring 1 for its own.
  */
 export const NASTY_TRANSPARENT: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "SetCR3 in the hypervisor's memory": {
@@ -245,7 +245,5 @@ export const NASTY_TRANSPARENT: Readonly<Record<string, Readonly<Record<string, 
     "hardware with shadow paging": "killed hypervisor-memory page at ADDRESS",
   },
   "a local table in memory that is not mapped": { "trap": "halt, fault d code c in the kernel, end" },
-  "WriteGDTEntry of a ring 0 gate for ring 3": { "trap": "halt, fault d code 90 in ring 3, end" },
-  "WriteIDTEntry: a task gate to a task that is none": { "trap": "halt, fault 8 code 0 in the kernel, end" },
   "IRET to ring 1": { "trap": "halt, value 1, end" },
 };

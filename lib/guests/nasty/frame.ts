@@ -8,7 +8,7 @@
  */
 
 import { PARAVIRT_CALLS } from "../../spec/paravirt_calls.ts";
-import { codeText, NATIVE_CODE } from "../../vmi/paravirt/native_code.ts";
+import { codeText, NATIVE_CODE } from "../../spec/paravirt_native.ts";
 import { DESCRIPTORS, ENTRY_WORDS, exceptionEntries, FLAT, paging } from "./flat.ts";
 
 /** Physical and linear address of the image. */

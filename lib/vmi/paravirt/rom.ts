@@ -25,7 +25,7 @@ import {
 } from "../../spec/paravirt_rom.ts";
 import { PLANS } from "./arguments.ts";
 import type { ParavirtBackend, SlotPlan } from "./backend.ts";
-import { codeBytes, codeText } from "./native_code.ts";
+import { codeBytes, codeText } from "../../spec/paravirt_native.ts";
 
 /** Bytes of a slot. */
 export const STRIDE = 64;

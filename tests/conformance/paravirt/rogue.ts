@@ -13,7 +13,7 @@ import {
   type VmiPcMachine,
 } from "../../../mod.ts";
 import { DESCRIPTORS, ENTRY_WORDS, exceptionEntries, FLAT, paging } from "../../../lib/guests/nasty/flat.ts";
-import { codeText, NATIVE_CODE } from "../../../lib/vmi/paravirt/native_code.ts";
+import { codeText, NATIVE_CODE } from "../../../lib/spec/paravirt_native.ts";
 import { PARAVIRT_CALLS } from "../../../lib/spec/paravirt_calls.ts";
 import type { Candidate } from "./backends.ts";
 

@@ -5,7 +5,7 @@
 import { guests, nastyEdges, type VmiPcMachine } from "../../../mod.ts";
 import { assert, assertEquals, assertThrows } from "../../../scripts/deps/std.ts";
 import { nastyCalls } from "../../../lib/guests/nasty/nasty.ts";
-import { NATIVE_CODE } from "../../../lib/vmi/paravirt/native_code.ts";
+import { NATIVE_CODE } from "../../../lib/spec/paravirt_native.ts";
 import { CANDIDATES, TRANSPARENT } from "../paravirt/backends.ts";
 import { finish, nastyMachine } from "./nasty.ts";
 import { NASTY_EXPECTED, NASTY_TRANSPARENT } from "./nasty_expected.ts";

@@ -15,7 +15,7 @@ import { ConfigError } from "../../../core/errors.ts";
 import { sectionValue } from "../backend.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
 import { IretSite } from "../iret_site.ts";
-import { JUMPED, NATIVE_CODE } from "../native_code.ts";
+import { JUMPED, NATIVE_CODE } from "../../../spec/paravirt_native.ts";
 import { VirtualTime } from "../time.ts";
 
 /** What can be chosen; everything has a default. */

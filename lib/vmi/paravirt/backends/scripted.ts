@@ -8,7 +8,7 @@ import type { Section } from "../../../core/component.ts";
 import type { ParavirtName } from "../../../spec/paravirt_calls.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
 import { IretSite } from "../iret_site.ts";
-import { JUMPED } from "../native_code.ts";
+import { JUMPED } from "../../../spec/paravirt_native.ts";
 import { VirtualTime } from "../time.ts";
 import { loadBoth, nativeSlot, resetBoth, saveBoth } from "./native.ts";
 

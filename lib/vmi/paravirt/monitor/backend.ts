@@ -12,7 +12,7 @@ import type { MonitorContext } from "../../../core/monitor.ts";
 import { PARAVIRT_CALLS, type ParavirtName } from "../../../spec/paravirt_calls.ts";
 import { sectionValue } from "../backend.ts";
 import type { CallAnswer, ParavirtBackend, ParavirtCall, ParavirtHost, SlotPlan } from "../backend.ts";
-import { NATIVE_CODE } from "../native_code.ts";
+import { NATIVE_CODE } from "../../../spec/paravirt_native.ts";
 import { VirtualTime } from "../time.ts";
 import { CALLS } from "./calls.ts";
 import { settleFor } from "./deferral.ts";

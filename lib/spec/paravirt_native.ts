@@ -9,7 +9,7 @@
  * Not emulated: the time calls, SetInitialAPState, APICRead and APICWrite have no native code; FlushTLB needs a CPU with
  * CR4. SetLDT, SetGDT do not reload segment registers, as on hardware.
  */
-import type { ParavirtName } from "../../spec/paravirt_calls.ts";
+import type { ParavirtName } from "./paravirt_calls.ts";
 
 const RET = "c3 | ret";
 const STORE_ENTRY: readonly string[] = [

@@ -84,7 +84,7 @@ export function compare(variant: string, first: number, count: number, most = 3)
     out.push([
       `JIT, ${variant}, seed ${seed}: ${difference(pair, small)}`,
       listing(small),
-      `again: deno task fuzz --cases 0 --lengths 0 --x87 0 --system 0 --lockstep 1 --seed ${seed} --variant '${variant}'`,
+      `again: deno task fuzz --cases 0 --lengths 0 --x87 0 --system 0 --guests 0 --changing 0 --lockstep 1 --seed ${seed} --variant '${variant}'`,
     ].join("\n"));
   }
   return out;

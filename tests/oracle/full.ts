@@ -1,8 +1,9 @@
 /**
  * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
  * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder, `--x87 N` cases of
- * the x87 alone, `--system N` cases against Bochs. Exit code 1 with the shortest failing case of each kind; what cannot
- * be judged here is said by name.
+ * the x87 alone, `--system N` cases against Bochs, `--lockstep N` programs for each setting of the JIT (`--variant NAME`
+ * for one), `--guests N` million instructions of recorded guests, `--changing N` million of code that changes. Exit code 1
+ * with the shortest failing case of each kind; what cannot be judged here is said by name.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { jit } from "../../lib/cpu/i386/engines/jit/engine.ts";
@@ -15,6 +16,7 @@ import { Native, whyNoNative } from "./native.ts";
 import { Ours } from "./ours.ts";
 import { reportCase } from "./report.ts";
 import { fullX87 } from "./x87_full.ts";
+import { fullChanging, fullGuests, fullPrograms } from "../lockstep/full.ts";
 import { toolSync } from "../guests/tool.ts";
 import { systemCampaign } from "./system/campaign.ts";
 
@@ -112,4 +114,13 @@ async function x87(): Promise<number> {
   return 0;
 }
 
-Deno.exit(Math.max(lengths(), system(), await x87(), await main()));
+/** The JIT against the interpreter. */
+function lockstep(): number {
+  const programs = Number(option("lockstep", "1000")), seed = Number(option("seed", "1"));
+  const guests = Number(option("guests", "1000")), changing = Number(option("changing", "300"));
+  const failures = fullPrograms(seed, programs, option("variant", "")) +
+    (guests > 0 ? fullGuests(guests) : 0) + (changing > 0 ? fullChanging(changing) : 0);
+  return failures === 0 ? 0 : 1;
+}
+
+Deno.exit(Math.max(lengths(), system(), await x87(), lockstep(), await main()));

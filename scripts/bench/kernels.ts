@@ -6,19 +6,33 @@
 /** Where the data of the programs lie, 64 KiB of them. */
 export const DATA = 0x20_0000;
 
+/** Where machine code from elsewhere lies, 256 KiB at most; its own data from {@linkcode DATA} on, 1 MiB at most. */
+export const LINKED = 0x11_0000;
+
 /** A program. */
 export interface Kernel {
   /** For tables. */
   readonly name: string;
-  /** What it mostly does. */
-  readonly kind: "integer" | "x87";
+  /** What it mostly does; `code`: it changes its own code; `short`: a job that ends before translators have earned much. */
+  readonly kind: "integer" | "x87" | "code" | "short";
   /** Its source. */
   readonly source: string;
+  /** It returns in EAX how often its result was not the known one. */
+  readonly checked?: true;
+  /** Guest instructions of one run, about; default: by kind. */
+  readonly work?: number;
+  /** Machine code that lies at {@linkcode LINKED}, called by the source. */
+  readonly linked?: Uint8Array;
 }
 
 /** Repeats a body ECX times; the body may use all registers. */
 function loop(body: string, after = ""): string {
   return `again: push ecx\n${body}\npop ecx\ndec ecx\njnz again\nret\n${after}`;
+}
+
+/** As {@linkcode loop} for a body that leaves in EAX, 0 or 1, whether its result was wrong; the body keeps EBP. */
+export function checkedLoop(body: string, after = ""): string {
+  return `again: xor ebp, ebp\nonce: push ecx\n${body}\npop ecx\nadd ebp, eax\ndec ecx\njnz once\nmov eax, ebp\nret\n${after}`;
 }
 
 const ALU = `

@@ -4,7 +4,7 @@
  * and firmware are left out and warm-up of translators is left in. Runs are interleaved, so that a busy host hits all
  * alike; the table shows medians. Cold.
  *
- * Started by `deno task bench --peers [--runs N] [--scale X] [--boot] [--json]`. Peers that are not installed are named.
+ * Started by `deno task bench --peers [--runs N] [--scale X] [--only TEXT] [--json]`. Peers that are not installed are named.
  */
 import { MiB, multiboot, pc } from "../../mod.ts";
 import { ENGINES } from "../cli/options.ts";
@@ -12,15 +12,20 @@ import { fromFileUrl } from "../deps/std.ts";
 import { median, type Timed, timed } from "./cpu_time.ts";
 import { DONE, linuxProgram, multibootImage } from "./images.ts";
 import { type Kernel, KERNELS } from "./kernels.ts";
-import { geomean } from "./measure.ts";
 
 /** Guest instructions of one run of a program, by kind: a second or two here. */
-const WORK = { integer: 1_000_000_000, x87: 120_000_000 } as const;
+const WORK = { integer: 1_000_000_000, x87: 120_000_000, code: 100_000_000, short: 40_000_000 } as const;
+
+/** Short jobs run so often for each run of the others: start-up weighs as much as they do. */
+const SHORT_RUNS = 3;
+/** Seconds below which the difference of two processes says nothing. */
+const LEAST = 0.004;
 
 /** Where Debian and others put SeaBIOS. */
 const FIRMWARE = ["/usr/share/seabios", "/usr/share/qemu"];
 
 const HERE = fromFileUrl(new URL("./", import.meta.url));
+const UNICORN = `${HERE}unicorn_child.ts`;
 const DENO = [Deno.execPath(), "run", "--no-prompt", "--allow-read", "--allow-env", "--allow-sys"];
 
 /** Something that runs programs. */
@@ -41,13 +46,15 @@ export interface Peer {
 export interface Figure {
   /** Program. */
   readonly kernel: string;
+  /** Its kind. */
+  readonly kind: Kernel["kind"];
   /** Peer. */
   readonly peer: string;
   /** Guest instructions in millions, as vmikit counts them. */
   readonly millions: number;
   /** CPU seconds, median, less the empty run's. */
   readonly seconds: number;
-  /** Millions of guest instructions a second. */
+  /** Millions of guest instructions a second; NaN: too short to say. */
   readonly mips: number;
 }
 
@@ -57,6 +64,8 @@ export interface Comparison {
   readonly figures: readonly Figure[];
   /** Peers that are not here, with the reason. */
   readonly missing: readonly string[];
+  /** Programs that failed on a peer or came to a wrong result there; they have no figure. */
+  readonly failures: readonly string[];
   /** CPU seconds of an empty run by peer, median. */
   readonly empty: Readonly<Record<string, number>>;
 }
@@ -70,6 +79,10 @@ function exists(path: string): boolean {
   } catch {
     return false;
   }
+}
+
+function firstLine(text: string): string {
+  return text.split("\n").find((line) => /\w/.test(line))?.trim() ?? "it says nothing";
 }
 
 /** vmikit's own engines as peers. */
@@ -105,16 +118,20 @@ export async function findPeers(): Promise<{ readonly peers: readonly Peer[]; re
   const qemu = ["qemu-system-i386", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults", "-serial", "none"];
   if ((await timed([qemu[0], "--version"])).code === 0) {
     const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"];
-    const odd = Array.from({ length: 128 }, (_, i) => 2 * i + 1); // the value written, doubled and one added
+    const code = (2 * DONE.charCodeAt(DONE.length - 1) + 1) & 0xff; // the value written, doubled and one added
     peers.push({
       name: "QEMU TCG",
       command: (image) => [...qemu, ...exit, "-kernel", image],
       boot: (kernel, initrd, append) => [
         ...[...qemu, "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", append],
       ],
-      good: [0, ...odd],
+      good: [0, code],
     });
   } else missing.push("QEMU TCG: qemu-system-i386 is not installed");
+  const unicorn = { name: "Unicorn", good: [0], command: (image: string) => [...DENO, "--allow-ffi", UNICORN, image] };
+  const try1 = await oneRun(unicorn, KERNELS[0], 1);
+  if (try1.code === 0) peers.push(unicorn);
+  else missing.push(`Unicorn: libunicorn.so.2 does not run (package libunicorn2): ${firstLine(try1.said)}`);
   const native: Peer = { name: "host CPU", command: (image) => [image], image: linuxProgram, good: [0] };
   const proof = await oneRun(native, KERNELS[0], 1).catch((error) => ({ code: -1, said: String(error) }));
   if (proof.code === 0) peers.push(native);
@@ -146,45 +163,74 @@ function instructionsPerTime(kernel: Kernel): number {
   const count = (times: number): number => {
     const m = pc({ memory: 4 * MiB });
     m.boot(multiboot({ kernel: multibootImage(kernel, times) }));
-    const { kind } = m.run({ instructions: 50_000_000, until: m.serial.contains(DONE) });
-    if (kind !== "until") throw new Error(`${kernel.name} did not end: ${kind}`);
+    const { kind } = m.run({ instructions: 100_000_000, until: m.serial.contains(DONE) });
+    if (kind !== "until") throw new Error(`${kernel.name} did not end well on vmikit: ${kind}`);
     return m.cpu.instructions;
   };
-  return (count(21) - count(1)) / 20;
+  const more = kernel.checked === true ? 1 : 20; // a checked program does the same every time
+  return (count(1 + more) - count(1)) / more;
+}
+
+/** A program with its amount of work. */
+interface Job {
+  readonly kernel: Kernel;
+  readonly times: number;
+  readonly instructions: number;
+}
+
+/** Short jobs keep their length. */
+function job(kernel: Kernel, scale: number): Job {
+  const each = instructionsPerTime(kernel);
+  const work = (kernel.work ?? WORK[kernel.kind]) * (kernel.kind === "short" ? 1 : scale);
+  const times = Math.max(1, Math.round(work / each));
+  return { kernel, times, instructions: times * each };
 }
 
 /**
  * Compares.
+ * @param kernels The programs.
  * @param runs Times each program runs on each peer.
  * @param scale Share of the usual work.
- * @param say Told what goes on.
+ * @param say Told what goes on, and at once what failed.
  */
-export async function comparePeers(runs: number, scale: number, say: (text: string) => void): Promise<Comparison> {
+export async function comparePeers(
+  kernels: readonly Kernel[],
+  runs: number,
+  scale: number,
+  say: (text: string) => void,
+): Promise<Comparison> {
   const { peers, missing } = await findPeers();
-  const work = KERNELS.map((kernel) => {
-    const each = instructionsPerTime(kernel);
-    const times = Math.max(1, Math.round(WORK[kernel.kind] * scale / each));
-    return { kernel, times, instructions: times * each };
-  });
+  const work = kernels.map((kernel) => job(kernel, scale));
   const empties = new Map(peers.map((peer) => [peer, [] as number[]]));
   const taken = new Map(work.map(({ kernel }) => [kernel, new Map(peers.map((peer) => [peer, [] as number[]]))]));
+  const failures = new Set<string>();
   for (let run = 1; run <= runs; run++) {
-    for (const peer of peers) empties.get(peer)?.push(await seconds(peer, KERNELS[0], 0));
+    for (const peer of [...peers, ...peers]) empties.get(peer)?.push(await seconds(peer, KERNELS[0], 0));
     for (const { kernel, times } of work) {
       say(`run ${run} of ${runs}: ${kernel.name}`);
-      for (const peer of peers) taken.get(kernel)?.get(peer)?.push(await seconds(peer, kernel, times));
+      for (const peer of Array(kernel.kind === "short" ? SHORT_RUNS : 1).fill(peers).flat()) {
+        try {
+          taken.get(kernel)?.get(peer)?.push(await seconds(peer, kernel, times));
+        } catch (error) {
+          const text = error instanceof Error ? error.message : String(error);
+          say(`FAILED: ${text}`);
+          failures.add(text);
+          taken.get(kernel)?.delete(peer);
+        }
+      }
     }
   }
   const empty = new Map(peers.map((peer) => [peer, median(empties.get(peer) ?? [])]));
   const figures = work.flatMap(({ kernel, instructions }) =>
-    peers.map((peer): Figure => {
-      const raw = median(taken.get(kernel)?.get(peer) ?? []) - (empty.get(peer) ?? 0);
+    [...taken.get(kernel) ?? []].map(([peer, all]): Figure => {
       const millions = instructions / 1e6;
-      const seconds = Math.max(raw, 0.001); // the clock's step
-      return { kernel: kernel.name, peer: peer.name, millions, seconds, mips: millions / seconds };
+      const seconds = median(all) - (empty.get(peer) ?? 0);
+      const mips = seconds < LEAST ? NaN : millions / seconds;
+      return { kernel: kernel.name, kind: kernel.kind, peer: peer.name, millions, seconds, mips };
     })
   );
-  return { figures, missing, empty: Object.fromEntries([...empty].map(([peer, s]) => [peer.name, s])) };
+  const idle = Object.fromEntries([...empty].map(([peer, s]) => [peer.name, s]));
+  return { figures, missing, failures: [...failures], empty: idle };
 }
 
 /** CPU seconds of booting a kernel until it prints a text, by peer, medians; firmware and start-up included. */
@@ -205,31 +251,4 @@ export async function compareBoots(
     }
   }
   return Object.fromEntries([...taken].map(([name, seconds]) => [name, median(seconds)]));
-}
-
-/** The comparison as a Markdown table: millions of instructions a second, and ratios of vmikit's engines to the peers. */
-export function table({ figures, missing, empty }: Comparison): string {
-  const peers = Object.keys(empty);
-  const ours = peers.filter((p) => p.startsWith("vmikit "));
-  const others = peers.filter((p) => !ours.includes(p));
-  const ratios = ours.flatMap((o) => others.map((p) => [o, p] as const));
-  const head = ["program", ...peers, ...ratios.map(([o, p]) => `${o.slice(7)} / ${p}`)];
-  const row = (name: string, of: (peer: string) => number): string[] => [
-    name,
-    ...peers.map((p) => of(p).toFixed(of(p) < 100 ? 1 : 0)),
-    ...ratios.map(([o, p]) => (of(o) / of(p)).toFixed(2)),
-  ];
-  const mips = (kernel: string, peer: string): number =>
-    figures.find((f) => f.kernel === kernel && f.peer === peer)?.mips ?? NaN;
-  const rows = KERNELS.map((k) => row(k.name, (peer) => mips(k.name, peer)));
-  for (const kind of ["integer", "x87"] as const) {
-    const names = KERNELS.filter((k) => k.kind === kind).map((k) => k.name);
-    rows.push(row(`**${kind}, geometric mean**`, (peer) => geomean(names.map((n) => mips(n, peer)))));
-  }
-  const lines = [head, head.map((_, i) => i === 0 ? "---" : "---:"), ...rows].map((cells) =>
-    `| ${cells.join(" | ")} |`
-  );
-  const idle = peers.map((p) => `${p} ${empty[p].toFixed(2)} s`).join(", ");
-  return [...lines, "", `Empty run, CPU time left out above: ${idle}.`, ...missing.map((m) => `Not run: ${m}.`), ""]
-    .join("\n");
 }

@@ -1,8 +1,10 @@
 /**
- * Runs a multiboot image, or a Linux kernel, on v86 until a text is seen on its first serial port, then ends the process.
+ * Runs a multiboot image, or a Linux kernel, on v86 until a text is seen on its first serial port, then ends the process;
+ * exit code 1: the program says that its result is wrong. What the port says goes to standard output.
  * Arguments: folder of SeaBIOS, text, image[, initrd, command line]. A process of its own, so that its CPU time is its own.
  * Cold.
  */
+import { WRONG } from "./words.ts";
 import { V86, V86_FILES } from "../deps/v86.ts";
 
 const [firmware, text, image, initrd, cmdline] = Deno.args;
@@ -18,8 +20,11 @@ const machine = new V86({
     : { bzimage: file(image), initrd: file(initrd), cmdline: cmdline ?? "" }),
   autostart: true,
 });
+const longest = Math.max(text.length, WRONG.length);
 let tail = "";
 machine.add_listener("serial0-output-byte", (byte) => {
-  tail = (tail + String.fromCharCode(byte)).slice(-text.length);
-  if (tail === text) Deno.exit(0);
+  Deno.stdout.writeSync(Uint8Array.of(byte));
+  tail = (tail + String.fromCharCode(byte)).slice(-longest);
+  if (tail.endsWith(text)) Deno.exit(0);
+  if (initrd === undefined && tail.endsWith(WRONG)) Deno.exit(1);
 });

@@ -1,9 +1,11 @@
 /* Integer kernels for the benchmarks of engines; freestanding, no SSE. The number of the kernel is in ESI, its size in
-   EDI; it is run over and over and EBX sums what it returns. */
+   EDI; it is run over and over and EBX sums what it returns. With PROGRAMS defined they are part of programs/programs.c. */
 typedef unsigned int u32;
 typedef unsigned char u8;
 
+#ifndef PROGRAMS
 __asm__(".globl _start\n_start: push %edi\n call *kernels(,%esi,4)\n add $4, %esp\n add %eax, %ebx\n jmp _start\n");
+#endif
 
 static u8 flags[65536];
 static u32 words[65536], more[65536];

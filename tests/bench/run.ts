@@ -3,16 +3,20 @@
  * With `--message`: what messages cost. Cold.
  */
 import { writeCpio } from "../../mod.ts";
-import { compareBoots, comparePeers, table } from "../../scripts/bench/peers.ts";
+import { KERNELS } from "../../scripts/bench/kernels.ts";
+import { compareBoots, comparePeers } from "../../scripts/bench/peers.ts";
+import { table } from "../../scripts/bench/table.ts";
 import { Command, integer } from "../../scripts/deps/cli.ts";
 import { fromFileUrl } from "../../scripts/deps/std.ts";
 import { parseScale } from "../../scripts/bench/options.ts";
 import { guest } from "../guests/guest.ts";
 import { messageBench, messageTables } from "./message/report.ts";
+import { furtherPrograms } from "./programs.ts";
 
 const program = new Command("bench")
   .description("Benchmarks; figures are printed, nothing is gated on them")
-  .option("--peers", "compare with v86, QEMU and the host CPU, as far as they are here")
+  .option("--peers", "compare with v86, QEMU, Unicorn and the host CPU, as far as they are here")
+  .option("--only <text>", "with --peers: only programs whose name or kind contains one of these, separated by commas")
   .option("--message", "latency and bandwidth of messages on each medium, cost of each layer")
   .option("--boot", "compare how long Debian's kernel takes to user space")
   .option("--runs <n>", "runs of each program", integer("a number of runs", { min: 1, max: 99 }), 3)
@@ -57,10 +61,23 @@ async function boots(runs: number): Promise<Readonly<Record<string, number>>> {
   }
 }
 
-if (o.peers === true) {
-  const result = await comparePeers(o.runs, o.scale, say);
+/** Compares programs. @returns Exit code: 1 if one failed or came to a wrong result. */
+async function programs(only: string | undefined): Promise<number> {
+  const further = await furtherPrograms();
+  const words = only?.split(",").map((word) => word.trim()) ?? [""];
+  const kernels = [...KERNELS, ...further.programs].filter(({ name, kind }) =>
+    words.some((word) => name.includes(word) || kind === word)
+  );
+  if (kernels.length === 0) throw new Error(`No program's name or kind contains ${only}`);
+  const compared = await comparePeers(kernels, o.runs, o.scale, say);
+  const result = { ...compared, missing: [...compared.missing, ...further.missing] };
   console.log(o.json === true ? JSON.stringify(result, null, 2) : table(result));
-} else if (o.message === true) {
+  for (const failure of result.failures) console.error(`FAILED: ${failure}`);
+  return result.failures.length === 0 ? 0 : 1;
+}
+
+if (o.peers === true) Deno.exit(await programs(o.only));
+else if (o.message === true) {
   const result = await messageBench(say);
   console.log(o.json === true ? JSON.stringify(result, null, 2) : messageTables(result));
 } else if (o.boot === true) {

@@ -6,7 +6,8 @@ import { timed } from "../../../scripts/bench/cpu_time.ts";
 import { DONE, endless, linuxProgram, multibootImage } from "../../../scripts/bench/images.ts";
 import { DATA, KERNELS } from "../../../scripts/bench/kernels.ts";
 import { geomean, prepare } from "../../../scripts/bench/measure.ts";
-import { findPeers, table } from "../../../scripts/bench/peers.ts";
+import { findPeers } from "../../../scripts/bench/peers.ts";
+import { table } from "../../../scripts/bench/table.ts";
 import { ENGINES } from "../../../scripts/cli/options.ts";
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "../../../scripts/deps/std.ts";
 import { toolSync } from "../../guests/tool.ts";
@@ -60,13 +61,15 @@ Deno.test("timed() gives the exit code, the CPU time and the last words, and end
 });
 
 Deno.test("table() shows figures, ratios and who is missing", () => {
-  const figures = KERNELS.flatMap(({ name }) => [
-    { kernel: name, peer: "vmikit interpreter", millions: 1, seconds: 0.02, mips: 50 },
-    { kernel: name, peer: "v86", millions: 1, seconds: 0.01, mips: 200 },
+  const figures = KERNELS.flatMap(({ name, kind }) => [
+    { kernel: name, kind, peer: "vmikit interpreter", millions: 1, seconds: 0.02, mips: 50 },
+    { kernel: name, kind, peer: "v86", millions: 1, seconds: 0.01, mips: 200 },
   ]);
-  const text = table({ figures, missing: ["QEMU TCG: not installed"], empty: { "vmikit interpreter": 0.2, v86: 0.3 } });
+  const empty = { "vmikit interpreter": 0.2, v86: 0.3 };
+  const text = table({ figures, missing: ["QEMU TCG: not installed"], failures: ["v86 failed on sieve"], empty });
   assertStringIncludes(text, "| sieve | 50.0 | 200 | 0.25 |");
   assertStringIncludes(text, "| **x87, geometric mean** | 50.0 | 200 | 0.25 |");
+  assertStringIncludes(text, "FAILED: v86 failed on sieve.");
   assertStringIncludes(text, "Not run: QEMU TCG: not installed.");
   assertAlmostEquals(geomean([2, 8]), 4);
 });
@@ -78,7 +81,7 @@ Deno.test("findPeers() has every engine but the slow one, and has or names the o
     names.filter((n) => n.startsWith("vmikit ")),
     ENGINES.filter((e) => e !== "reference").map((e) => `vmikit ${e}`),
   );
-  for (const name of ["v86", "QEMU TCG", "host CPU"]) {
+  for (const name of ["v86", "QEMU TCG", "Unicorn", "host CPU"]) {
     assert(names.includes(name) !== missing.some((text) => text.startsWith(`${name}: `)), `${name}: ${missing}`);
   }
 });

@@ -1,0 +1,26 @@
+/** What the JIT remembers of bytes that are written over and over. */
+import { VolatileCode } from "../../../../../lib/cpu/i386/engines/jit/volatile.ts";
+import { assertEquals } from "../../../../../scripts/deps/std.ts";
+
+Deno.test("VolatileCode.has(): bytes written four times, those beside them not", () => {
+  const code = new VolatileCode();
+  for (let n = 1; n <= 4; n++) {
+    assertEquals(code.has(7, 0x100, 0x104), false, `after ${n - 1} writes`);
+    code.note(7, 0x100, 0x104);
+  }
+  assertEquals(code.has(7, 0x103, 0x104), true);
+  assertEquals(code.has(7, 0xf0, 0x101), true);
+  assertEquals(code.has(7, 0x104, 0x110), false);
+  assertEquals(code.has(8, 0x100, 0x104), false);
+  code.clear();
+  assertEquals(code.has(7, 0x100, 0x104), false);
+});
+
+Deno.test("VolatileCode.note(): a write that replaces code as a whole does not count; pages stay few", () => {
+  const code = new VolatileCode();
+  for (let n = 0; n < 10; n++) code.note(1, 0, 0x1000);
+  assertEquals(code.has(1, 0, 0x1000), false);
+  for (let pfn = 0; pfn < 257; pfn++) for (let n = 0; n < 4; n++) code.note(pfn, 0, 1);
+  assertEquals(code.has(0, 0, 1), false);
+  assertEquals(code.has(256, 0, 1), true);
+});

@@ -31,7 +31,7 @@ import { type AfterFn, type BeforeFn, CallCounts, type Entered, known, Observers
 import type { OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
 import { CallMaker } from "./make_call.ts";
-import { awaitsResult, type Place, watchedPlaces } from "./places.ts";
+import { awaitsResult, isBare, type Place, watchedPlaces } from "./places.ts";
 import type { Recording } from "./record.ts";
 import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
 
@@ -254,8 +254,9 @@ export class Paravirt implements Component {
       const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
       const kill = call.refused ?? (isKill(answer) ? answer.kill : undefined);
       if (kill !== undefined || isKill(answer)) return this.#host.kill(plan.name, kill ?? "refused", call.eip);
-      if (answer === "native") return this.#await(call, entered);
-      this.#finish(guest, plan, call, entered, answer);
+      if (answer !== "native") this.#finish(guest, plan, call, entered, answer);
+      else if (!isBare(slot)) return this.#await(call, entered);
+      else this.#finish(guest, plan, call, entered, undefined);
     } catch (error) {
       scriptFailed(plan, error);
     }

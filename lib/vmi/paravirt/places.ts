@@ -3,7 +3,7 @@
  */
 import { type CallPlan, PLANS } from "./arguments.ts";
 import type { Observers } from "./observers.ts";
-import type { ParavirtRom } from "./rom.ts";
+import type { ParavirtRom, RomSlot } from "./rom.ts";
 
 /** What may happen at a watched place of the ROM. */
 export interface Place {
@@ -21,15 +21,21 @@ export function watchedPlaces(
 ): readonly (Place | undefined)[] {
   if (!observers.any) return [];
   const places = new Array<Place | undefined>(rom.bytes.length).fill(undefined);
-  for (const { no, at: start, lines, returns, trap } of rom.slots) {
+  for (const slot of rom.slots) {
+    const { no, at: start, lines, returns, trap } = slot;
     if (lines.length === 0) continue;
-    if (awaitsResult(observers, no) || open.has(no)) {
+    if (!isBare(slot) && (awaitsResult(observers, no) || open.has(no))) {
       for (const at of returns) places[at] = { begins: undefined, ends: no };
     }
     // A slot that is nothing but a RET begins and ends there.
     if (!trap && observers.wants(no)) places[start] = { begins: PLANS[no], ends: places[start]?.ends };
   }
   return places;
+}
+
+/** Is the slot a trap and a RET? Then nothing happens behind the trap, and the result is there at once. */
+export function isBare({ trap, lines, returns }: RomSlot): boolean {
+  return trap && lines.length === 2 && returns.length === 1;
 }
 
 /** Does somebody want to know when this call comes back, if it does? */

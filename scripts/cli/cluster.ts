@@ -52,6 +52,7 @@ interface Options {
   readonly program: string;
   readonly size?: number | undefined;
   readonly spec?: string | undefined;
+  readonly remoteModules?: true | undefined;
   readonly workers: number;
   readonly mpi?: true | undefined;
   readonly clusters?: readonly number[] | undefined;
@@ -72,6 +73,7 @@ export function addCluster(program: Command, io: Io, done: (code: number) => voi
     .option("--program <name|file>", "a program of the list below, or assembler source", "guest-ring")
     .option("--size <n>", "size of the program's work", integer("a size", { min: 1 }))
     .option("--spec <file>", "devices and chains; default: flow control over a plain network")
+    .option("--remote-modules", "load modules from addresses whose sha256 the spec gives; needs --allow-net for them")
     .option(
       "--workers <n>",
       "Workers the nodes are spread over; 0: none",
@@ -134,6 +136,8 @@ async function jobArgs(io: Io, o: Options): Promise<JobArgs> {
     seed,
     spec,
     ...(named ? { program: o.program } : await file(io, o.program)),
+    ...(o.spec === undefined ? {} : { base: new URL(o.spec, `file://${Deno.cwd()}/`).href }),
+    ...(o.remoteModules === true ? { remote: true } : {}),
     ...(size === undefined ? {} : { size }),
     ...(clusters === undefined ? {} : { clusters: clusters.flatMap((n, c) => new Array<number>(n).fill(c)) }),
   };
@@ -215,7 +219,11 @@ async function write(io: Io, o: Options, result: JobResult): Promise<void> {
 function report(io: Io, result: JobResult): void {
   for (const r of result.ranks) {
     const value = r.value === undefined ? "" : ` ${JSON.stringify(r.value)}`;
-    io.out(`rank ${r.rank}: ${r.state} after ${(r.time / 1000).toFixed(3)} us${r.error ?? ""}${value}\n`);
+    io.out(
+      `rank ${r.rank}: ${r.state} after ${(r.time / 1000).toFixed(3)} us${value}${
+        r.error === undefined ? "" : `: ${r.error}`
+      }\n`,
+    );
   }
   for (const line of result.log) io.out(`${line}\n`);
   io.out("\nlink       messages      bytes   lost  latency us  chain\n");

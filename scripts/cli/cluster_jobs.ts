@@ -60,6 +60,10 @@ export interface JobArgs {
   readonly seed: number;
   /** Devices and chains. */
   readonly spec: MessageSpec;
+  /** Address of the spec: its modules may lie beside it. */
+  readonly base?: string;
+  /** May modules come from addresses, if the spec has their hash? */
+  readonly remote?: boolean;
   /** Cluster of each rank. */
   readonly clusters?: readonly number[];
   /** Worker of each rank. */
@@ -68,11 +72,14 @@ export interface JobArgs {
 
 /** Options of the job. */
 export async function describe(args: JobArgs): Promise<ClusterOptions> {
-  const { clusters, placement, nodes, time, seed, spec } = args;
+  const { clusters, placement, nodes, time, seed, spec, base, remote } = args;
   return {
     ...{ nodes, time, seed, spec },
     program: programOf(args),
-    modules: await loadModules(spec),
+    modules: await loadModules(spec, {
+      ...(base === undefined ? {} : { base }),
+      ...(remote === true ? { allow: "with-hash" as const } : {}),
+    }),
     ...(clusters === undefined ? {} : { clusters }),
     ...(placement === undefined ? {} : { placement }),
   };

@@ -70,6 +70,14 @@ export function cluster(options: ClusterOptions): Cluster {
   if (programs !== undefined && programs.length !== nodes) {
     throw new ConfigError("message-program", `There are ${programs.length} programs for ${nodes} nodes`);
   }
+  for (const [i, one] of (programs ?? [program]).entries()) {
+    if (typeof one === "function" || (typeof one === "object" && one !== null)) continue;
+    const where = programs === undefined ? "program" : `program[${i}]`;
+    throw new ConfigError("message-program", `${where} must be a program, an image or a function, not ${one}`);
+  }
+  if (maker !== undefined && typeof maker !== "function") {
+    throw new ConfigError("message-machine", "machine must be a function that makes a machine");
+  }
   const size = integer("memory", memory, 4 * MiB, 1 * MiB, 2 ** 31);
   const entry = integer("at", at, 0x100000, 0, 2 ** 32 - 1);
   return new Cluster({

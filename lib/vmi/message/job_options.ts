@@ -88,6 +88,12 @@ export interface JobResult {
 /** Most ranks of a job. */
 export const MAX_RANKS = 4096;
 
+const KEYS: readonly string[] = [
+  ...["ranks", "program", "node", "spec", "modules", "key", "seed", "time", "clock", "clusters", "limits"],
+  ...["transport", "placement"],
+];
+const LIMITS: readonly string[] = ["maxMessage", "maxInline", "maxQueued", "connectNs"];
+
 /** The program of a rank. */
 export function programOf(o: JobOptions, rank: number): RankProgram {
   const p = o.program;
@@ -96,6 +102,10 @@ export function programOf(o: JobOptions, rank: number): RankProgram {
 
 /** Checks the options. @throws {ConfigError} For everything that is wrong with them. */
 export function checkJob(o: JobOptions): JobOptions {
+  const unknown = Object.keys(o).find((key) => !KEYS.includes(key));
+  if (unknown !== undefined) {
+    throw new ConfigError("message-option", `A job has no option "${unknown}"; it has ${KEYS.join(", ")}`);
+  }
   if (!Number.isInteger(o.ranks) || o.ranks < 1 || o.ranks > MAX_RANKS) {
     throw new ConfigError("message-ranks", `ranks must be an integer from 1 to ${MAX_RANKS}, not ${o.ranks}`);
   }
@@ -105,6 +115,7 @@ export function checkJob(o: JobOptions): JobOptions {
   if (Array.isArray(o.program) && o.program.length !== o.ranks) {
     throw new ConfigError("message-program", `There are ${o.program.length} programs for ${o.ranks} ranks`);
   }
+  checkValues(o);
   if (o.clusters !== undefined && o.clusters.length !== o.ranks) {
     throw new ConfigError("message-clusters", `clusters names ${o.clusters.length} ranks of ${o.ranks}`);
   }
@@ -112,6 +123,36 @@ export function checkJob(o: JobOptions): JobOptions {
     throw new ConfigError("message-placement", `placement names ${o.placement.length} ranks of ${o.ranks}`);
   }
   return o;
+}
+
+function checkValues(o: JobOptions): void {
+  if (o.time !== undefined && o.time !== "virtual" && o.time !== "real") {
+    throw new ConfigError("message-time", `time must be "virtual" or "real", not ${o.time}`);
+  }
+  if (o.key !== undefined && typeof o.key !== "string") throw new ConfigError("message-key", "key must be a text");
+  if (o.seed !== undefined && !Number.isSafeInteger(o.seed)) {
+    throw new ConfigError("message-seed", `seed must be an integer, not ${o.seed}`);
+  }
+  const processes = o.transport?.processes ?? 1;
+  for (
+    const [name, values, most] of [["clusters", o.clusters, MAX_RANKS], ["placement", o.placement, processes]] as const
+  ) {
+    const wrong = values?.findIndex((v) => !Number.isInteger(v) || v < 0 || v >= most) ?? -1;
+    if (wrong < 0) continue;
+    const text = `${name}[${wrong}] must be an integer from 0 to ${most - 1}, not ${values?.[wrong]}`;
+    throw new ConfigError(`message-${name}`, text);
+  }
+  for (const [name, value] of Object.entries(o.limits ?? {})) {
+    if (!LIMITS.includes(name)) {
+      throw new ConfigError("message-limits", `limits has no "${name}"; it has ${LIMITS.join(", ")}`);
+    }
+    if (typeof value === "number" && value >= 0) continue;
+    throw new ConfigError("message-limits", `limits.${name} must be a number of at least 0, not ${value}`);
+  }
+  for (const [i, m] of (o.modules ?? []).entries()) {
+    if (typeof m === "object" && m !== null && typeof m.name === "string") continue;
+    throw new ConfigError("message-module", `modules[${i}] must be an object with a name`);
+  }
 }
 
 /** Where each rank is. */

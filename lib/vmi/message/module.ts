@@ -47,8 +47,12 @@ export interface ParameterRule {
   readonly min?: number;
   /** Largest number. */
   readonly max?: number;
+  /** Numbers must be whole. */
+  readonly integer?: boolean;
   /** The only values allowed. */
   readonly choices?: readonly ParameterValue[];
+  /** What a list holds: numbers, pairs `[a, b]` of numbers, or ranges `[from, to]`. Absent: anything. */
+  readonly items?: "number" | "pair" | "range";
 }
 
 /** What a device sees of its node. */

@@ -17,7 +17,7 @@ export function network(name: string, medium?: string): MessageModule {
     parameters: [
       { name: "latencyNs", type: "number", default: 1000, min: 1, max: 1e12 },
       { name: "bytesPerSecond", type: "number", default: 0, min: 0, max: 1e15 },
-      { name: "maxFrame", type: "number", default: 65536, min: 64, max: 2 ** 24 },
+      { name: "maxFrame", type: "number", default: 65536, min: 64, max: 2 ** 24, integer: true },
     ],
     ...(medium === undefined ? {} : { medium }),
     create: (parameters, host) => makeNetwork(parameters, host, medium),

@@ -2,6 +2,7 @@
  * Runtime of one rank: its devices, its connections and their chains, and the mailbox of the collectives. It knows
  * neither guests nor programs: what happens it reports as events; what it needs of time and transport it is given. Warm.
  */
+import { ConfigError } from "../../core/errors.ts";
 import { MessageStatus } from "../../spec/message_abi.ts";
 import type { Status } from "../../spec/message_abi.ts";
 import { Chain } from "./chain.ts";
@@ -13,7 +14,8 @@ import type { Frame } from "./frame.ts";
 import { RegistrationCache } from "./memory.ts";
 import type { MessageDevice, MessageModule, NetAddress, Parameters, TraceRecord } from "./module.ts";
 import { type ChainChange, Reconfigurer } from "./reconfigure.ts";
-import { type CheckedSpec, checkParameters, defaultChain } from "./spec.ts";
+import { type CheckedDevice, type CheckedSpec, defaultChain } from "./spec.ts";
+import { checkParameters } from "./spec_parameters.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** What a runtime needs of its job. */
@@ -245,24 +247,39 @@ export class Runtime implements ConnectionHost {
     if (known !== undefined) return known;
     const plan = this.#added.get(name) ?? this.#host.spec.devices.get(name);
     if (plan === undefined) throw new RangeError(`No device "${name}"`);
-    const host = this.#host;
-    const device = plan.module.create(plan.parameters, {
-      local: this.local,
-      addresses: host.addresses,
-      media: host.media,
-      size: this.size,
-      key: host.key,
-      seed: host.seed,
-      isVirtual: host.isVirtual,
-      name,
-      now: () => this.now(),
-      timer: (fire) => this.timer(fire),
-      busy: (until) => this.#busy(until),
-      log: (text) => host.log(text),
-      trace: (record) => host.trace(record),
-    });
+    const device = this.#create(name, plan);
     this.#devices.set(name, device);
     return device;
+  }
+
+  #create(name: string, { module, parameters }: CheckedDevice): MessageDevice {
+    const host = this.#host;
+    const what = `Device "${name}": module "${module.name}"`;
+    let device: MessageDevice;
+    try {
+      device = module.create(parameters, {
+        local: this.local,
+        addresses: host.addresses,
+        media: host.media,
+        size: this.size,
+        key: host.key,
+        seed: host.seed,
+        isVirtual: host.isVirtual,
+        name,
+        now: () => this.now(),
+        timer: (fire) => this.timer(fire),
+        busy: (until) => this.#busy(until),
+        log: (text) => host.log(text),
+        trace: (record) => host.trace(record),
+      });
+    } catch (e) {
+      throw new ConfigError(
+        "message-module",
+        `${what} failed in create: ${e instanceof Error ? e.message : String(e)}`,
+      );
+    }
+    if (typeof device?.open === "function") return device;
+    throw new ConfigError("message-module", `${what} made no device: create must return an object with open`);
   }
 
   #ensureFilter(name: string, module: string | undefined, parameters: Parameters | undefined): boolean {

@@ -20,14 +20,16 @@
  * taken: `always` (default), `same-cluster`, `cross-cluster`, or `never` (by name only). Everything wrong is found
  * before anything runs, and said with its place. Cold.
  */
-import { ConfigError } from "../../core/errors.ts";
 import type { LayerPlan } from "./chain.ts";
-import type { MessageModule, NetAddress, ParameterRule, Parameters, ParameterValue } from "./module.ts";
+import type { MessageModule, NetAddress, Parameters, ParameterValue } from "./module.ts";
+import { bad, checkParameters, show } from "./spec_parameters.ts";
 
 /** A device of a spec. */
 export interface DeviceSpec {
   /** A module: `builtin:name`, a name or URL that the host has loaded, or the module itself. */
   readonly module: string | MessageModule;
+  /** SHA-256 of the text of a module at an address, hexadecimal. */
+  readonly sha256?: string;
   /** Parameters; what is left out has its default. */
   readonly parameters?: { readonly [name: string]: ParameterValue };
 }
@@ -85,16 +87,11 @@ export interface CheckedSpec {
 }
 
 const USES: readonly string[] = ["always", "same-cluster", "cross-cluster", "never"];
+const KINDS: readonly string[] = ["network", "filter", "composite"];
+/** Composites within composites. */
+const DEEPEST = 16;
 /** A chain's number takes one byte of a frame. */
 const MAX_CHAINS = 256;
-
-function bad(where: string, text: string): ConfigError {
-  return new ConfigError("message-spec", `Spec: ${where}: ${text}`);
-}
-
-function show(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value) : typeof value === "object" ? "an object" : String(value);
-}
 
 function object(value: unknown, where: string, known: readonly string[]): { readonly [key: string]: unknown } {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
@@ -147,7 +144,11 @@ export function checkSpec(value: unknown, modules: ReadonlyMap<string, MessageMo
 
 function checkDevice(name: string, value: unknown, modules: ReadonlyMap<string, MessageModule>): CheckedDevice {
   const where = `devices.${name}`;
-  const d = object(value, where, ["module", "parameters"]);
+  const d = object(value, where, ["module", "sha256", "parameters"]);
+  const hash = d["sha256"];
+  if (hash !== undefined && !(typeof hash === "string" && /^[0-9a-f]{64}$/i.test(hash))) {
+    throw bad(`${where}.sha256`, `must be 64 hexadecimal digits, not ${show(hash)}`);
+  }
   const given = d["module"];
   const module = typeof given === "string" ? modules.get(given) : given as MessageModule | undefined;
   if (module === undefined || module === null) {
@@ -157,44 +158,15 @@ function checkDevice(name: string, value: unknown, modules: ReadonlyMap<string, 
   if (typeof module !== "object" || typeof module.create !== "function") {
     throw bad(`${where}.module`, "must be a module's name or an object with a create function");
   }
+  if (!KINDS.includes(module.kind)) {
+    throw bad(`${where}.module`, `must have as kind one of ${KINDS.join(", ")}, not ${show(module.kind)}`);
+  }
+  if (!Array.isArray(module.parameters)) {
+    throw bad(`${where}.module`, "must have a list of parameters (it may be empty)");
+  }
   if (module.abi !== 1) throw bad(`${where}.module`, `has abi ${show(module.abi)}; this library speaks 1`);
   const parameters = object(d["parameters"] ?? {}, `${where}.parameters`, []) as Parameters;
   return { module, parameters: checkParameters(where, module, parameters) };
-}
-
-/**
- * Checks parameters against a module's rules and fills in the defaults.
- * @throws {ConfigError} message-spec
- */
-export function checkParameters(where: string, module: MessageModule, given: Parameters): Parameters {
-  const known = module.parameters.map((r) => r.name);
-  for (const key of Object.keys(given)) {
-    if (known.includes(key)) continue;
-    throw bad(
-      `${where}.parameters`,
-      `module "${module.name}" has no parameter "${key}"; it takes ${known.join(", ") || "none"}`,
-    );
-  }
-  const out: Record<string, ParameterValue> = {};
-  for (const rule of module.parameters) {
-    const value = given[rule.name] ?? rule.default;
-    if (value === undefined) throw bad(`${where}.parameters.${rule.name}`, "must be given");
-    checkValue(`${where}.parameters.${rule.name}`, value, rule);
-    out[rule.name] = value;
-  }
-  return out;
-}
-
-function checkValue(where: string, value: ParameterValue, rule: ParameterRule): void {
-  const type = Array.isArray(value) ? "list" : typeof value;
-  if (type !== rule.type) throw bad(where, `must be a ${rule.type}, not ${show(value)}`);
-  if (typeof value === "number") {
-    const { min = -Infinity, max = Infinity } = rule;
-    if (!(value >= min && value <= max)) throw bad(where, `must be from ${min} to ${max}, not ${value}`);
-  }
-  if (rule.choices !== undefined && !rule.choices.includes(value)) {
-    throw bad(where, `must be one of ${rule.choices.join(", ")}, not ${show(value)}`);
-  }
 }
 
 function checkChain(
@@ -211,7 +183,7 @@ function checkChain(
     throw bad(`${where}.use`, `must be one of ${USES.join(", ")}, not ${show(use)}`);
   }
   const seen = new Set<string>();
-  const layers = checkLayers(c["layers"], `${where}.layers`, { devices, modules, seen });
+  const layers = checkLayers(c["layers"], `${where}.layers`, { devices, modules, seen, depth: 0 });
   return { name, use: use as ChainUse, layers };
 }
 
@@ -219,10 +191,13 @@ interface LayerScope {
   readonly devices: Map<string, CheckedDevice>;
   readonly modules: ReadonlyMap<string, MessageModule>;
   readonly seen: Set<string>;
+  readonly depth: number;
 }
 
 function checkLayers(value: unknown, where: string, scope: LayerScope): readonly LayerPlan[] {
   const all = list(value, where);
+  if (scope.depth > DEEPEST) throw bad(where, `lies in more than ${DEEPEST} composites`);
+  const below = { ...scope, depth: scope.depth + 1 };
   return all.map((layer, i) => {
     const here = `${where}[${i}]`;
     const isText = typeof layer === "string";
@@ -246,7 +221,7 @@ function checkLayers(value: unknown, where: string, scope: LayerScope): readonly
       return { device: name, kind: module.kind, children: [] };
     }
     const children = list(o?.["children"], `${here}.children`)
-      .map((child, k) => checkLayers(child, `${here}.children[${k}]`, scope));
+      .map((child, k) => checkLayers(child, `${here}.children[${k}]`, below));
     return { device: name, kind: module.kind, children };
   });
 }

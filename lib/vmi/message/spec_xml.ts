@@ -103,6 +103,8 @@ export function specFromXml(text: string): MessageSpec {
   const root = parse(text);
   if (root.name !== "vmi") throw bad(root.line, `the outermost element is <${root.name}>, not <vmi>`);
   only(root, ["version"], ["device", "chain"]);
+  const version = root.attributes.get("version") ?? "2.1";
+  if (version !== "2.1") throw bad(root.line, `version is "${version}"; this library reads "2.1"`);
   const devices: Record<string, DeviceSpec> = {};
   const chains: ChainSpec[] = [];
   for (const e of root.children) {
@@ -110,15 +112,18 @@ export function specFromXml(text: string): MessageSpec {
       chains.push(readChain(e));
       continue;
     }
-    only(e, ["name", "location"], ["parameter"]);
+    only(e, ["name", "location", "sha256"], ["parameter"]);
     const name = attribute(e, "name");
-    if (devices[name] !== undefined) throw bad(e.line, `device "${name}" is described twice`);
+    if (Object.hasOwn(devices, name)) throw bad(e.line, `device "${name}" is described twice`);
     const parameters: Record<string, ParameterValue> = {};
     for (const p of e.children) {
       only(p, ["name", "value"], []);
-      parameters[attribute(p, "name")] = value(attribute(p, "value"));
+      const key = attribute(p, "name");
+      if (Object.hasOwn(parameters, key)) throw bad(p.line, `parameter "${key}" is given twice`);
+      parameters[key] = value(attribute(p, "value"));
     }
-    devices[name] = { module: attribute(e, "location"), parameters };
+    const sha256 = e.attributes.get("sha256");
+    devices[name] = { module: attribute(e, "location"), parameters, ...(sha256 === undefined ? {} : { sha256 }) };
   }
   return { devices, chains };
 }

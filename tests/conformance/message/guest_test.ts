@@ -2,7 +2,6 @@
  * Conformance of emulated ranks: a machine whose program does what a host-side rank tells it, over plain and faulty
  * chains. Boundaries, order, ownership, remote memory both ways, refusals, back-pressure.
  */
-import { MESSAGE_C_HEADER } from "../../../lib/guests/message/c_source.ts";
 import { MessageStatus } from "../../../lib/spec/message_abi.ts";
 import type { RemoteBuffer } from "../../../lib/vmi/message/events.ts";
 import {
@@ -16,45 +15,17 @@ import {
   type Transport,
 } from "../../../mod.ts";
 import { assert, assertEquals, fromFileUrl } from "../../../scripts/deps/std.ts";
-import { toolSync } from "../../guests/tool.ts";
+import { compileGuest, gcc } from "../../unit/guests/message/compile.ts";
 import { clusterSplit, ringEnds, tcpEnds } from "./split.ts";
 import { pattern } from "./suite.ts";
 
-const gcc = toolSync("gcc-m32");
 const SOURCE = fromFileUrl(new URL("./peer.c", import.meta.url));
 const ok = MessageStatus.success;
 
 let compiled: Promise<Bootable> | undefined;
 
 async function compile(): Promise<Bootable> {
-  assert(gcc.available);
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${folder}/vmikit_message.h`, MESSAGE_C_HEADER);
-    const flags = [
-      "-m32",
-      "-march=i686",
-      "-mgeneral-regs-only",
-      "-O2",
-      "-ffreestanding",
-      "-nostdlib",
-      "-static",
-      "-no-pie",
-      "-fno-pic",
-    ];
-    const link = [
-      "-fno-stack-protector",
-      "-fno-asynchronous-unwind-tables",
-      "-Wl,-Ttext=0x100000",
-      "-Wl,--build-id=none",
-    ];
-    const args = [...flags, ...link, "-Wno-unused-function", `-I${folder}`, "-o", `${folder}/a.elf`, SOURCE];
-    const { success, stderr } = await new Deno.Command(gcc.path, { args, stderr: "piped" }).output();
-    assertEquals([success, new TextDecoder().decode(stderr)], [true, ""]);
-    return elf(await Deno.readFile(`${folder}/a.elf`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  return elf(await compileGuest(await Deno.readTextFile(SOURCE), ["-mgeneral-regs-only"]));
 }
 
 function hash(bytes: Uint8Array): number {

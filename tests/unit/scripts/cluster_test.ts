@@ -73,6 +73,7 @@ Deno.test("vmikit cluster takes assembler source and a spec in JSON or XML", asy
     "s.json": bytes('{"chains":[{"name":"c","layers":["reliable","drop","loopback"]}]}'),
     "s.xml": bytes('<vmi><chain name="c"><layer device="loopback"/></chain></vmi>'),
     "bad.json": bytes('{"chains":[]}'),
+    "null.json": bytes("null"),
     "bad.asm": bytes("mov eax, nothing"),
   };
   for (const spec of ["s.json", "s.xml"]) {
@@ -83,6 +84,7 @@ Deno.test("vmikit cluster takes assembler source and a spec in JSON or XML", asy
   for (
     const [args, message] of [
       ["--spec bad.json", "not empty"],
+      ["--spec null.json", "must be an object, not null"],
       ["--spec none.json", "no such file"],
       ["--program bad.asm", '"nothing" is not defined'],
       ["--clusters 1,1", "do not add up to 4"],
@@ -94,6 +96,35 @@ Deno.test("vmikit cluster takes assembler source and a spec in JSON or XML", asy
     const { code, err } = await run(args, files);
     assertEquals([args, code], [args, Exit.usage]);
     assertStringIncludes(err, message);
+  }
+});
+
+Deno.test("vmikit cluster finds modules beside the spec, and at addresses only when told to", async () => {
+  const folder = await Deno.makeTempDir();
+  const source = `export const module = { name: "m", abi: 1, kind: "filter", parameters: [],
+    create: () => ({ open: (host) => ({ down: (f) => host.down(f), up: (f) => host.up(f) }) }) };`;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response(source));
+  const module = `http://127.0.0.1:${server.addr.port}/m.js`;
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(source)));
+  const sha256 = [...digest].map((b) => b.toString(16).padStart(2, "0")).join("");
+  const spec = (mine: unknown): Uint8Array =>
+    bytes(JSON.stringify({ devices: { mine }, chains: [{ name: "c", layers: ["mine", "worker"] }] }));
+  try {
+    await Deno.writeTextFile(`${folder}/m.js`, source);
+    const files = { [`${folder}/s.json`]: spec({ module: "./m.js" }), "far.json": spec({ module, sha256 }) };
+    for (const more of [`--spec ${folder}/s.json`, "--spec far.json --remote-modules"]) {
+      for (const workers of ["", " --workers 2"]) {
+        const { code, out, err } = await run(`--nodes 2 --program ring ${more}${workers}`, files);
+        assertEquals([code, err], [Exit.ok, ""]);
+        assertStringIncludes(out, "mine > worker");
+      }
+    }
+    const { code, err } = await run("--nodes 2 --program ring --spec far.json", files);
+    assertEquals(code, Exit.usage);
+    assertStringIncludes(err, "is at an address");
+  } finally {
+    await server.shutdown();
+    await Deno.remove(folder, { recursive: true });
   }
 });
 

@@ -14,8 +14,8 @@ export const credit: MessageModule = {
   abi: 1,
   kind: "filter",
   parameters: [
-    { name: "frames", type: "number", default: 64, min: 1, max: 1e6 },
-    { name: "bytes", type: "number", default: 1 << 20, min: 1, max: 2 ** 40 },
+    { name: "frames", type: "number", default: 64, min: 1, max: 1e6, integer: true },
+    { name: "bytes", type: "number", default: 1 << 20, min: 1, max: 2 ** 40, integer: true },
   ],
   create: (p) => ({ open: (host) => new Credit(host, Number(p["frames"]), Number(p["bytes"])) }),
 };

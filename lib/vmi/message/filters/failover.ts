@@ -20,7 +20,7 @@ export const failover: MessageModule = {
   abi: 1,
   kind: "composite",
   parameters: [
-    { name: "window", type: "number", default: 64, min: 1, max: 64 },
+    { name: "window", type: "number", default: 64, min: 1, max: 64, integer: true },
     { name: "timeoutUs", type: "number", default: 0, min: 0, max: 1e9 },
     { name: "holdUs", type: "number", default: 5e6, min: 0, max: 1e12 },
     { name: "probeUs", type: "number", default: 0, min: 0, max: 1e12 },

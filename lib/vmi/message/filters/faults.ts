@@ -9,8 +9,8 @@ import { actsOn, chance, PAIR_RULES } from "./hold.ts";
 
 const RULES: readonly ParameterRule[] = [
   { name: "probability", type: "number", default: 0.1, min: 0, max: 1 },
-  { name: "skip", type: "number", default: 0, min: 0, max: 2 ** 53 },
-  { name: "count", type: "number", default: 0, min: 0, max: 2 ** 53 },
+  { name: "skip", type: "number", default: 0, min: 0, max: 2 ** 53, integer: true },
+  { name: "count", type: "number", default: 0, min: 0, max: 2 ** 53, integer: true },
   ...PAIR_RULES,
 ];
 
@@ -127,10 +127,10 @@ export const outage: MessageModule = {
   abi: 1,
   kind: "filter",
   parameters: [
-    { name: "windowsUs", type: "list", default: [] },
+    { name: "windowsUs", type: "list", default: [], items: "range" },
     { name: "periodUs", type: "number", default: 0, min: 0, max: 1e12 },
     { name: "downUs", type: "number", default: 0, min: 0, max: 1e12 },
-    { name: "afterFrames", type: "number", default: 0, min: 0, max: 2 ** 53 },
+    { name: "afterFrames", type: "number", default: 0, min: 0, max: 2 ** 53, integer: true },
     { name: "up", type: "boolean", default: true },
     ...PAIR_RULES,
   ],

@@ -78,7 +78,7 @@ export function chance(node: ModuleHost, link: LinkHost, n: number): number {
 
 /** Parameters that choose which pairs a filter acts on. */
 export const PAIR_RULES: readonly ParameterRule[] = [
-  { name: "pairs", type: "list", default: [] },
+  { name: "pairs", type: "list", default: [], items: "pair" },
   { name: "crossCluster", type: "boolean", default: false },
 ];
 

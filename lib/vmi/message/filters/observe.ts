@@ -12,8 +12,8 @@ export const trace: MessageModule = {
   abi: 1,
   kind: "filter",
   parameters: [
-    { name: "snap", type: "number", default: 0, min: 0, max: 65536 },
-    { name: "types", type: "list", default: [] },
+    { name: "snap", type: "number", default: 0, min: 0, max: 65536, integer: true },
+    { name: "types", type: "list", default: [], items: "number" },
   ],
   create(p, node) {
     const snap = Number(p["snap"]);

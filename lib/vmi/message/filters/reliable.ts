@@ -16,9 +16,9 @@ export const reliable: MessageModule = {
   abi: 1,
   kind: "filter",
   parameters: [
-    { name: "window", type: "number", default: 64, min: 1, max: 64 },
+    { name: "window", type: "number", default: 64, min: 1, max: 64, integer: true },
     { name: "timeoutUs", type: "number", default: 0, min: 0, max: 1e9 },
-    { name: "maximumRetries", type: "number", default: 16, min: 1, max: 1000 },
+    { name: "maximumRetries", type: "number", default: 16, min: 1, max: 1000, integer: true },
   ],
   create: (p, node) => ({
     open(host): Link {

@@ -14,8 +14,8 @@ export const stripe: MessageModule = {
   abi: 1,
   kind: "composite",
   parameters: [
-    { name: "threshold", type: "number", default: 16384, min: 1, max: 2 ** 30 },
-    { name: "piece", type: "number", default: 4096, min: 64, max: 2 ** 30 },
+    { name: "threshold", type: "number", default: 16384, min: 1, max: 2 ** 30, integer: true },
+    { name: "piece", type: "number", default: 4096, min: 64, max: 2 ** 30, integer: true },
     { name: "gapUs", type: "number", default: 0, min: 0, max: 1e9 },
   ],
   create: (p, node) => ({ open: (host) => new Stripe(p, node, host) }),

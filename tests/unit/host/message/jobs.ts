@@ -2,6 +2,7 @@
 import { matrixGuest } from "../../../../lib/guests/message/matrix_program.ts";
 import { heatGuest, ringGuest } from "../../../../lib/guests/message/programs.ts";
 import { sortGuest } from "../../../../lib/guests/message/sort_program.ts";
+import { elf } from "../../../../lib/machine/loader/elf.ts";
 import type { ClusterOptions } from "../../../../lib/machine/message/cluster.ts";
 import { pingPong, ring } from "../../../../lib/vmi/message/programs/classic.ts";
 import { ep } from "../../../../lib/vmi/message/programs/ep.ts";
@@ -16,6 +17,8 @@ export function describe(args: { [name: string]: unknown }): ClusterOptions {
   switch (args["job"]) {
     case "guests":
       return { ...base, program: ringGuest(5) };
+    case "elf":
+      return { ...base, program: elf(Deno.readFileSync(String(args["file"]))) };
     case "npb":
       return { ...base, program: async (rank) => [await ep(Number(args["m"] ?? 24))(rank), await is("S")(rank)] };
     case "machines":

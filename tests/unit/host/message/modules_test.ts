@@ -19,9 +19,12 @@ const SOURCE = `export const module = {
 };
 `;
 
-function spec(module: string): MessageSpec {
+function spec(module: string, sha256?: string): MessageSpec {
   return {
-    devices: { mine: { module }, see: { module: "builtin:trace", parameters: { snap: 8, types: [16] } } },
+    devices: {
+      mine: { module, ...(sha256 === undefined ? {} : { sha256 }) },
+      see: { module: "builtin:trace", parameters: { snap: 8, types: [16] } },
+    },
     chains: [{ name: "c", layers: ["mine", "see", "loopback"] }],
   };
 }
@@ -31,8 +34,8 @@ async function sha256(text: string): Promise<string> {
   return [...digest].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
 
-async function run(module: string, options: Parameters<typeof loadModules>[1]): Promise<void> {
-  const s = spec(module);
+async function run(module: string, options: Parameters<typeof loadModules>[1], hash?: string): Promise<void> {
+  const s = spec(module, hash);
   const result = await job({
     ranks: 2,
     spec: s,
@@ -74,8 +77,32 @@ Deno.test("a spec names a module by address: only when allowed, and only with it
   try {
     await assertRejects(() => loadModules(spec(url)), ConfigError, "allow it with its SHA-256");
     await assertRejects(() => loadModules(spec(url), { allow: { [url]: "00" } }), ConfigError, "not 00");
-    await run(url, { allow: { [url]: await sha256(SOURCE) } });
+    const hash = await sha256(SOURCE);
+    await run(url, { allow: { [url]: hash } });
+    // The hash may stand in the spec: then the caller only has to agree.
+    await run(url, { allow: "with-hash" }, hash);
+    await assertRejects(() => loadModules(spec(url, hash)), ConfigError, "allow it with its SHA-256");
+    await assertRejects(
+      () => loadModules(spec(url), { allow: "with-hash" }),
+      ConfigError,
+      "needs its SHA-256 as sha256",
+    );
+    await assertRejects(() => loadModules(spec(url, "0".repeat(64)), { allow: "with-hash" }), ConfigError, "not 0000");
+    const other = { allow: { [url]: "1".repeat(64) } };
+    await assertRejects(() => loadModules(spec(url, hash), other), ConfigError, "the caller 1111");
   } finally {
     await server.shutdown();
+  }
+});
+
+Deno.test("an address that cannot be reached is said; the job's check says what else is wrong with a spec", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${listener.addr.port}/x.js`;
+  listener.close();
+  const allow = { [url]: "00" };
+  await assertRejects(() => loadModules(spec(url), { allow }), ConfigError, `Cannot load module ${url}: `);
+  await assertRejects(() => loadModules(spec("http://")), ConfigError, "no path and no address");
+  for (const wrong of [null, 3, { devices: null }, { devices: { a: null } }, { devices: { a: { module: 3 } } }]) {
+    assertEquals(await loadModules(wrong as unknown as MessageSpec), []);
   }
 });

@@ -401,6 +401,8 @@ Deno.test("cluster() says what is wrong", () => {
     [() => cluster({ nodes: 2, program, memory: 5 }), "memory must be"],
     [() => cluster({ nodes: 2, program, speed: 1 } as never), 'Unknown key "speed"'],
     [() => cluster({ nodes: 1, program: () => {} }).machine(0), "host-side program"],
+    [() => cluster({ nodes: 2, program: [program, 3] } as never), "program[1] must be"],
+    [() => cluster({ nodes: 2, program, machine: 3 } as never), "machine must be a function"],
     [() => heatGuest(3, 1), "n must be"],
   ];
   for (const [make, text] of cases) assertStringIncludes(assertThrows(make, ConfigError).message, text);

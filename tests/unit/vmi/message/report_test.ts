@@ -125,6 +125,11 @@ Deno.test("specFromXml() reads devices, chains and children", () => {
   assertEquals(spec.chains[0].layers[1].children.map((c) => c[0].device), ["lan", "spare"]);
 });
 
+Deno.test("specFromXml() takes any name, and the hash of a module", () => {
+  const { devices } = specFromXml(`<vmi><device name="toString" location="./a.ts" sha256="ab"/></vmi>`);
+  assertEquals(devices, { toString: { module: "./a.ts", parameters: {}, sha256: "ab" } });
+});
+
 Deno.test("specFromXml() names the line of each mistake", () => {
   const cases: [string, string][] = [
     ["<vmi>", "line 1: <vmi> is not closed"],
@@ -138,6 +143,11 @@ Deno.test("specFromXml() names the line of each mistake", () => {
     ["<vmi>hello</vmi>", '"hello" is not expected'],
     ["<vmi><device name='a' location='b' size='3'/></vmi>", "no attribute size"],
     ["<vmi><chain name='a'><layer/></chain></vmi>", "needs the attribute device"],
+    ["<vmi version='9'/>", 'version is "9"'],
+    [
+      "<vmi><device name='a' location='b'>\n<parameter name='p' value='1'/><parameter name='p' value='2'/></device></vmi>",
+      'line 2: parameter "p" is given twice',
+    ],
     ["<vmi><", "not expected"],
   ];
   for (const [text, message] of cases) {

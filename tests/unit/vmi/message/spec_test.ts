@@ -2,6 +2,7 @@
 import { checkSpec, defaultChain, networksOf } from "../../../../lib/vmi/message/spec.ts";
 import { modulesByName } from "../../../../lib/vmi/message/builtins.ts";
 import { job } from "../../../../lib/vmi/message/job.ts";
+import type { MessageModule } from "../../../../lib/vmi/message/module.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import {
   assertEquals,
@@ -45,6 +46,14 @@ Deno.test("checkSpec() names the place of each mistake", () => {
   fails(device({ latencyUs: NaN }), "latencyUs", "not NaN");
   fails(device({ latency: 5 }), 'no parameter "latency"', "latencyUs");
   fails(device({ preset: "warp" }, "builtin:loggp"), "preset", "one of", "warp");
+  fails({ devices: { d: { module: { abi: 1, create: () => {}, kind: "magic" } } }, chains }, "kind", '"magic"');
+  fails({ devices: { d: { module: { abi: 1, create: () => {}, kind: "filter" } } }, chains }, "list of parameters");
+  fails({ devices: { d: { module: "builtin:drop", sha256: "12" } }, chains }, "devices.d.sha256", "64 hexadecimal");
+  fails(device({ count: 1.5 }, "builtin:drop"), "parameters.count", "whole number, not 1.5");
+  fails(device({ pairs: [[0, 1], 3] }, "builtin:drop"), "parameters.pairs[1]", "a pair [a, b]", "not 3");
+  fails(device({ windowsUs: [[5, 1]] }, "builtin:outage"), "windowsUs[0]", "from below to", "[5,1]");
+  fails(device({ types: ["stream"] }, "builtin:trace"), "types[0]", "a number");
+  fails({ chains: [null] }, "chains[0]", "not null");
   fails({ devices: { net }, chains: [{ layers: ["net"] }] }, "chains[0].name");
   fails({ devices: { net }, chains: [{ name: "c", use: "often", layers: ["net"] }] }, "chains[0].use", "often");
   fails({ devices: { net }, chains: [...chains, ...chains] }, 'two chains named "c"');
@@ -58,6 +67,11 @@ Deno.test("checkSpec() names the place of each mistake", () => {
   fails(layers({ device: "failover", children: [["net"], ["net"]] }), "in this chain already");
   fails(layers({ device: "net", children: [["credit"]] }), "has no children");
   fails(layers({ device: "failover", children: [["net"]] }, "net"), "ends a chain");
+  let deep: unknown = "net";
+  for (let i = 0; i < 10_000; i++) deep = { device: `d${i}`, children: [[deep]] };
+  const composites = Array.from({ length: 10_000 }, (_, i) => [`d${i}`, { module: "builtin:failover" }]);
+  const devices = { net, ...Object.fromEntries(composites) };
+  fails({ devices, chains: [{ name: "c", layers: [deep] }] }, "more than 16 composites");
 });
 
 Deno.test("checkSpec() reads JSON text, fills in defaults, and knows its networks", () => {
@@ -109,15 +123,41 @@ Deno.test("one spec serves both kinds of pair, and a chain may be named", async 
   assertEquals(result.ranks[2].value, [1000, 1, ["san"]]);
 });
 
+Deno.test("a module that makes no device, or fails in it, is named", async () => {
+  const cases: [() => unknown, string][] = [
+    [() => undefined, "made no device"],
+    [() => {
+      throw new Error("no licence");
+    }, "failed in create: no licence"],
+  ];
+  for (const [create, text] of cases) {
+    const module = { name: "mine", abi: 1, kind: "filter", parameters: [], create } as unknown as MessageModule;
+    const spec = { devices: { d: { module } }, chains: [{ name: "c", layers: ["d", "loopback"] }] };
+    const { ranks } = await job({ ranks: 1, spec, program: async (rank) => void await rank.connect(0) }).run();
+    assertStringIncludes(String(ranks[0].error), `Device "d": module "mine" ${text}`);
+  }
+});
+
 Deno.test("job() says what is wrong with its options", () => {
   const program = (): void => {};
+  const having = (more: unknown): () => unknown => () => job({ ranks: 2, program, ...more as object });
   const cases: [() => unknown, string][] = [
     [() => job({ ranks: 0, program }), "1 to 4096"],
     [() => job({ ranks: 2 }), "needs a program"],
-    [() => job({ ranks: 2, program: [program] }), "1 programs for 2 ranks"],
-    [() => job({ ranks: 2, program, clusters: [0] }), "clusters names 1"],
-    [() => job({ ranks: 2, program, placement: [0] }), "placement names 1"],
-    [() => job({ ranks: 2, program, spec: "nonsense" }), "not JSON"],
+    [having({ program: [program] }), "1 programs for 2 ranks"],
+    [having({ clusters: [0] }), "clusters names 1"],
+    [having({ clusters: [0, 0.5] }), "clusters[1] must be an integer from 0 to"],
+    [having({ placement: [0] }), "placement names 1"],
+    [having({ placement: [0, 7] }), "placement[1] must be an integer from 0 to 0, not 7"],
+    [having({ spec: "nonsense" }), "not JSON"],
+    [having({ spec: null }), "must be an object, not null"],
+    [having({ sed: 3 }), 'no option "sed"'],
+    [having({ seed: NaN }), "seed must be an integer, not NaN"],
+    [having({ time: "fast" }), 'time must be "virtual" or "real", not fast'],
+    [having({ key: 5 }), "key must be a text"],
+    [having({ limits: { maxMesage: 1 } }), 'limits has no "maxMesage"'],
+    [having({ limits: { maxMessage: -1 } }), "limits.maxMessage must be a number of at least 0, not -1"],
+    [having({ modules: [3] }), "modules[0] must be an object with a name"],
   ];
   for (const [make, text] of cases) assertStringIncludes(assertThrows(make, ConfigError).message, text);
 });

@@ -158,13 +158,13 @@ function checkDevice(name: string, value: unknown, modules: ReadonlyMap<string, 
   if (typeof module !== "object" || typeof module.create !== "function") {
     throw bad(`${where}.module`, "must be a module's name or an object with a create function");
   }
+  if (module.abi !== 1) throw bad(`${where}.module`, `has abi ${show(module.abi)}; this library speaks 1`);
   if (!KINDS.includes(module.kind)) {
     throw bad(`${where}.module`, `must have as kind one of ${KINDS.join(", ")}, not ${show(module.kind)}`);
   }
   if (!Array.isArray(module.parameters)) {
     throw bad(`${where}.module`, "must have a list of parameters (it may be empty)");
   }
-  if (module.abi !== 1) throw bad(`${where}.module`, `has abi ${show(module.abi)}; this library speaks 1`);
   const parameters = object(d["parameters"] ?? {}, `${where}.parameters`, []) as Parameters;
   return { module, parameters: checkParameters(where, module, parameters) };
 }

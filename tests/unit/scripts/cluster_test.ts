@@ -105,7 +105,7 @@ Deno.test("vmikit cluster finds modules beside the spec, and at addresses only w
     create: () => ({ open: (host) => ({ down: (f) => host.down(f), up: (f) => host.up(f) }) }) };`;
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => new Response(source));
   const module = `http://127.0.0.1:${server.addr.port}/m.js`;
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes(source)));
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(source)));
   const sha256 = [...digest].map((b) => b.toString(16).padStart(2, "0")).join("");
   const spec = (mine: unknown): Uint8Array =>
     bytes(JSON.stringify({ devices: { mine }, chains: [{ name: "c", layers: ["mine", "worker"] }] }));

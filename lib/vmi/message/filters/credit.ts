@@ -89,7 +89,8 @@ class Credit implements Link {
   #allows(frame: Frame): boolean {
     const frames = this.#sentFrames - this.#grantedFrames;
     const bytes = this.#sentBytes - this.#grantedBytes;
-    return frames < this.#frames && (bytes === 0 || bytes + frame.payload.length <= this.#bytes);
+    // What the peer has taken and not yet told of is less than a quarter: so little never stops a frame, however large.
+    return frames < this.#frames && (bytes < this.#bytes / 4 || bytes + frame.payload.length <= this.#bytes);
   }
 
   #send(frame: Frame): void {

@@ -36,7 +36,10 @@ export interface Peer {
   command(image: string): readonly string[];
   /** The image of a program; default: multiboot. */
   readonly image?: (kernel: Kernel, times: number) => Uint8Array;
-  /** The command that boots a Linux kernel and ends when it prints `text`, or reboots after that; absent: it cannot. */
+  /**
+   * The command that boots a Linux kernel and ends when it prints `text`, or reboots after that; what the first serial port
+   * says goes to standard output. Absent: it cannot.
+   */
   boot?(kernel: string, initrd: string, append: string, text: string): readonly string[];
   /** Exit codes of a good run. */
   readonly good: readonly number[];
@@ -94,7 +97,7 @@ function ourselves(): readonly Peer[] {
     command: (image) => [...DENO, program, "boot", "--kernel", image, "--engine", engine, ...limits],
     boot: (kernel, initrd, append, text) => [
       ...[...DENO, program, "boot", "--kernel", kernel, "--initrd", initrd, "--append", append, "--engine", engine],
-      ...["--until", text, "--serial", "none", "--memory", "128"],
+      ...["--until", text, "--serial", "stdio", "--memory", "128", "--instructions", "1000G"],
     ],
     good: [0],
   }));
@@ -115,15 +118,15 @@ export async function findPeers(): Promise<{ readonly peers: readonly Peer[]; re
       good: [0],
     });
   }
-  const qemu = ["qemu-system-i386", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults", "-serial", "none"];
+  const qemu = ["qemu-system-i386", "-accel", "tcg", "-m", "128", "-display", "none", "-nodefaults"];
   if ((await timed([qemu[0], "--version"])).code === 0) {
     const exit = ["-device", "isa-debug-exit,iobase=0xf4,iosize=1"];
     const code = (2 * DONE.charCodeAt(DONE.length - 1) + 1) & 0xff; // the value written, doubled and one added
     peers.push({
       name: "QEMU TCG",
-      command: (image) => [...qemu, ...exit, "-kernel", image],
+      command: (image) => [...qemu, ...exit, "-serial", "none", "-kernel", image],
       boot: (kernel, initrd, append) => [
-        ...[...qemu, "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", append],
+        ...[...qemu, "-serial", "stdio", "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", append],
       ],
       good: [0, code],
     });
@@ -208,7 +211,7 @@ export async function comparePeers(
     for (const peer of [...peers, ...peers]) empties.get(peer)?.push(await seconds(peer, KERNELS[0], 0));
     for (const { kernel, times } of work) {
       say(`run ${run} of ${runs}: ${kernel.name}`);
-      for (const peer of Array(kernel.kind === "short" ? SHORT_RUNS : 1).fill(peers).flat()) {
+      for (const peer of Array.from({ length: kernel.kind === "short" ? SHORT_RUNS : 1 }, () => peers).flat()) {
         try {
           taken.get(kernel)?.get(peer)?.push(await seconds(peer, kernel, times));
         } catch (error) {

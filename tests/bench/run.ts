@@ -1,6 +1,6 @@
 /**
  * The bench task. Without arguments: `deno bench` over this folder. With `--peers`: the comparison with other emulators.
- * With `--message`: what messages cost. Cold.
+ * With `--system`: what the work of an operating system costs on them. With `--message`: what messages cost. Cold.
  */
 import { writeCpio } from "../../mod.ts";
 import { KERNELS } from "../../scripts/bench/kernels.ts";
@@ -12,12 +12,14 @@ import { parseScale } from "../../scripts/bench/options.ts";
 import { guest } from "../guests/guest.ts";
 import { messageBench, messageTables } from "./message/report.ts";
 import { furtherPrograms } from "./programs.ts";
+import { compareSystem, systemTable } from "./system.ts";
 
 const program = new Command("bench")
   .description("Benchmarks; figures are printed, nothing is gated on them")
   .option("--peers", "compare with v86, QEMU, Unicorn and the host CPU, as far as they are here")
   .option("--only <text>", "with --peers: only programs whose name or kind contains one of these, separated by commas")
   .option("--message", "latency and bandwidth of messages on each medium, cost of each layer")
+  .option("--system", "compare system calls, pipes, fork and exec, page faults under Debian's kernel")
   .option("--boot", "compare how long Debian's kernel takes to user space")
   .option("--runs <n>", "runs of each program", integer("a number of runs", { min: 1, max: 99 }), 3)
   .option("--scale <x>", "share of the usual work, 0.01 to 100", parseScale, 1)
@@ -76,7 +78,17 @@ async function programs(only: string | undefined): Promise<number> {
   return result.failures.length === 0 ? 0 : 1;
 }
 
-if (o.peers === true) Deno.exit(await programs(o.only));
+/** Compares the work of an operating system. @returns Exit code: 1 if a run went wrong. */
+async function system(): Promise<number> {
+  const kernel = await guest("linux-686");
+  if (!kernel.available) throw new Error(`Not run: ${kernel.reason}`);
+  const result = await compareSystem(kernel.path, Math.max(1, Math.round(o.scale)), o.runs, say);
+  console.log(o.json === true ? JSON.stringify(result, null, 2) : systemTable(result));
+  return result.failures.length === 0 ? 0 : 1;
+}
+
+if (o.system === true) Deno.exit(await system());
+else if (o.peers === true) Deno.exit(await programs(o.only));
 else if (o.message === true) {
   const result = await messageBench(say);
   console.log(o.json === true ? JSON.stringify(result, null, 2) : messageTables(result));

@@ -82,7 +82,7 @@ async function programs(only: string | undefined): Promise<number> {
 async function system(): Promise<number> {
   const kernel = await guest("linux-686");
   if (!kernel.available) throw new Error(`Not run: ${kernel.reason}`);
-  const result = await compareSystem(kernel.path, Math.max(1, Math.round(o.scale)), o.runs, say);
+  const result = await compareSystem(kernel.path, o.scale, o.runs, say);
   console.log(o.json === true ? JSON.stringify(result, null, 2) : systemTable(result));
   return result.failures.length === 0 ? 0 : 1;
 }

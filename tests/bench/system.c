@@ -4,10 +4,11 @@
    Linux's i386 system call interface. */
 typedef unsigned int u32;
 
-#ifndef SCALE
-#define SCALE 1
+#ifndef PERCENT /* share of the usual work */
+#define PERCENT 100
 #endif
-enum { CALLS = 1000000 * SCALE, ROUNDS = 20000 * SCALE, CHILDREN = 800 * SCALE, FAULT_PAGES = 512, FAULT_TURNS = 120 * SCALE };
+enum { CALLS = 10000 * PERCENT, ROUNDS = 200 * PERCENT, CHILDREN = 8 * PERCENT, FAULT_PAGES = 512 };
+enum { FAULT_TURNS = (120 * PERCENT + 99) / 100 };
 enum { EXIT = 1, FORK = 2, READ = 3, WRITE = 4, OPEN = 5, WAITPID = 7, EXECVE = 11, PIPE = 42, GETPPID = 64, REBOOT = 88 };
 enum { OLD_MMAP = 90, MUNMAP = 91, PAUSE = 29 };
 

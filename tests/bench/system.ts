@@ -12,7 +12,7 @@ import { cell, line, sides } from "../../scripts/bench/table.ts";
 import { compile } from "./programs.ts";
 
 /** The parts in their order, as system.c names them. */
-const PARTS = ["system calls", "pipes", "fork+exec", "page faults"] as const;
+export const PARTS: readonly string[] = ["system calls", "pipes", "fork+exec", "page faults"];
 /** Wall time after which a run is given up, milliseconds. */
 const LIMIT = 600_000;
 /** What the host counts CPU time in, seconds (Linux's USER_HZ). */
@@ -45,7 +45,7 @@ export interface SystemComparison {
 
 /** The initial file system: a console and the program. @param scale Share of the usual work. */
 export async function systemInitrd(scale: number): Promise<Uint8Array> {
-  const data = await compile("system.c", [...FLAGS, `-DSCALE=${scale}`]);
+  const data = await compile("system.c", [...FLAGS, `-DPERCENT=${Math.round(scale * 100)}`]);
   return writeCpio([
     { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
     { kind: "file", path: "/init", data, mode: 0o755 },
@@ -94,7 +94,7 @@ async function oneRun(peer: Peer, command: readonly string[]): Promise<ReadonlyM
   throw new Error(`${peer.name} did not come to the end of the system rows: ${JSON.stringify(text.slice(-200))}`);
 }
 
-/** Compares. @param scale Share of the usual work, a whole number from 1. */
+/** Compares. @param scale Share of the usual work, 0.01 or more. */
 export async function compareSystem(
   kernel: string,
   scale: number,

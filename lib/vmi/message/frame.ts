@@ -53,6 +53,9 @@ export const OPERATION = 1;
 const NO_BYTES: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType));
 
+/** Bytes a waiting frame is counted as beside its payload: about what it takes of the host's memory. */
+export const WAITING_FRAME = 1024;
+
 /** Bytes a frame takes on the wire. */
 export function frameSize(frame: Frame): number {
   let size = FRAME_HEADER + frame.payload.length;

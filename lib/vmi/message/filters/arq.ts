@@ -5,7 +5,7 @@
  * trip; each frame carries the time at which it was sent, and the answer returns it. Warm.
  */
 import type { LayerTimer } from "../event_queue.ts";
-import { type Frame, getU64, setU64 } from "../frame.ts";
+import { type Frame, getU64, setU64, WAITING_FRAME } from "../frame.ts";
 import type { ModuleHost } from "../module.ts";
 
 /** What the machine needs of its link. */
@@ -90,9 +90,9 @@ export class Arq {
     this.#answerTimer = host.node.timer(() => this.#answerNow());
   }
 
-  /** Payload bytes not yet acknowledged. */
+  /** Bytes not yet acknowledged, each frame's own cost included. */
   get queued(): number {
-    return this.#queuedBytes;
+    return this.#queuedBytes + this.#queue.length * WAITING_FRAME;
   }
   /** Frames not yet acknowledged. */
   get unacknowledged(): number {

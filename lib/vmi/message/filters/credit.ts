@@ -4,9 +4,8 @@
  * bounded. A frame larger than all credit passes alone. Warm.
  */
 import { FrameType } from "../../../spec/message_abi.ts";
-import type { Frame } from "../frame.ts";
 import type { Link, LinkHost, MessageModule } from "../module.ts";
-import { getU64, setU64 } from "../frame.ts";
+import { type Frame, getU64, setU64, WAITING_FRAME } from "../frame.ts";
 
 /** The module. */
 export const credit: MessageModule = {
@@ -43,7 +42,7 @@ class Credit implements Link {
   }
 
   get queued(): number {
-    return this.#heldBytes;
+    return this.#heldBytes + this.#held.length * WAITING_FRAME;
   }
 
   down(frame: Frame): void {

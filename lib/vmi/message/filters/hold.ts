@@ -3,7 +3,7 @@
  * on the host, and the choice of pairs. Warm.
  */
 import type { LayerTimer } from "../event_queue.ts";
-import type { Frame } from "../frame.ts";
+import { type Frame, WAITING_FRAME } from "../frame.ts";
 import type { LinkHost, ModuleHost, ParameterRule, Parameters } from "../module.ts";
 
 /** Holds frames until their time; order is kept. */
@@ -25,6 +25,11 @@ export class Hold {
   /** Payload bytes held. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes held, each frame's own cost included. */
+  get queued(): number {
+    return this.#bytes + this.#held.length * WAITING_FRAME;
   }
 
   /** Lets a frame go at `time`, but not before an earlier one. */

@@ -32,7 +32,7 @@ export const delay: MessageModule = {
         down: (f) => hold.add(f, node.now() + Math.round(latency + jitter * chance(node, host, n++))),
         up: (f) => host.up(f),
         get queued(): number {
-          return hold.bytes;
+          return hold.queued;
         },
         get latencyNs(): number {
           return latency;
@@ -99,7 +99,7 @@ export const loggp: MessageModule = {
             into.add(f, Math.round(processor));
           },
           get queued(): number {
-            return out.bytes;
+            return out.queued;
           },
           latencyNs: Math.max(0, l - host.reach.latencyNs) + 2 * o,
           control: (r) => r.kind === "query" ? { L: l / 1000, o: o / 1000, g: g / 1000, G: perByte } : undefined,
@@ -139,7 +139,7 @@ export const bandwidth: MessageModule = {
           down: (f) => hold.add(f, when(f)),
           up: (f) => host.up(f),
           get queued(): number {
-            return hold.bytes;
+            return hold.queued;
           },
           control: (r) =>
             r.kind === "query" ? { bytesPerSecond: Number(p["bytesPerSecond"]), held: hold.bytes } : undefined,

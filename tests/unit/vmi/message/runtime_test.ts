@@ -94,6 +94,48 @@ Deno.test("a connection keeps the limits of its job", async () => {
   assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
 });
 
+Deno.test("credit of few bytes passes messages of every size", async () => {
+  const credit = { module: "builtin:credit", parameters: { bytes: 1000 } };
+  const sizes = [200, 900, 0, 10, 999, 5000, 1];
+  const result = await job({
+    ranks: 2,
+    spec: { devices: { credit }, chains: [{ name: "c", layers: ["credit", "loopback"] }] },
+    program: async (rank) => {
+      await rank.mesh();
+      if (rank.rank === 0) { for (const n of sizes) rank.to(1).sendInline(new Uint8Array(n)); }
+      else for (const n of sizes) assertEquals((await rank.receive()).data.length, n);
+    },
+  }).run();
+  assertEquals(result.ranks.map((r) => [r.state, r.error]), new Array(2).fill(["done", undefined]));
+});
+
+Deno.test("messages without a byte are stopped as well: what waits is counted by the frame", async () => {
+  const devices = {
+    slow: { module: "builtin:delay", parameters: { latencyUs: 1e6 } },
+    narrow: { module: "builtin:bandwidth", parameters: { bytesPerSecond: 1000 } },
+  };
+  for (const layer of ["credit", "reliable", "slow", "narrow"]) {
+    const result = await job({
+      ranks: 2,
+      limits: { maxQueued: 100_000 },
+      spec: { devices, chains: [{ name: "c", layers: [layer, "loopback"] }] },
+      program: async (rank) => {
+        if (rank.rank === 1) {
+          await rank.connect(0);
+          return await rank.advance(1e9); // takes nothing
+        }
+        await rank.until(() => rank.to(1).isConnected);
+        let sent = 0;
+        while (sent < 10_000 && rank.to(1).sendInline() === MessageStatus.success) sent++;
+        assertEquals(rank.to(1).sendInline(), MessageStatus.noResource);
+        return sent;
+      },
+    }).run({ untilNs: 20e9 });
+    const sent = Number(result.ranks[0].value);
+    assert(sent > 50 && sent < 300, `${layer}: ${sent} sent ${result.ranks[0].error}`);
+  }
+});
+
 Deno.test("a peer that never answers ends in a timeout, and can be tried again", async () => {
   const result = await job({
     ranks: 2,

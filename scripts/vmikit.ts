@@ -1,8 +1,6 @@
 /**
  * The command line: `deno task vmikit --help`. The program is built by a function over an {@linkcode Io}, so that tests
  * drive it without a process; each command has its file in cli/. Cold.
- *
- * Not there yet: lab.
  */
 import { ConfigError } from "../mod.ts";
 import { Command, CommanderError, ValidationError } from "./deps/cli.ts";
@@ -13,8 +11,9 @@ import { addCluster } from "./cli/cluster.ts";
 import { addCompletions } from "./cli/completions.ts";
 import { addFlat } from "./cli/flat.ts";
 import { addGdb } from "./cli/gdb.ts";
+import { addLab } from "./cli/lab.ts";
 import { hostIo, quit } from "./cli/host_io.ts";
-import { Exit, type Io, json, notYet, UsageError } from "./cli/io.ts";
+import { Exit, type Io, json, UsageError } from "./cli/io.ts";
 import { addRun } from "./cli/run.ts";
 import { addCalls, addRom } from "./cli/tables.ts";
 import { addTrace } from "./cli/trace.ts";
@@ -27,14 +26,9 @@ Examples:
   deno task vmikit boot --help
 `;
 
-/** Commands of the design that do not work yet, and what to use. */
-const LATER: readonly (readonly [name: string, instead: string])[] = [
-  ["lab", "use boot, flat or trace"],
-];
-
 const COMMANDS = [
   ...[addRun, addBoot, addFlat, addTrace, addAsm, addDisasm, addRom, addCalls],
-  ...[addCluster, addGdb, addBench, addCompletions],
+  ...[addCluster, addGdb, addLab, addBench, addCompletions],
 ] as const;
 
 /** Builds the program; `done` receives the exit code of the command that ran. */
@@ -47,15 +41,6 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
     .addHelpText("after", EXAMPLES);
   for (const add of COMMANDS) add(program, io, done);
-  for (const [name, instead] of LATER) {
-    program.command(name)
-      .description("not there yet")
-      .argument("[anything...]")
-      .allowUnknownOption()
-      .action(() => {
-        throw notYet(`Command ${name}`, instead);
-      });
-  }
   return program;
 }
 

@@ -5,6 +5,12 @@
  */
 export { type GdbOptions, type GdbServer, serveGdb } from "./gdb/server.ts";
 
+// The lab page
+export { type LabOptions, type LabServer, serveLab } from "./lab/server.ts";
+export type { LabSubject } from "./lab/session.ts";
+export type { LabCall, LabConsole, LabLine, LabMessages, LabRequest, LabState } from "./lab/protocol.ts";
+export type { PageMap } from "./lab/page_map.ts";
+
 // Message: media between processes, and jobs over them
 export { hostClock } from "./message/clock.ts";
 export { joinMpi, MPI_LIBRARIES, MpiTransport } from "./message/mpi_transport.ts";

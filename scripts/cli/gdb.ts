@@ -1,21 +1,11 @@
 /**
  * `vmikit gdb`: a guest that GDB attaches to. Cold.
  */
-import { MAX_CPUS, MiB } from "../../mod.ts";
 import { serveGdb } from "../../lib/host/mod.ts";
-import { type Command, integer, Option } from "../deps/cli.ts";
-import { bootImage, makePc } from "./boot.ts";
-import { Exit, type Io, json, UsageError } from "./io.ts";
-import {
-  address,
-  DEFAULT_ENGINE,
-  ENGINES,
-  flatProgram,
-  HYPERVISORS,
-  listenAddress,
-  PERSONALITIES,
-  placedFile,
-} from "./options.ts";
+import type { Command } from "../deps/cli.ts";
+import { addGuestOptions, type GuestOptions, makeGuest } from "./guest_options.ts";
+import { Exit, type Io, json } from "./io.ts";
+import { listenAddress } from "./options.ts";
 
 const EXAMPLES = `
 The guest waits at its first instruction until GDB lets it run. Addresses are linear; in real mode tell GDB
@@ -33,31 +23,8 @@ Examples:
 
 /** Adds the command. */
 export function addGdb(program: Command, io: Io, done: (code: number) => void): void {
-  program.command("gdb")
+  addGuestOptions(program.command("gdb") as unknown as Command)
     .description("Serve a guest to GDB")
-    .option("--kernel <file>", "bzImage, multiboot kernel, ELF file or BIOS image")
-    .option("--initrd <file>", "initial RAM disk, or multiboot module")
-    .option("--append <text>", "kernel command line", "")
-    .option("--bios <file>", "BIOS image; without a kernel the machine starts in it")
-    .option("--disk <file>", "hard disk image (may be repeated)", (file: string, all: string[]) => [...all, file], [])
-    .option("--image <file@address>", "bare program and where it goes (may be repeated)", placedFile)
-    .option("--entry <address>", "first instruction of a bare program; default: the first image", address)
-    .addOption(
-      new Option("--mode <mode>", "CPU mode of a bare program").choices(["real", "protected"] as const).default(
-        "real" as const,
-      ),
-    )
-    .option("--memory <MiB>", "RAM in MiB", integer("a number of MiB", { min: 2, max: 1984 }), 64)
-    .option("--cpus <n>", "number of CPUs", integer("a number of CPUs", { min: 1, max: MAX_CPUS }), 1)
-    .addOption(new Option("--engine <name>", "who executes").choices(ENGINES).default(DEFAULT_ENGINE))
-    .addOption(
-      new Option("--backend <name>", "who answers paravirtual calls, or the hypervisor of today that the guest finds")
-        .choices(HYPERVISORS).default("none" as const),
-    )
-    .addOption(
-      new Option("--personality <name>", "the hypervisor of today that the guest finds, beside a backend")
-        .choices(PERSONALITIES),
-    )
     .option("--listen <host:port>", "where to listen; port 0: any", listenAddress, {
       hostname: "127.0.0.1",
       port: 1234,
@@ -65,15 +32,7 @@ export function addGdb(program: Command, io: Io, done: (code: number) => void): 
     .option("--json", "print where it listens, and the outcome, as JSON, one object a line")
     .addHelpText("after", EXAMPLES)
     .action(async (o) => {
-      if ((o.image === undefined) === (o.kernel === undefined && o.bios === undefined)) {
-        throw new UsageError("Give what to debug: --kernel FILE, --bios FILE or --image FILE@ADDRESS");
-      }
-      const { memory, cpus, engine } = o;
-      const booted = o.image === undefined
-        ? await bootImage(io, o)
-        : { image: await flatProgram(io, o.image, o.mode, o.entry), parts: {} };
-      const m = makePc({ ...booted.parts, memory: memory * MiB, cpus, engine }, o.backend, o.personality);
-      m.boot(booted.image);
+      const m = await makeGuest(io, o as unknown as GuestOptions, "debug");
       m.serial.listen((byte) => (o.json === true ? io.err : io.out)(String.fromCharCode(byte)));
       const { code, said } = await serve(io, (say) => serveGdb(m, { ...o.listen, once: true, say }), o.json === true);
       if (o.json === true) io.out(line({ exit: code, said }));

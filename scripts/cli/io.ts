@@ -77,11 +77,6 @@ export class TooLarge extends Error {
   }
 }
 
-/** Something the design names and vmikit cannot do yet. */
-export function notYet(what: string, instead: string): UsageError {
-  return new UsageError(`${what} is not there yet; ${instead}`);
-}
-
 /** Reads a file the user named; `what` says what it is for. @throws {UsageError} */
 export async function readInput(io: Io, path: string, what: string): Promise<Uint8Array<ArrayBuffer>> {
   try {

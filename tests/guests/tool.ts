@@ -1,5 +1,5 @@
 /**
- * Programs that tests use as oracles: assemblers, compilers, debuggers, another emulator, archivers.
+ * Programs that tests use as oracles: assemblers, compilers, debuggers, other emulators, archivers, a browser.
  *
  * One that is installed is used where it is. A small one that is not is borrowed: its Debian package is opened into the
  * cache, not installed. The others are reported as not there. Cold.
@@ -15,8 +15,9 @@ import { cacheFolder, lookEntry, makeEntry, type Outside } from "./cache.ts";
  * - `qemu-system-i386`: another emulator, for comparing state and speed.
  * - `bochs`: another emulator, exact in segment limits, gates and tasks.
  * - `cpio`: reads what our archive writer wrote.
+ * - `chromium`: a real browser for the lab page.
  */
-export type ToolName = "nasm" | "ndisasm" | "gcc-m32" | "gdb" | "qemu-system-i386" | "bochs" | "cpio";
+export type ToolName = "nasm" | "ndisasm" | "gcc-m32" | "gdb" | "qemu-system-i386" | "bochs" | "cpio" | "chromium";
 
 interface Recipe {
   /** Program looked for on the PATH, and the argument that makes it print its version. */
@@ -36,6 +37,7 @@ const TOOLS: Readonly<Record<ToolName, Recipe>> = {
   "qemu-system-i386": { program: "qemu-system-i386", version: "--version" },
   "bochs": { program: "bochs", version: "--help" },
   "cpio": { program: "cpio", version: "--version", borrow: "cpio" },
+  "chromium": { program: "chromium", version: "--version" },
 };
 
 /** Every tool's name, in a fixed order. */

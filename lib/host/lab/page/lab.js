@@ -1,0 +1,121 @@
+/**
+ * The lab page: shows what the server sends, sends what the person asks. It keeps no state of the machine of its own.
+ */
+import { Terminal } from "./xterm.js";
+import { callPicture, messagePicture, pageCells } from "./draw.js";
+
+const by = (id) => document.getElementById(id);
+const terminal = new Terminal({ cols: 100, rows: 20, convertEol: true, scrollback: 5000 });
+terminal.open(by("console"));
+
+const socket = new WebSocket(new URL("socket", location.href.replace(/^http/, "ws")));
+let last = {};
+let before = new Map();
+
+function ask(request) {
+  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(request));
+}
+
+/** Bytes as the server takes them: one character each. */
+function bytesOf(text) {
+  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
+}
+
+function row(...texts) {
+  const tr = document.createElement("tr");
+  for (const text of texts) tr.insertCell().textContent = text;
+  return tr;
+}
+
+/** Does `show` only if this part of the state is new. */
+function changed(state, names, show) {
+  if (names.some((name) => JSON.stringify(state[name]) !== JSON.stringify(last[name]))) show();
+}
+
+function showRegisters({ registers, running }) {
+  by("registers").replaceChildren(...registers.map(([name, value]) => {
+    const [pair, term, text] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+    term.textContent = name;
+    text.textContent = value;
+    text.dataset.register = name;
+    if (!running && before.has(name) && before.get(name) !== value) text.classList.add("changed");
+    pair.append(term, text);
+    return pair;
+  }));
+  before = new Map(registers);
+}
+
+function showPages({ pages }) {
+  by("paging").textContent = pages.mode === "off" ? "off" : `${pages.mode}; choose an entry to see its pages`;
+  by("map").replaceChildren(...pageCells(pages, (entry) => ask({ do: "pages", entry })));
+  by("ranges").textContent = pages.ranges.join("\n");
+}
+
+function showCalls({ calls, callCount, hypervisor }) {
+  const none = "nobody answers; start with --backend";
+  by("calls-head").textContent = hypervisor === "" ? none : `${hypervisor}: ${callCount} calls`;
+  by("calls-picture").replaceChildren(callPicture(calls));
+  const rows = calls.slice(-100).reverse().map((c) => row(c.time, c.name, c.args, c.result && `= ${c.result}`, c.from));
+  by("calls").replaceChildren(...rows);
+}
+
+function showMessages({ messages }) {
+  by("messages-part").hidden = messages === undefined;
+  by("calls-part").hidden = messages !== undefined;
+  if (messages === undefined) return;
+  by("messages-head").textContent = `${messages.count} messages`;
+  by("messages-picture").replaceChildren(messagePicture(messages));
+  by("ranks").textContent = messages.lines.join("\n");
+}
+
+function showState(state) {
+  by("said").textContent = state.said;
+  by("time").textContent = `${state.position} instructions, ${state.seconds.toFixed(6)} s`;
+  for (const id of ["run", "restart"]) by(id).disabled = state.running && id === "run";
+  by("pause").disabled = !state.running;
+  by("flags").textContent = state.flags;
+  changed(state, ["choices", "at"], () => {
+    by("choice").replaceChildren(...state.choices.map((name, i) => new Option(name, i, false, i === state.at)));
+  });
+  changed(state, ["registers", "running"], () => showRegisters(state));
+  changed(state, ["code"], () => by("code").replaceChildren(...state.code.map((line) => row(line.at, line.text))));
+  changed(state, ["pages"], () => showPages(state));
+  changed(state, ["calls", "callCount", "hypervisor"], () => showCalls(state));
+  changed(state, ["messages"], () => showMessages(state));
+  by("screen-part").hidden = state.screen === "";
+  by("screen").textContent = state.screen;
+  last = state;
+}
+
+function showConsole({ reset, lost, text }) {
+  if (reset) terminal.reset();
+  if (lost > 0) terminal.write(`\r\n[${lost} bytes are left out]\r\n`);
+  terminal.write(Uint8Array.from(text, (c) => c.charCodeAt(0)));
+}
+
+socket.addEventListener("message", ({ data }) => {
+  const said = JSON.parse(data);
+  if (said.kind === "console") showConsole(said);
+  else if (said.kind === "state") showState(said);
+});
+socket.addEventListener("close", ({ reason }) => {
+  by("said").textContent = `not connected: ${reason || "vmikit lab has ended"}`;
+  for (const button of document.querySelectorAll("header button")) button.disabled = true;
+});
+
+const count = () => Math.max(1, Math.min(1e9, Math.trunc(Number(by("count").value) || 1)));
+by("run").addEventListener("click", () => ask({ do: "run" }));
+by("pause").addEventListener("click", () => ask({ do: "pause" }));
+by("step").addEventListener("click", () => ask({ do: "step", count: count() }));
+by("back").addEventListener("click", () => ask({ do: "back", count: count() }));
+by("restart").addEventListener("click", () => ask({ do: "restart" }));
+by("choice").addEventListener("change", ({ target }) => ask({ do: "look", at: Number(target.value) }));
+terminal.onData((text) => {
+  const bytes = bytesOf(text);
+  for (let i = 0; i < bytes.length; i += 4096) ask({ do: "type", text: bytes.slice(i, i + 4096) });
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "F9" && event.key !== "F10") return;
+  event.preventDefault();
+  ask({ do: event.key === "F10" ? "step" : "back", count: count() });
+});

@@ -1,0 +1,198 @@
+/**
+ * What the lab page asks, done to one machine: run in pieces, so that the page stays alive, step, go back, type. Going back
+ * is {@linkcode History}: what was typed is typed again on the way. Cold.
+ */
+import type { EngineName } from "../../cpu/i386/factory.ts";
+import { ConfigError } from "../../core/errors.ts";
+import type { StopReason } from "../../core/stop.ts";
+import type { CpuView } from "../../machine/cpu_view.ts";
+import type { Machine } from "../../machine/machine.ts";
+import type { SerialConsole } from "../../machine/serial_console.ts";
+import type { Snapshot } from "../../machine/snapshot.ts";
+import { History } from "../gdb/history.ts";
+import { stopWords } from "../gdb/words.ts";
+import { CallLog } from "./call_log.ts";
+import { pageMap } from "./page_map.ts";
+import type { LabRequest, LabState } from "./protocol.ts";
+import { codeOf, flagsOf, registersOf, screenOf } from "./view.ts";
+
+/** Something that the lab page looks at and drives. */
+export interface LabSubject {
+  /** Does what a request asks; resolves when it is done. Requests that come meanwhile are done meanwhile. */
+  handle(request: LabRequest): Promise<void>;
+  /** What the page shows. */
+  state(): LabState;
+  /** Output of the serial line; `undefined`: there is no such line. */
+  readonly serial: SerialConsole | undefined;
+  /** Counts how often the past was changed: a page that has seen another number forgets what it shows. */
+  readonly era: number;
+  /** Ends what runs. */
+  close(): Promise<void>;
+}
+
+/** Instructions between two looks at the page: some ten milliseconds. */
+const PIECE: Readonly<Record<EngineName, number>> = { interpreter: 2_000_000, jit: 2_000_000, reference: 50_000 };
+/** Instructions a step of one CPU may take the others. */
+const STEP_BOUND = 1_000_000;
+
+/** One machine in the lab. */
+export class LabSession implements LabSubject {
+  /** See {@linkcode LabSubject.serial}. */
+  readonly serial: SerialConsole | undefined;
+  /** See {@linkcode LabSubject.era}. */
+  era = 0;
+  readonly #m: Machine;
+  readonly #start: Snapshot;
+  readonly #history: History;
+  readonly #calls: CallLog;
+  #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
+  #said = "at the beginning";
+  #at = 0;
+  #entry = -1;
+
+  /** Begins where the machine is now. Nobody else may run it meanwhile. */
+  constructor(m: Machine) {
+    this.#m = m;
+    this.serial = serialOf(m);
+    this.#start = m.snapshot();
+    this.#history = new History(m);
+    this.#calls = new CallLog(m);
+  }
+
+  /** See {@linkcode LabSubject.handle}. */
+  async handle(request: LabRequest): Promise<void> {
+    switch (request.do) {
+      case "run":
+        return await this.#begin();
+      case "pause":
+        return await this.#pause();
+      case "type":
+        if (this.serial === undefined) return;
+        return this.#history.input(() => this.serial?.send(request.text));
+      case "look":
+        this.#at = Math.min(request.at, this.#m.cpus.length - 1);
+        return;
+      case "pages":
+        this.#entry = request.entry;
+        return;
+    }
+    await this.#pause(); // the others need a machine that stands
+    if (request.do === "step") this.#step(request.count);
+    else if (request.do === "back") this.#back(request.count);
+    else this.#restart();
+  }
+
+  /** See {@linkcode LabSubject.state}. */
+  state(): LabState {
+    const m = this.#m;
+    const cpu = this.#cpu;
+    return {
+      kind: "state",
+      running: this.#run !== undefined,
+      said: this.#said,
+      position: this.#history.position,
+      seconds: m.now / m.clock.hz,
+      at: this.#at,
+      choices: m.cpus.map((c) => c.name),
+      registers: registersOf(cpu),
+      flags: flagsOf(cpu),
+      code: codeOf(m, cpu),
+      pages: pageMap(m, cpu, this.#entry),
+      screen: screenOf(m),
+      hypervisor: this.#calls.hypervisor,
+      callCount: this.#calls.count,
+      calls: this.#calls.last,
+    };
+  }
+
+  /** See {@linkcode LabSubject.close}. */
+  async close(): Promise<void> {
+    await this.#pause();
+    this.#calls.stop();
+  }
+
+  get #cpu(): CpuView {
+    return this.#m.cpus[this.#at];
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#run !== undefined) return;
+    const abort = new AbortController();
+    this.#said = "running";
+    const done = this.#goOn(abort.signal);
+    this.#run = { abort, done };
+    try {
+      await done;
+    } finally {
+      this.#run = undefined;
+    }
+  }
+
+  async #goOn(signal: AbortSignal): Promise<void> {
+    const piece = PIECE[this.#m.cpu.engine as EngineName] ?? PIECE.reference;
+    let stop: StopReason;
+    do {
+      stop = await this.#m.runAsync({
+        instructions: this.#history.room,
+        piece,
+        signal,
+        onProgress: () => this.#calls.trim(),
+      });
+      this.#history.advance();
+      this.#calls.trim();
+      await new Promise((resolve) => setTimeout(resolve, 0)); // a short piece has no pause of its own
+    } while (stop.kind === "budget");
+    this.#said = stop.kind === "stopped" ? "paused" : stopWords(stop);
+  }
+
+  async #pause(): Promise<void> {
+    this.#run?.abort.abort();
+    await this.#run?.done;
+    this.#run = undefined;
+  }
+
+  /** One instruction of the CPU that is shown, its others may have their turns before it; or several of all. */
+  #step(count: number): void {
+    const cpu = this.#cpu;
+    const before = cpu.instructions;
+    let stop = this.#m.run({ instructions: count });
+    for (let n = 0; count === 1 && n < STEP_BOUND && cpu.instructions === before && stop.kind === "budget"; n++) {
+      stop = this.#m.run({ instructions: 1 });
+    }
+    this.#history.advance();
+    this.#calls.trim();
+    this.#said = stop.kind === "budget"
+      ? `stepped ${count === 1 ? "one instruction" : `${count} instructions`}`
+      : stopWords(stop);
+  }
+
+  #back(count: number): void {
+    const to = this.#history.position - count;
+    let there = false;
+    this.#changePast(() => there = this.#history.goTo(to));
+    if (!there) return this.#restart();
+    this.#said = `went back ${count === 1 ? "one instruction" : `${count} instructions`}`;
+  }
+
+  #restart(): void {
+    this.#changePast(() => {
+      this.#m.restore(this.#start);
+      this.#history.begin();
+    });
+    this.#said = "at the beginning";
+  }
+
+  #changePast(go: () => void): void {
+    this.#calls.goingBack(go, () => this.#m.now);
+    this.era++;
+  }
+}
+
+function serialOf(m: Machine): SerialConsole | undefined {
+  try {
+    return m.serial;
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * The lab page in a real browser against `vmikit lab`, each as a process of its own: the page loads, the guest that ships
+ * runs, registers change on a step, a step back returns, the time line shows calls, typed keys reach a guest.
+ */
+import { asm16 } from "../../mod.ts";
+import { assert, assertEquals, assertStringIncludes, fromFileUrl, join } from "../../scripts/deps/std.ts";
+import { toolSync } from "../guests/tool.ts";
+import { type Page, withPage } from "./browser.ts";
+
+const chromium = toolSync("chromium");
+const missing = chromium.available ? "" : ` (${chromium.reason})`;
+const PROGRAM = fromFileUrl(new URL("../../scripts/vmikit.ts", import.meta.url));
+
+/** Starts `vmikit lab`, opens its page, and ends both; the command must end as at Ctrl-C. */
+async function withLab(args: readonly string[], use: (page: Page) => Promise<void>): Promise<void> {
+  const lab = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--allow-read", "--allow-net=127.0.0.1", PROGRAM, "lab", "--json", ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let out = "";
+  try {
+    for await (const text of lab.stdout.pipeThrough(new TextDecoderStream())) {
+      const first = out === "";
+      out += text;
+      if (!first) continue;
+      await withPage(JSON.parse(out.split("\n", 1)[0]).url, use);
+      lab.kill("SIGINT");
+    }
+    assertEquals((await lab.status).code, 130);
+    assertEquals(JSON.parse(out.trim().split("\n")[1]), { exit: 130 });
+  } catch (error) {
+    lab.kill("SIGKILL");
+    await lab.status;
+    throw error;
+  }
+}
+
+/** What the page shows of a register. */
+const register = (name: string): string => `document.querySelector("[data-register=${name}]")?.textContent`;
+const text = (id: string): string => `document.getElementById("${id}").textContent`;
+/** The terminal's rows as text; a no-break space is what it draws for a blank. */
+const CONSOLE = `document.querySelector("#console .xterm-rows").innerText.replaceAll("\\u00a0", " ")`;
+const count = (selector: string): string => `document.querySelectorAll("${selector}").length`;
+
+for (const engine of ["interpreter", "jit"]) {
+  Deno.test({
+    name: `the lab page runs the guest that ships and shows it (${engine})${missing}`,
+    ignore: !chromium.available,
+    fn: () =>
+      withLab(["--engine", engine], async (page) => {
+        await page.until(`${register("eip")} !== undefined`);
+        assertEquals(await page.evaluate(text("said")), "at the beginning");
+        const begin = await page.evaluate(register("eip"));
+        assert(/^0x[0-9a-f]{8}$/.test(String(begin)));
+        const code = await page.evaluate(`document.querySelector("#code td").textContent`);
+        assertEquals(`0x${code}`, begin);
+
+        await page.click("#step");
+        await page.until(`${text("said")} === "stepped one instruction"`);
+        const stepped = await page.evaluate(register("eip"));
+        assert(stepped !== begin);
+        assert(Number(await page.evaluate(count("#registers .changed"))) > 0);
+        await page.click("#back");
+        await page.until(`${text("said")} === "went back one instruction"`);
+        assertEquals(await page.evaluate(register("eip")), begin);
+
+        await page.click("#run");
+        await page.until(`${CONSOLE}.includes("ready")`, CONSOLE);
+        await page.until(`${text("said")} !== "running" || !document.getElementById("pause").disabled`);
+        if (await page.evaluate(text("said")) === "running") await page.click("#pause");
+        await page.until(`document.getElementById("pause").disabled`);
+        assertStringIncludes(String(await page.evaluate(text("calls-head"))), "shadow: ");
+        assert(Number(await page.evaluate(count("#calls tr"))) > 10);
+        assert(Number(await page.evaluate(count("#calls-picture rect"))) > 10);
+        assertStringIncludes(String(await page.evaluate(text("paging"))), "32-bit");
+        await page.click("#map .table");
+        await page.until(`${text("ranges")}.includes("->")`);
+
+        const state = `JSON.stringify([${text("registers")}, ${text("time")}])`;
+        const there = await page.evaluate(state);
+        await page.evaluate(`document.getElementById("count").value = "1000"`);
+        await page.click("#back");
+        await page.until(`${text("said")} === "went back 1000 instructions"`);
+        assert(await page.evaluate(state) !== there);
+        await page.click("#step");
+        await page.until(`${text("said")} === "stepped 1000 instructions"`);
+        assertEquals(await page.evaluate(register("eip")), JSON.parse(String(there))[0].match(/eip(0x[0-9a-f]{8})/)[1]);
+
+        await page.click("#restart");
+        await page.until(`${text("said")} === "at the beginning"`);
+        assertEquals(await page.evaluate(register("eip")), begin);
+        await page.until(`${count("#calls tr")} === 0 && !${CONSOLE}.includes("ready")`);
+        assertEquals(page.complaints, []);
+      }),
+  });
+}
+
+/** Echoes each byte of the serial line with its successor. */
+const ECHO = asm16`
+  mov dx, 0x3fd
+again:
+  in al, dx
+  test al, 1
+  jz again
+  mov dl, 0xf8
+  in al, dx
+  inc al
+  out dx, al
+  mov dl, 0xfd
+  jmp again`;
+
+Deno.test({
+  name: `the lab page types to the guest, and keys are typed again on the way back${missing}`,
+  ignore: !chromium.available,
+  async fn() {
+    const folder = await Deno.makeTempDir({ prefix: "vmikit-lab-" });
+    try {
+      const image = join(folder, "echo.bin");
+      await Deno.writeFile(image, ECHO.bytes);
+      await withLab(["--image", `${image}@0x7c00`], async (page) => {
+        await page.until(`${register("eip")} !== undefined`);
+        await page.click("#run");
+        await page.click("#console");
+        await page.type("HAL");
+        await page.until(`${CONSOLE}.includes("IBM")`, CONSOLE);
+        await page.click("#pause");
+        await page.until(`${text("said")} === "paused"`);
+        await page.click("#back");
+        await page.until(`${text("said")} === "went back one instruction"`);
+        await page.until(`${CONSOLE}.includes("IBM")`, CONSOLE);
+        assertStringIncludes(String(await page.evaluate(text("calls-head"))), "nobody answers");
+        assertEquals(await page.evaluate(text("paging")), "off");
+        assertEquals(page.complaints, []);
+      });
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});

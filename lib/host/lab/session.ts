@@ -63,7 +63,7 @@ export class LabSession implements LabSubject {
   async handle(request: LabRequest): Promise<void> {
     switch (request.do) {
       case "run":
-        return await this.#begin();
+        return await this.#begin(Infinity);
       case "pause":
         return await this.#pause();
       case "type":
@@ -77,8 +77,8 @@ export class LabSession implements LabSubject {
         return;
     }
     await this.#pause(); // the others need a machine that stands
-    if (request.do === "step") this.#step(request.count);
-    else if (request.do === "back") this.#back(request.count);
+    if (request.do === "step") return request.count === 1 ? this.#step() : await this.#begin(request.count);
+    if (request.do === "back") this.#back(request.count);
     else this.#restart();
   }
 
@@ -115,55 +115,57 @@ export class LabSession implements LabSubject {
     return this.#m.cpus[this.#at];
   }
 
-  async #begin(): Promise<void> {
+  /** Runs so many instructions, in pieces. */
+  async #begin(count: number): Promise<void> {
     if (this.#run !== undefined) return;
     const abort = new AbortController();
     this.#said = "running";
-    const done = this.#goOn(abort.signal);
+    const done = this.#goOn(abort.signal, count);
     this.#run = { abort, done };
+    await done;
+  }
+
+  async #goOn(signal: AbortSignal, count: number): Promise<void> {
+    const piece = PIECE[this.#m.cpu.engine as EngineName] ?? PIECE.reference;
+    const end = this.#history.position + count;
+    let stop: StopReason;
     try {
-      await done;
+      do {
+        await new Promise((resolve) => setTimeout(resolve, 0)); // a short piece has no pause of its own
+        stop = await this.#m.runAsync({
+          instructions: Math.min(this.#history.room, end - this.#history.position),
+          piece,
+          signal,
+          onProgress: () => this.#calls.trim(),
+        });
+        this.#history.advance();
+        this.#calls.trim();
+      } while (stop.kind === "budget" && this.#history.position < end);
     } finally {
       this.#run = undefined;
     }
-  }
-
-  async #goOn(signal: AbortSignal): Promise<void> {
-    const piece = PIECE[this.#m.cpu.engine as EngineName] ?? PIECE.reference;
-    let stop: StopReason;
-    do {
-      stop = await this.#m.runAsync({
-        instructions: this.#history.room,
-        piece,
-        signal,
-        onProgress: () => this.#calls.trim(),
-      });
-      this.#history.advance();
-      this.#calls.trim();
-      await new Promise((resolve) => setTimeout(resolve, 0)); // a short piece has no pause of its own
-    } while (stop.kind === "budget");
-    this.#said = stop.kind === "stopped" ? "paused" : stopWords(stop);
+    const words = stop.kind === "budget" ? `stepped ${count} instructions` : stopWords(stop);
+    this.#said = stop.kind === "stopped" ? "paused" : words;
   }
 
   async #pause(): Promise<void> {
-    this.#run?.abort.abort();
-    await this.#run?.done;
-    this.#run = undefined;
+    while (this.#run !== undefined) {
+      this.#run.abort.abort();
+      await this.#run.done;
+    }
   }
 
-  /** One instruction of the CPU that is shown, its others may have their turns before it; or several of all. */
-  #step(count: number): void {
+  /** One instruction of the CPU that is shown; others may have their turns before it. */
+  #step(): void {
     const cpu = this.#cpu;
     const before = cpu.instructions;
-    let stop = this.#m.run({ instructions: count });
-    for (let n = 0; count === 1 && n < STEP_BOUND && cpu.instructions === before && stop.kind === "budget"; n++) {
+    let stop = this.#m.run({ instructions: 1 });
+    for (let n = 0; n < STEP_BOUND && cpu.instructions === before && stop.kind === "budget"; n++) {
       stop = this.#m.run({ instructions: 1 });
     }
     this.#history.advance();
     this.#calls.trim();
-    this.#said = stop.kind === "budget"
-      ? `stepped ${count === 1 ? "one instruction" : `${count} instructions`}`
-      : stopWords(stop);
+    this.#said = stop.kind === "budget" ? "stepped one instruction" : stopWords(stop);
   }
 
   #back(count: number): void {

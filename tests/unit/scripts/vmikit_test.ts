@@ -247,7 +247,10 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["gdb", "--kernel", "elf", "--listen", "here"], "HOST:PORT"],
     [["gdb", "--kernel", "elf", "--listen", "127.0.0.1:99999"], "HOST:PORT"],
     [["gdb", "--kernel", "no"], "check the path"],
-    [["lab"], "not there yet"],
+    [["lab", "--port", "65536"], "from 0 to 65535"],
+    [["lab", "--kernel", "elf", "--image", "a.bin@0"], "Give what to look at"],
+    [["lab", "--kernel", "no"], "check the path"],
+    [["lab", "--backend", "kvm", "--personality", "vmware"], "cannot find both"],
     [["cluster", "x"], "too many arguments"],
   ];
   for (const [args, says] of wrong) {
@@ -266,7 +269,21 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
 
 Deno.test("vmikit --help of every command shows examples and ends with 0", async () => {
   for (
-    const name of ["", "boot", "flat", "trace", "run", "rom", "calls", "asm", "disasm", "bench", "completions", "gdb"]
+    const name of [
+      "",
+      "boot",
+      "flat",
+      "trace",
+      "run",
+      "rom",
+      "calls",
+      "asm",
+      "disasm",
+      "bench",
+      "completions",
+      "gdb",
+      "lab",
+    ]
   ) {
     const { code, out } = await vmikit([...(name === "" ? [] : [name]), "--help"]);
     assertEquals([name, code], [name, Exit.ok]);
@@ -512,4 +529,33 @@ Deno.test("vmikit boot --screen shows the text screen at the end", async () => {
   const shown = await vmikit(["boot", "--bios", "b", "--screen"], { b: bios });
   assertEquals([shown.code, shown.out], [Exit.crash, "H\n"]);
   assertEquals(JSON.parse((await vmikit(["boot", "--bios", "b", "--screen", "--json"], { b: bios })).out).screen, "H");
+});
+
+Deno.test("vmikit lab prints the address of a page, and ends with 130 at Ctrl-C", async () => {
+  for (
+    const guest of [[], ["--image", "a.bin@0x7c00"], ["--kernel", "elf", "--backend", "kvm", "--engine", "reference"]]
+  ) {
+    let interrupt = (): void => {};
+    let ignored = false;
+    const terminal: Terminal = {
+      ...{ input: false, output: false, error: false, raw: () => {} },
+      onInterrupt: (fn) => {
+        interrupt = fn;
+        return () => ignored = true;
+      },
+    };
+    let page = "";
+    const out: string[] = [];
+    const { code } = await vmikit(["lab", "--json", ...guest], FILES, {
+      terminal,
+      out: (line) => {
+        out.push(line);
+        if (out.length === 1) {
+          fetch(JSON.parse(line).url).then((r) => r.text()).then((t) => page = t).finally(() => interrupt());
+        }
+      },
+    });
+    assertStringIncludes(page, "<title>vmikit lab</title>");
+    assertEquals([code, ignored, out.length, JSON.parse(out[1])], [Exit.interrupted, true, 2, { exit: 130 }]);
+  }
 });

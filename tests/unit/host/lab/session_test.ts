@@ -1,0 +1,106 @@
+import { asm16, guests, pc, type PcMachine, shadow, vmiPc } from "../../../../mod.ts";
+import { LabSession } from "../../../../lib/host/lab/session.ts";
+import { assert, assertEquals, assertStringIncludes } from "../../../../scripts/deps/std.ts";
+
+const ENGINES = ["interpreter", "jit"] as const;
+
+/** Echoes each byte of the serial line, and counts in CX meanwhile. */
+const ECHO = asm16`
+  mov dx, 0x3fd
+again:
+  inc cx
+  in al, dx
+  test al, 1
+  jz again
+  mov dl, 0xf8
+  in al, dx
+  out dx, al
+  mov dl, 0xfd
+  jmp again`;
+
+function echo(engine: "interpreter" | "jit"): PcMachine {
+  const m = pc({ engine });
+  m.load(0x7c00, ECHO);
+  return m;
+}
+
+for (const engine of ENGINES) {
+  Deno.test(`LabSession goes back over typed input to the very states that were there (${engine})`, async () => {
+    const m = echo(engine);
+    const lab = new LabSession(m);
+    const states = new Map<number, string>();
+    const step = async (count: number): Promise<void> => {
+      await lab.handle({ do: "step", count });
+      states.set(lab.state().position, m.hash());
+    };
+    const begin = m.hash();
+    await step(1000);
+    await lab.handle({ do: "type", text: "ab" });
+    await step(700_000); // beyond a mark
+    await lab.handle({ do: "type", text: "c" });
+    await step(5);
+    await step(800_000);
+    assertEquals(m.serial.text, "abc");
+    await lab.handle({ do: "back", count: 1 });
+    await lab.handle({ do: "step", count: 1 });
+    assertEquals(m.hash(), states.get(1_501_005));
+    await lab.handle({ do: "back", count: 800_000 });
+    assertEquals([lab.state().position, m.hash()], [701_005, states.get(701_005)]);
+    await lab.handle({ do: "back", count: 100 });
+    await lab.handle({ do: "step", count: 100_000 });
+    assertEquals(m.serial.text, "ab"); // what was typed later is forgotten
+    await lab.handle({ do: "back", count: 2 ** 30 });
+    assertEquals([lab.state().said, m.hash()], ["at the beginning", begin]);
+    await lab.close();
+  });
+
+  Deno.test(`LabSession runs beside the event loop, pauses, and keeps the time line in step with time (${engine})`, async () => {
+    const m = vmiPc({ backend: shadow(), engine });
+    m.boot(guests.minikernel());
+    const lab = new LabSession(m);
+    const running = lab.handle({ do: "run" });
+    assert(lab.state().running);
+    while (!m.serial.text.includes("ready")) await new Promise((resolve) => setTimeout(resolve, 0));
+    await lab.handle({ do: "pause" });
+    await running;
+    const { position, callCount, calls, hypervisor, running: on } = lab.state();
+    assertEquals([on, hypervisor], [false, "shadow"]);
+    assert(callCount > 100 && calls.length > 100, `${callCount}`);
+    assertEquals(calls.map((c) => c.time), calls.map((c) => c.time).toSorted((a, b) => a - b));
+    await lab.handle({ do: "back", count: 5000 });
+    const back = lab.state();
+    assertEquals(back.position, position - 5000);
+    assert(back.callCount < callCount && back.calls.every((c) => c.time < m.now));
+    await lab.handle({ do: "step", count: 5000 });
+    const again = lab.state();
+    assertEquals([again.position, again.callCount, again.calls.at(-1)], [position, callCount, calls.at(-1)]);
+    await lab.handle({ do: "restart" });
+    assertEquals([lab.state().callCount, lab.state().calls, m.serial.text], [0, [], ""]);
+    await lab.close();
+  });
+}
+
+Deno.test("LabSession says how a run ended, and can go back from there", async () => {
+  const m = pc();
+  m.load(
+    0x7c00,
+    asm16`
+    mov ax, 7
+    cli
+    hlt`,
+  );
+  const lab = new LabSession(m);
+  await lab.handle({ do: "run" });
+  assertStringIncludes(lab.state().said, "halted for good");
+  await lab.handle({ do: "back", count: 2 });
+  assertEquals(lab.state().code.slice(0, 2), [{ at: "00007c03", text: "cli" }, { at: "00007c04", text: "hlt" }]);
+  assertEquals(lab.state().registers.find(([name]) => name === "eax")?.[1], "0x00000007");
+});
+
+Deno.test("LabSession shows the CPU it is asked for, and no other than there are", async () => {
+  const m = pc({ cpus: 2 });
+  m.load(0x7c00, asm16`jmp $`);
+  const lab = new LabSession(m);
+  await lab.handle({ do: "look", at: 7 });
+  assertEquals([lab.state().at, lab.state().choices], [1, ["cpu0", "cpu1"]]);
+});

@@ -1,9 +1,9 @@
 /**
  * The lab page: shows what the server sends, sends what the person asks. It keeps no state of the machine of its own.
  */
-import { Terminal } from "./xterm.js";
 import { callPicture, messagePicture, pageCells } from "./draw.js";
 
+const { Terminal } = await import(new URL("xterm.js", import.meta.url).href); // served beside this file, not kept beside it
 const by = (id) => document.getElementById(id);
 const terminal = new Terminal({ cols: 100, rows: 20, convertEol: true, scrollback: 5000 });
 terminal.open(by("console"));

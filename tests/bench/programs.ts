@@ -25,7 +25,8 @@ const FLAGS = [
   ...["-m32", "-O2", "-march=i686", "-mno-sse", "-mno-mmx", "-mfpmath=387", "-fexcess-precision=standard"],
   ...["-ffreestanding", "-nostdlib", "-fno-pic", "-no-pie", "-static", "-fno-stack-protector"],
   ...["-fno-asynchronous-unwind-tables", "-fno-tree-loop-distribute-patterns", "-w"],
-  ...[`-Wl,-N,-Ttext=0x${LINKED.toString(16)},-Tbss=0x${DATA.toString(16)},--build-id=none,-e,_start`],
+  ...[`-Wl,-N,-Ttext=0x${LINKED.toString(16)},-Tdata=0x${(LINKED + 0x2_0000).toString(16)}`], // data on pages of their own
+  ...[`-Wl,-Tbss=0x${DATA.toString(16)},--build-id=none,-e,_start`],
 ];
 
 /** An instruction's constant is rewritten before each time it runs. */
@@ -94,14 +95,14 @@ export async function compile(file: string, flags: readonly string[]): Promise<U
 /** The programs of programs.c. @throws {Error} They cannot be compiled here. */
 async function programsInC(): Promise<readonly Kernel[]> {
   const { entry, segments } = parseElf(await compile("programs/programs.c", FLAGS));
-  const [first, ...others] = segments.filter((s) => s.bytes.length > 0);
-  if (first.at !== LINKED || others.length > 0) throw new Error("programs.c was linked in an unexpected way");
+  const linked = new Uint8Array(0x2_1000);
+  for (const { at, bytes } of segments) if (bytes.length > 0) linked.set(bytes, at - LINKED);
   return IN_C.map(([name, kind], number) => ({
     name,
     kind,
     source: checkedLoop(`mov eax, ${number}\ncall ${entry}`),
     checked: true,
-    linked: first.bytes,
+    linked,
   }));
 }
 

@@ -7,6 +7,7 @@ export { type GdbOptions, type GdbServer, serveGdb } from "./gdb/server.ts";
 
 // The lab page
 export { type LabOptions, type LabServer, serveLab } from "./lab/server.ts";
+export { LabCluster } from "./lab/cluster_session.ts";
 export type { LabSubject } from "./lab/session.ts";
 export type { LabCall, LabConsole, LabLine, LabMessages, LabRequest, LabState } from "./lab/protocol.ts";
 export type { PageMap } from "./lab/page_map.ts";

@@ -47,7 +47,8 @@ function sizes(text: string): readonly number[] {
   throw new ValidationError("Expected sizes such as 4,4.");
 }
 
-interface Options {
+/** What the options come to. */
+export interface ClusterArgs {
   readonly nodes: number;
   readonly program: string;
   readonly size?: number | undefined;
@@ -90,10 +91,10 @@ export function addCluster(program: Command, io: Io, done: (code: number) => voi
     .option("--profile <file>", "add the job's traffic to this database; if it is there, place nodes by it")
     .option("--json", "print the results as JSON")
     .addHelpText("after", EXAMPLES)
-    .action(async (o) => done(await runCluster(io, o as Options)));
+    .action(async (o) => done(await runCluster(io, o as ClusterArgs)));
 }
 
-async function runCluster(io: Io, o: Options): Promise<number> {
+async function runCluster(io: Io, o: ClusterArgs): Promise<number> {
   if (o.mpi === true && o.workers > 0) throw new UsageError("Give --mpi or --workers, not both");
   const transport = o.mpi === true ? joinMpi() : undefined;
   const parts = transport?.processes ?? o.workers;
@@ -119,7 +120,8 @@ function even(nodes: number, parts: number): number[] {
   ).filter((n) => n > 0);
 }
 
-async function jobArgs(io: Io, o: Options): Promise<JobArgs> {
+/** The description of the job that the options name. @throws {UsageError} for files that are no such thing */
+export async function jobArgs(io: Io, o: ClusterArgs): Promise<JobArgs> {
   const text = async (path: string, what: string): Promise<string> =>
     new TextDecoder().decode(await readInput(io, path, what));
   const { nodes, time, seed, clusters, size } = o;
@@ -161,7 +163,7 @@ function parseSpec(text: string): MessageSpec {
 
 async function execute(
   io: Io,
-  o: Options,
+  o: ClusterArgs,
   args: JobArgs,
   transport: Transport | undefined,
 ): Promise<JobResult> {
@@ -202,7 +204,7 @@ async function database(io: Io, path: string): Promise<string> {
   }
 }
 
-async function write(io: Io, o: Options, result: JobResult): Promise<void> {
+async function write(io: Io, o: ClusterArgs, result: JobResult): Promise<void> {
   const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
   if (o.trace !== undefined) await writeOutput(io, o.trace, bytes(traceLines(result.trace)), "trace");
   if (o.timeline !== undefined) {

@@ -139,3 +139,25 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: `the lab page shows a cluster's messages on a time line and the machine of each rank${missing}`,
+  ignore: !chromium.available,
+  fn: () =>
+    withLab(["--program", "guest-ring", "--nodes", "3"], async (page) => {
+      await page.until(`${register("eip")} !== undefined`);
+      await page.click("#run");
+      await page.until(`${text("said")} === "every rank is done"`, text("said"));
+      await page.until(`${count("#messages-picture line[stroke='#1f77b4']")} > 20`);
+      assertStringIncludes(String(await page.evaluate(text("ranks"))), "rank 2: done at ");
+      const shown = await page.evaluate(text("registers"));
+      await page.evaluate(`document.getElementById("count").value = "20"`);
+      await page.click("#back");
+      await page.until(`/^at [0-9.]+ us$/.test(${text("said")})`, text("said"));
+      assert(await page.evaluate(text("registers")) !== shown);
+      await page.click("#restart");
+      await page.until(`${text("said")} === "at the beginning" && ${text("messages-head")} === "0 messages"`);
+      assertEquals(await page.evaluate(`getComputedStyle(document.getElementById("calls-part")).display`), "none");
+      assertEquals(page.complaints, []);
+    }),
+});

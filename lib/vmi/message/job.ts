@@ -88,6 +88,11 @@ export class Job {
     return this.#options.time !== "real";
   }
 
+  /** What trace filters of this process have seen so far; do not change it. */
+  get seen(): readonly TraceRecord[] {
+    return this.#trace;
+  }
+
   /** Records from other processes that were not understood. */
   get malformedRecords(): number {
     return this.#bad;

@@ -250,6 +250,9 @@ Deno.test("vmikit refuses wrong usage with 64 and says why", async () => {
     [["lab", "--port", "65536"], "from 0 to 65535"],
     [["lab", "--kernel", "elf", "--image", "a.bin@0"], "Give what to look at"],
     [["lab", "--kernel", "no"], "check the path"],
+    [["lab", "--program", "no.asm"], "check the path"],
+    [["lab", "--program", "guest-ring", "--kernel", "elf"], "not both"],
+    [["lab", "--size", "3"], "go with --program"],
     [["lab", "--backend", "kvm", "--personality", "vmware"], "cannot find both"],
     [["cluster", "x"], "too many arguments"],
   ];

@@ -61,7 +61,8 @@ function showCalls({ calls, callCount, hypervisor }) {
 
 function showMessages({ messages }) {
   by("messages-part").hidden = messages === undefined;
-  by("calls-part").hidden = messages !== undefined;
+  for (const id of ["calls-part", "console-part"]) by(id).hidden = messages !== undefined;
+  by("unit").textContent = messages === undefined ? "" : "us";
   if (messages === undefined) return;
   by("messages-head").textContent = `${messages.count} messages`;
   by("messages-picture").replaceChildren(messagePicture(messages));

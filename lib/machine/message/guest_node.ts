@@ -12,7 +12,7 @@ import type { Timer } from "../../core/clock.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { StopReason } from "../../core/stop.ts";
 import type { EventQueue } from "../../vmi/message/event_queue.ts";
-import type { MessageEvent } from "../../vmi/message/events.ts";
+import { type MessageEvent, settle } from "../../vmi/message/events.ts";
 import { MessageCard } from "../../vmi/message/guest/card.ts";
 import type { JobNode, RankResult } from "../../vmi/message/node.ts";
 import type { Runtime } from "../../vmi/message/runtime.ts";
@@ -126,7 +126,7 @@ export class GuestNode implements JobNode {
   event(event: MessageEvent): void {
     if (!this.isDone) this.card.event(event);
     else if (event.kind === "request") event.connection.respond("error");
-    else if (event.kind === "message") event.connection.consumed(event.frames, event.data.length);
+    else settle(event);
   }
 
   kill(): void {

@@ -274,8 +274,11 @@ export class Connection {
     if (!this.#take(frame)) this.counters.malformed++;
     const isMessage = frame.type === FrameType.stream || frame.type === FrameType.multicast;
     const isLast = (frame.flags & (FrameFlag.more | FrameFlag.internal)) === 0;
-    // A user's last fragment is consumed when the program takes the message; everything else at once.
-    if (!isMessage || !isLast || !this.isConnected) chain.consumed(1, frame.payload.length);
+    // A user's last fragment is consumed when the program takes the message, a frame that became a notification when it
+    // takes that; everything else at once.
+    if (isMessage && isLast && this.isConnected) return;
+    chain.consumed(this.#rdma.hasNotified ? 0 : 1, frame.payload.length);
+    this.#rdma.hasNotified = false;
   }
 
   /** Reports what happened below. */

@@ -71,3 +71,9 @@ export type MessageEvent =
   | { readonly kind: "done"; readonly status: Status; readonly token: Token; readonly data?: Uint8Array }
   /** Something happened below a connection. */
   | { readonly kind: "link"; readonly connection: Connection; readonly event: LinkEvent };
+
+/** The program has taken an event, or will never: its sender may go on. */
+export function settle(event: MessageEvent): void {
+  if (event.kind === "message") event.connection.consumed(event.frames, event.data.length);
+  else if (event.kind === "published" || event.kind === "put" || event.kind === "got") event.connection.consumed(1, 0);
+}

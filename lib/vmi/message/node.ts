@@ -4,7 +4,7 @@
  * Warm.
  */
 import type { EventQueue } from "./event_queue.ts";
-import type { MessageEvent } from "./events.ts";
+import { type MessageEvent, settle } from "./events.ts";
 import { MessageRank } from "./rank.ts";
 import type { Runtime } from "./runtime.ts";
 
@@ -125,7 +125,7 @@ export class HostNode implements JobNode {
   event(event: MessageEvent): void {
     if (!this.isDone) this.rank.push(event);
     else if (event.kind === "request") event.connection.respond("error");
-    else if (event.kind === "message") event.connection.consumed(event.frames, event.data.length);
+    else settle(event);
   }
 
   kill(): void {

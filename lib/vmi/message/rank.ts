@@ -26,7 +26,7 @@ import { ConfigError } from "../../core/errors.ts";
 import { Collectives } from "./collectives/calls.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectResponse } from "./connection_host.ts";
-import type { MessageEvent } from "./events.ts";
+import { type MessageEvent, settle } from "./events.ts";
 import { FrameFlag } from "./frame.ts";
 import { BufferKeys, hostBacking, type MemoryRegion } from "./memory.ts";
 import type { LinkEvent, NetAddress } from "./module.ts";
@@ -46,6 +46,7 @@ export class MessageRank {
   readonly #inbox: (MessageEvent & { kind: "message" })[] = [];
   readonly #hasNews = (): boolean => this.#events.length > 0;
   #parked: Notification[] = [];
+  readonly #settled: WeakSet<MessageEvent> = new WeakSet();
   readonly #keys: BufferKeys = new BufferKeys();
   #accept: ((c: Connection, data: Slab) => ConnectResponse) | undefined;
   #message: ((c: Connection, slab: Slab) => "done" | "keep") | undefined;
@@ -95,7 +96,7 @@ export class MessageRank {
   discard(): void {
     for (const event of this.#events.splice(0)) {
       if (event.kind === "request") event.connection.respond("error");
-      else if (event.kind === "message") event.connection.consumed(event.frames, event.data.length);
+      else this.#settle(event);
     }
   }
 
@@ -340,7 +341,8 @@ export class MessageRank {
       case "published":
       case "put":
       case "got":
-        if (!notify(event)) this.#park(event);
+        if (notify(event)) this.#settle(event);
+        else this.#park(event);
         break;
       case "done":
         complete(event.token, event.status, event.data);
@@ -354,7 +356,14 @@ export class MessageRank {
   /** Peers may be faster than we set handlers: the notification waits for one. */
   #park(event: Notification): void {
     this.#parked.push(event);
+    this.#settle(event);
+    this.#settled.add(event);
     if (this.#parked.length > MAX_PARKED) this.#parked.shift();
+  }
+
+  /** Its sender may go on; one that was parked is counted already. */
+  #settle(event: MessageEvent): void {
+    if (!this.#settled.delete(event)) settle(event);
   }
 
   /** Takes up notifications that have got a handler. */

@@ -10,7 +10,7 @@ import { FrameType, MessageStatus } from "../../spec/message_abi.ts";
 import type { Status } from "../../spec/message_abi.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionHost } from "./connection_host.ts";
-import type { RemoteBuffer, Token } from "./events.ts";
+import type { MessageEvent, RemoteBuffer, Token } from "./events.ts";
 import { type Frame, FrameFlag } from "./frame.ts";
 import { gather, type MemoryRegion, type Piece, scatter, totalBytes } from "./memory.ts";
 import { packFields, unpackFields } from "./operation.ts";
@@ -66,6 +66,8 @@ interface Operation {
 
 /** Remote memory access of one connection. */
 export class Rdma {
+  /** Has the last frame become a notification, which the program has to take? */
+  hasNotified = false;
   readonly #c: Connection;
   readonly #host: ConnectionHost;
   readonly #lent: Map<number, Lent> = new Map();
@@ -198,8 +200,13 @@ export class Rdma {
       },
     };
     this.#remote.set(id, buffer);
-    this.#host.emit({ kind: "published", connection: this.#c, buffer, data: frame.payload });
+    this.#notify({ kind: "published", connection: this.#c, buffer, data: frame.payload });
     return true;
+  }
+
+  #notify(event: MessageEvent): void {
+    this.hasNotified = true;
+    this.#host.emit(event);
   }
 
   #unpublished(frame: Frame): boolean {
@@ -232,7 +239,7 @@ export class Rdma {
     const status = !written ? MessageStatus.access : whole ? MessageStatus.success : MessageStatus.corrupt;
     if ((flags & FrameFlag.signal) !== 0) this.#c.post(FrameType.putDone, 0, [packFields(op, status)]);
     if ((flags & FrameFlag.notify) !== 0 && lent !== undefined) {
-      this.#host.emit({ kind: "put", connection: this.#c, size: length, context: lent.context, status });
+      this.#notify({ kind: "put", connection: this.#c, size: length, context: lent.context, status });
     }
     return true;
   }
@@ -297,7 +304,7 @@ export class Rdma {
     const context = this.#reading.get(f.number(0));
     if (context === undefined) return true;
     this.#reading.delete(f.number(0));
-    this.#host.emit({ kind: "got", connection: this.#c, context, status: f.number(1) });
+    this.#notify({ kind: "got", connection: this.#c, context, status: f.number(1) });
     return true;
   }
 

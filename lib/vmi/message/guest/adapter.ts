@@ -178,6 +178,7 @@ export class Adapter {
     } else if (at === AdapterDoorbell.cqHead) {
       this.#cq.head = value & mask(this.#cq);
       this.ready();
+      this.#submit(); // commands that waited for room
     } else if (at === AdapterDoorbell.rqTail) {
       this.#rq.tail = value & mask(this.#rq);
       this.ready();
@@ -226,7 +227,7 @@ export class Adapter {
 
   #submit(): void {
     const r = this.#sq;
-    while (this.isOn && r.log2 > 0 && r.head !== r.tail) {
+    while (this.isOn && r.log2 > 0 && r.head !== r.tail && !this.#h.executor.isFull) {
       const at = r.base + r.head * EntrySize.submission;
       r.head = (r.head + 1) & mask(r);
       if (this.#h.executor.submitAt(at, true) === MessageStatus.access && !this.#readable(at)) {
@@ -249,6 +250,7 @@ export class Adapter {
     const plain = executor.peek(false);
     if (plain !== undefined) {
       executor.take(false);
+      plain.taken?.();
       return this.#complete(plain);
     }
     const withData = executor.peek(true);

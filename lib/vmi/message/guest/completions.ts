@@ -2,7 +2,7 @@
  * Events of the runtime that become completions as they are: messages, requests, notifications, ends. Warm.
  */
 import { CompletionType, MessageStatus } from "../../../spec/message_abi.ts";
-import type { MessageEvent } from "../events.ts";
+import { type MessageEvent, settle } from "../events.ts";
 import type { Completion } from "./entry.ts";
 
 /** Kinds of LINK_EVENT, by the number in a completion's context. */
@@ -13,6 +13,7 @@ export function completionOf(
   e: MessageEvent & { readonly kind: "message" | "request" | "disconnected" | "put" | "got" | "link" },
 ): Completion {
   const connection = e.connection.peer;
+  const taken = (): void => settle(e);
   const base: Completion = {
     type: 0,
     status: MessageStatus.success,
@@ -25,8 +26,7 @@ export function completionOf(
   };
   switch (e.kind) {
     case "message": {
-      const { data, frames } = e;
-      const taken = (): void => e.connection.consumed(frames, data.length);
+      const { data } = e;
       const aux = BigInt(Math.floor(e.arrived));
       return { ...base, type: CompletionType.recv, length: data.length, aux, data, taken };
     }
@@ -37,9 +37,9 @@ export function completionOf(
     case "disconnected":
       return { ...base, type: CompletionType.disconnected, status: e.status };
     case "put":
-      return { ...base, type: CompletionType.putNotify, length: e.size, context: e.context, status: e.status };
+      return { ...base, type: CompletionType.putNotify, length: e.size, context: e.context, status: e.status, taken };
     case "got":
-      return { ...base, type: CompletionType.getNotify, context: e.context, status: e.status };
+      return { ...base, type: CompletionType.getNotify, context: e.context, status: e.status, taken };
     case "link": {
       const { kind, resent } = e.event;
       return { ...base, type: CompletionType.linkEvent, length: resent, context: LINK_KINDS.indexOf(kind) };

@@ -83,7 +83,7 @@ export interface Completion {
   readonly aux: bigint;
   /** Data that needs a receive buffer. */
   readonly data: Uint8Array | undefined;
-  /** Called when the data was taken. */
+  /** Called when the guest has taken it. */
   readonly taken?: () => void;
 }
 

@@ -7,7 +7,7 @@ import { CompletionType, EntrySize, MessageOp, MessageStatus, SubmitFlag } from 
 import type { Status } from "../../../spec/message_abi.ts";
 import { CollectiveSteps } from "../collectives/calls.ts";
 import type { Connection } from "../connection.ts";
-import type { MessageEvent, RemoteBuffer } from "../events.ts";
+import { type MessageEvent, type RemoteBuffer, settle } from "../events.ts";
 import { FrameFlag } from "../frame.ts";
 import type { MemoryRegion } from "../memory.ts";
 import type { Publication } from "../rdma.ts";
@@ -32,6 +32,8 @@ export interface ExecutorHost {
   log(text: string): void;
 }
 
+/** Completions that may wait for the guest; commands that would add to more are refused. */
+const MAX_WAITING = 65536;
 /** Data of log lines, connect requests and publications; bytes. */
 const MAX_SMALL = 65535;
 
@@ -80,6 +82,11 @@ export class Executor {
     return this.#plain.length > 0 || this.#withData.length > 0;
   }
 
+  /** Do so many completions wait that commands must? */
+  get isFull(): boolean {
+    return this.#plain.length + this.#withData.length >= MAX_WAITING;
+  }
+
   /** The next completion that needs no receive buffer, or, if `buffered`, one that does. Taken with `take`. */
   peek(buffered: boolean): Completion | undefined {
     return buffered ? this.#withData[0] : this.#plain[0];
@@ -99,6 +106,8 @@ export class Executor {
 
   /** Runs a command. @param always Post a completion for failures too. */
   submit(s: Submission, always: boolean): Status {
+    const ends = s.op === MessageOp.wait || s.op === MessageOp.exit || s.op === MessageOp.abort;
+    if (!always && this.isFull && !ends) return MessageStatus.noResource;
     if (this.#held.has(s.connection) || ((s.flags & SubmitFlag.fence) !== 0 && this.#flying(s.connection) > 0)) {
       if (this.#fenced.length >= 65536) return MessageStatus.noResource;
       this.#held.add(s.connection);
@@ -120,7 +129,7 @@ export class Executor {
   event(e: MessageEvent): void {
     if (e.kind === "done") return this.#complete(e.token, e.status, undefined);
     if (e.kind === "connected") return this.#complete(e.token, e.status, e.data.length === 0 ? undefined : e.data);
-    if (e.kind === "published") return this.#published(e.buffer, e.data);
+    if (e.kind === "published") return this.#published(e);
     this.post(completionOf(e));
   }
 
@@ -335,7 +344,8 @@ export class Executor {
     return status;
   }
 
-  #published(buffer: RemoteBuffer, payload: Uint8Array): void {
+  #published(e: MessageEvent & { readonly kind: "published" }): void {
+    const { buffer, data: payload } = e;
     // The guest's handle is ours: numbers of different publishers may be the same.
     const handle = this.runtime.number();
     this.#remotes.set(handle, buffer);
@@ -356,6 +366,7 @@ export class Executor {
       context: 0,
       aux: BigInt(handle),
       data,
+      taken: () => settle(e),
     });
   }
 }

@@ -1,4 +1,7 @@
 /** The runtime: limits, damage from below, registration, event order. */
+import type { Connection } from "../../../../lib/vmi/message/connection.ts";
+import type { RemoteBuffer } from "../../../../lib/vmi/message/events.ts";
+import type { RdmaOp } from "../../../../lib/vmi/message/rdma.ts";
 import { EventQueue } from "../../../../lib/vmi/message/event_queue.ts";
 import { job } from "../../../../lib/vmi/message/job.ts";
 import { gather, hostBacking, RegistrationCache, scatter, totalBytes } from "../../../../lib/vmi/message/memory.ts";
@@ -133,6 +136,49 @@ Deno.test("messages without a byte are stopped as well: what waits is counted by
     }).run({ untilNs: 20e9 });
     const sent = Number(result.ranks[0].value);
     assert(sent > 50 && sent < 300, `${layer}: ${sent} sent ${result.ranks[0].error}`);
+  }
+});
+
+Deno.test("notifications that a peer does not take stop their sender, and all come when it does", async () => {
+  type Act = (c: Connection, remote: RemoteBuffer, local: RdmaOp["local"]) => number;
+  const acts: { readonly [name: string]: Act } = {
+    put: (c, remote, local) => c.put({ local, remote, remoteOffset: 0, notify: true }),
+    get: (c, remote, local) => c.get({ local, remote, remoteOffset: 0, notify: true }),
+    publish: (c, _remote, [{ region }]) => c.publish(region, { context: 1 }).status,
+  };
+  for (const [name, act] of Object.entries(acts)) {
+    const result = await job({
+      ranks: 2,
+      limits: { maxQueued: 50_000 },
+      program: async (rank) => {
+        await rank.mesh();
+        const c = rank.to(1 - rank.rank);
+        const region = rank.register(new Uint8Array(8));
+        let [count, sent] = [0, 0];
+        if (rank.rank === 1) {
+          const heard = (): void => void count++;
+          c.onPut(heard);
+          c.onGet(heard);
+          c.onPublish(heard);
+          c.publish(region, { context: 1 });
+          await rank.advance(1e9); // takes nothing
+          await rank.until(() => false, 2e9);
+          return count;
+        }
+        let remote: RemoteBuffer | undefined;
+        c.onPublish((b) => remote = b);
+        await rank.until(() => remote !== undefined);
+        if (remote === undefined) return;
+        while (sent < 10_000 && act(c, remote, [{ region, offset: 0, length: 8 }]) === MessageStatus.success) {
+          if (++sent % 10 === 0) await rank.advance(100_000);
+        }
+        await rank.until(() => false, 4e9);
+        return sent;
+      },
+    }).run();
+    const [sent, heard] = result.ranks.map((r) => Number(r.value));
+    assert(sent > 64 && sent < 200, `${name}: ${sent} sent ${result.ranks[0].error}`);
+    assertEquals(heard, sent, name);
   }
 });
 

@@ -240,6 +240,51 @@ Deno.test("a full completion ring stops the adapter; nothing is dropped, and all
   assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
 });
 
+Deno.test("a guest that takes no completions is stopped, and none is lost", async () => {
+  const most = 65536;
+  const result = await play((g) => {
+    const at = RAM + 0x4000;
+    g.ram.write(at, entry({ 0: MessageOp.init, 1: SubmitFlag.signal }));
+    let posted = 0;
+    while (posted < 2 * most && g.card.call(at) === MessageStatus.success) posted++;
+    assertEquals([posted, g.card.status], [most, MessageStatus.noResource]);
+    // Polling goes on, and makes room.
+    g.ram.write(at + 64, entry({ 0: MessageOp.poll, 16: BigInt(at + 128), 24: 32 }));
+    assertEquals(g.card.call(at + 64), MessageStatus.success);
+    assertEquals(g.ram.bytes[0x4000 + 128], CompletionType.done);
+    assertEquals([g.card.call(at), g.card.call(at)], [MessageStatus.success, MessageStatus.noResource]);
+    // Rings: the device takes no more commands until the guest has taken completions.
+    const { adapter } = g.card;
+    const cq = RAM + 0x1000;
+    g.card.pci.changed(Uint8Array.from({ length: 256 }, (_, i) => i === 4 ? 6 : 0));
+    adapter.write(AdapterRegister.sqBase, RAM);
+    adapter.write(AdapterRegister.sqLog2, 2);
+    adapter.write(AdapterRegister.cqBase, cq);
+    adapter.write(AdapterRegister.cqLog2, 8);
+    adapter.write(AdapterRegister.control, 1);
+    for (let i = 0; i < 4; i++) g.ram.write(RAM + 64 * i, entry({ 0: MessageOp.init, 1: SubmitFlag.signal, 8: 7n }));
+    let tail = 0;
+    while (adapter.read(AdapterRegister.sqHead) === tail) {
+      tail = (tail + 1) & 3;
+      adapter.doorbell(AdapterDoorbell.sqTail, tail);
+      if (++posted > 2 * most) break;
+    }
+    assertEquals(posted, most + 255 + 1); // what the ring took, and one that waits
+    const view = new DataView(g.ram.bytes.buffer, 0x1000, 32 * 256);
+    let [head, phase, seen] = [0, 1, 0];
+    for (let turn = 0; turn < 1000; turn++) {
+      for (; (view.getUint16(32 * head + 2, true) & 1) === phase && seen <= posted; seen++) {
+        head = (head + 1) & 255;
+        if (head === 0) phase ^= 1;
+      }
+      adapter.doorbell(AdapterDoorbell.cqHead, head);
+    }
+    assertEquals([seen, adapter.read(AdapterRegister.sqHead)], [posted, tail]);
+    return Promise.resolve();
+  }, async (rank) => await rank.advance(0)).run();
+  assertEquals(result.ranks.map((r) => r.error), [undefined, undefined]);
+});
+
 Deno.test("a full submission ring is taken whole; tails beyond it wrap and lie about nothing", async () => {
   const result = await play(async (g, rank) => {
     const { adapter } = g.card;

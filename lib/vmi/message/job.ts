@@ -28,6 +28,11 @@ import { frameRecord, parseRecord, resultRecord, type Transport } from "./transp
 export { defaultSpec, MAX_RANKS } from "./job_options.ts";
 export type { JobOptions, JobProgress, JobResult, JobRunOptions, NodeContext, NodeMaker } from "./job_options.ts";
 
+/** Characters of the log. */
+const LOG_LIMIT = 1 << 24;
+/** What a line counts beside its characters. */
+const LINE_COST = 64;
+
 /** What processes tell each other at the end. */
 interface PartResult {
   readonly ranks: readonly RankResult[];
@@ -46,6 +51,8 @@ export class Job {
   readonly #networks: readonly string[];
   readonly #byRank: Map<number, JobNode> = new Map();
   readonly #log: string[] = [];
+  #logged = 0;
+  #unlogged = 0;
   readonly #trace: TraceRecord[] = [];
   readonly #agenda: { readonly time: number; readonly run: () => void }[] = [];
   readonly #results: Map<number, RankResult> = new Map();
@@ -144,8 +151,19 @@ export class Job {
     const ranks = [...this.#results.values()].sort((a, b) => a.rank - b.rank);
     const time = ranks.reduce((t, r) => Math.max(t, r.time), 0);
     const trace = this.#trace.sort((a, b) => a.time - b.time || a.rank - b.rank);
+    if (this.#unlogged > 0) this.#log.push(`the log is full: ${this.#unlogged} lines were left out`);
     const links = this.#links.sort((a, b) => a.from - b.from || a.to - b.to);
     return { time, ranks, log: this.#log, trace, links };
+  }
+
+  /** A line for the log. Ranks that never stop talking do not fill the host's memory. */
+  #note(line: string): void {
+    if (this.#logged + line.length > LOG_LIMIT) {
+      this.#unlogged++;
+      return;
+    }
+    this.#logged += line.length + LINE_COST;
+    this.#log.push(line);
   }
 
   #make(rank: number, modules: ReadonlyMap<string, MessageModule>): JobNode {
@@ -153,7 +171,7 @@ export class Job {
     const queue = new EventQueue();
     const { clock } = o;
     const now = this.isVirtual || clock === undefined ? (): number => queue.time : (): number => clock.now();
-    const log = (text: string): void => void this.#log.push(`rank ${rank}: ${text}`);
+    const log = (text: string): void => this.#note(`rank ${rank}: ${text}`);
     const runtime: Runtime = new Runtime(rank, {
       addresses: this.addresses,
       key: o.key ?? "job",

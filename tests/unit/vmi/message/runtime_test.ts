@@ -182,6 +182,18 @@ Deno.test("notifications that a peer does not take stop their sender, and all co
   }
 });
 
+Deno.test("a rank that logs without end does not fill the memory, and the log says so", async () => {
+  const line = "x".repeat(4096);
+  const { log } = await job({
+    ranks: 1,
+    program: (rank) => {
+      for (let i = 0; i < 10_000; i++) rank.log(line);
+    },
+  }).run();
+  assert(log.length > 4000 && log.length < 4100, `${log.length} lines`);
+  assertEquals(log.at(-1), `the log is full: ${10_000 - (log.length - 1)} lines were left out`);
+});
+
 Deno.test("a peer that never answers ends in a timeout, and can be tried again", async () => {
   const result = await job({
     ranks: 2,

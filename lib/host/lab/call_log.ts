@@ -35,7 +35,7 @@ export class CallLog {
     this.#records = [paravirt?.record(), hypercalls?.record()].filter((r) => r !== undefined);
   }
 
-  /** Calls so far. */
+  /** Calls so far; NaN: it is not known, because time went back beyond the calls that are kept. */
   get count(): number {
     return this.#records.reduce((sum, r) => sum + r.length, this.#before);
   }
@@ -51,14 +51,20 @@ export class CallLog {
     this.#forget(this.#entries(), this.count);
   }
 
-  /** Does something that goes back in time; `now` is asked after it. */
+  /** Does something that goes back in time, and calls again what was called on the way; `now` is asked after it. */
   goingBack(go: () => void, now: () => number): void {
     const entries = this.#entries();
     const count = this.count;
+    this.#forget([], NaN);
     go();
     const left = entries.filter((e) => e.time < now());
-    // Of calls that are not shown any more only the number is known; it is right as long as some shown are left.
-    this.#forget(left, left.length === 0 ? 0 : count - (entries.length - left.length));
+    const isKnown = left.length > 0 || count === entries.length;
+    if (isKnown) this.#forget(left, count - (entries.length - left.length));
+  }
+
+  /** The machine is at its beginning again. */
+  restart(): void {
+    this.#forget([], 0);
   }
 
   /** Ends recording. */

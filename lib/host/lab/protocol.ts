@@ -70,8 +70,8 @@ export interface LabState {
   readonly screen: string;
   /** Who answers hypercalls, or empty: nobody. */
   readonly hypervisor: string;
-  /** Calls so far, those forgotten included. */
-  readonly callCount: number;
+  /** Calls so far, those not shown any more included; null: not known, because time went back beyond what is kept. */
+  readonly callCount: number | null;
   /** The last calls. */
   readonly calls: readonly LabCall[];
   /** Messages between ranks; absent: no cluster. */

@@ -100,7 +100,7 @@ export class LabSession implements LabSubject {
       pages: pageMap(m, cpu, this.#entry),
       screen: screenOf(m),
       hypervisor: this.#calls.hypervisor,
-      callCount: this.#calls.count,
+      callCount: Number.isNaN(this.#calls.count) ? null : this.#calls.count,
       calls: this.#calls.last,
     };
   }
@@ -171,22 +171,18 @@ export class LabSession implements LabSubject {
   #back(count: number): void {
     const to = this.#history.position - count;
     let there = false;
-    this.#changePast(() => there = this.#history.goTo(to));
+    this.#calls.goingBack(() => there = this.#history.goTo(to), () => this.#m.now);
     if (!there) return this.#restart();
+    this.era++;
     this.#said = `went back ${count === 1 ? "one instruction" : `${count} instructions`}`;
   }
 
   #restart(): void {
-    this.#changePast(() => {
-      this.#m.restore(this.#start);
-      this.#history.begin();
-    });
-    this.#said = "at the beginning";
-  }
-
-  #changePast(go: () => void): void {
-    this.#calls.goingBack(go, () => this.#m.now);
+    this.#m.restore(this.#start);
+    this.#history.begin();
+    this.#calls.restart();
     this.era++;
+    this.#said = "at the beginning";
   }
 }
 

@@ -53,7 +53,7 @@ function showPages({ pages }) {
 
 function showCalls({ calls, callCount, hypervisor }) {
   const none = "nobody answers; start with --backend";
-  by("calls-head").textContent = hypervisor === "" ? none : `${hypervisor}: ${callCount} calls`;
+  by("calls-head").textContent = hypervisor === "" ? none : `${hypervisor}: ${callCount ?? "?"} calls`;
   by("calls-picture").replaceChildren(callPicture(calls));
   const rows = calls.slice(-100).reverse().map((c) => row(c.time, c.name, c.args, c.result && `= ${c.result}`, c.from));
   by("calls").replaceChildren(...rows);

@@ -1,5 +1,6 @@
-import { asm, type EngineName, MiB, pc, type PcMachine, Prng } from "../../../../mod.ts";
+import { asm, asm16, type EngineName, MiB, pc, type PcMachine, Prng } from "../../../../mod.ts";
 import { History } from "../../../../lib/host/gdb/history.ts";
+import { Points } from "../../../../lib/host/gdb/points.ts";
 import { Session } from "../../../../lib/host/gdb/session.ts";
 import { REGISTER_COUNT } from "../../../../lib/host/gdb/registers.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../../scripts/deps/std.ts";
@@ -119,6 +120,40 @@ for (const engine of ["interpreter", "jit"] as const) {
     assert(!history.goTo(-1));
   });
 }
+
+Deno.test("History makes inputs again in a search for the last place where a point was met", async () => {
+  const m = pc();
+  m.load(
+    0x7c00,
+    asm16`
+           mov dx, 0x3fd
+    again: in al, dx
+           test al, 1
+           jz again
+           mov dl, 0xf8
+           in al, dx
+           mov cl, al
+           mov dl, 0xfd
+           jmp again`,
+  );
+  const history = new History(m);
+  for (const key of ["a", "b", "c"]) {
+    m.run({ instructions: 400_000 });
+    history.advance();
+    history.input(() => m.serial.send(key));
+  }
+  m.run({ instructions: 400_000 });
+  const points = new Points();
+  points.add(0, 0x7c0b, 1); // after IN AL, DX: the key is there
+  const keys: string[] = [];
+  for (let n = 0; n < 4; n++) {
+    const { hit } = await history.searchBack(points, () => Promise.resolve(true));
+    keys.push(hit === undefined ? "none" : String.fromCharCode(m.cpu.eax & 0xff));
+  }
+  assertEquals([keys, history.position], [["c", "b", "a", "none"], 0]);
+  m.run({ instructions: 2_000_000 });
+  assertEquals(m.cpu.ecx & 0xff, 0); // keys after the place one went back to are forgotten
+});
 
 Deno.test("History keeps a bounded number of marks over a long run", () => {
   const { m } = client(

@@ -75,6 +75,8 @@ Deno.test("Recording keeps two records apart, takes results late, and forgets wh
   for (let i = 0; i < 3000; i++) a.end(a.begin(call(i)), i);
   assertEquals(a.entries[2999], { ...call(2999), result: 2999 });
   assertEquals(a.counts().size, 3000);
+  assertEquals(a.last(2000), a.entries.slice(-2000));
+  assertEquals([a.last(0), a.last(9999).length, new Recording().last(5)], [[], 3000, []]);
 });
 
 Deno.test("LiveCall keeps the arguments of its beginning; every call of the table fits into a row", () => {

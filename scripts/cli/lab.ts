@@ -11,8 +11,8 @@ import { addGuestOptions, type GuestOptions, makeGuest, namesGuest } from "./gue
 import { Exit, type Io, json, UsageError } from "./io.ts";
 
 const EXAMPLES = `
-The page shows the serial line, and what you type there goes to the guest; registers, the next instructions, the page
-tables in use, the text screen, and the hypercalls on a time line. Run, step, go back (what you had typed is typed again on
+The page shows the serial line and the text screen, and what you type there goes to the guest; registers, the next instructions, the page
+tables in use, and the hypercalls on a time line. Run, step, go back (what you had typed is typed again on
 the way) and restart. Without a kernel, BIOS or image it is the guest that ships, on backend shadow.
 
 With --program it is a cluster in virtual time, as the command cluster runs it: the page shows the messages on a time line

@@ -16,6 +16,8 @@ export interface Page {
   click(selector: string): Promise<void>;
   /** Types a text as a keyboard would, to whatever has the focus. */
   type(text: string): Promise<void>;
+  /** Presses and releases one key, to whatever has the focus. */
+  press(key: string): Promise<void>;
   /** Errors and failed loads the page has reported so far. */
   readonly complaints: readonly string[];
 }
@@ -161,7 +163,7 @@ async function until(evaluate: Page["evaluate"], expression: string, show = expr
 function hands(
   ask: (method: string, params: object) => Promise<unknown>,
   evaluate: Page["evaluate"],
-): Pick<Page, "click" | "type"> {
+): Pick<Page, "click" | "type" | "press"> {
   return {
     click: async (selector) => {
       const [x, y] = await evaluate(`(() => {
@@ -173,6 +175,9 @@ function hands(
       const mouse = { x, y, button: "left", clickCount: 1 };
       await ask("Input.dispatchMouseEvent", { type: "mousePressed", ...mouse });
       await ask("Input.dispatchMouseEvent", { type: "mouseReleased", ...mouse });
+    },
+    press: async (key) => {
+      for (const type of ["keyDown", "keyUp"]) await ask("Input.dispatchKeyEvent", { type, key });
     },
     type: async (text) => {
       for (const key of text) await ask("Input.dispatchKeyEvent", { type: "char", text: key });

@@ -111,33 +111,72 @@ again:
   mov dl, 0xfd
   jmp again`;
 
+/** Writes a K to the text screen, and an A beside it for each press of the key A. */
+const SCREEN = asm16`
+  mov ax, 0xb800
+  mov ds, ax
+  xor bx, bx
+  mov al, 'K'
+put:
+  mov ah, 7
+  mov [bx], ax
+  add bx, 2
+again:
+  in al, 0x64
+  test al, 1
+  jz again
+  in al, 0x60
+  cmp al, 0x1e
+  jne again
+  mov al, 'A'
+  jmp put`;
+
+/** Opens the lab for a bare program. */
+async function withProgram(bytes: Uint8Array, use: (page: Page) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "vmikit-lab-" });
+  try {
+    const image = join(folder, "program.bin");
+    await Deno.writeFile(image, bytes);
+    await withLab(["--image", `${image}@0x7c00`], use);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 Deno.test({
   name: `the lab page types to the guest, and keys are typed again on the way back${missing}`,
   ignore: !chromium.available,
-  async fn() {
-    const folder = await Deno.makeTempDir({ prefix: "vmikit-lab-" });
-    try {
-      const image = join(folder, "echo.bin");
-      await Deno.writeFile(image, ECHO.bytes);
-      await withLab(["--image", `${image}@0x7c00`], async (page) => {
-        await page.until(`${register("eip")} !== undefined`);
-        await page.click("#run");
-        await page.click("#console");
-        await page.type("HAL");
-        await page.until(`${CONSOLE}.includes("IBM")`, CONSOLE);
-        await page.click("#pause");
-        await page.until(`${text("said")} === "paused"`);
-        await page.click("#back");
-        await page.until(`${text("said")} === "went back one instruction"`);
-        await page.until(`${CONSOLE}.includes("IBM")`, CONSOLE);
-        assertStringIncludes(String(await page.evaluate(text("calls-head"))), "nobody answers");
-        assertEquals(await page.evaluate(text("paging")), "off");
-        assertEquals(page.complaints, []);
-      });
-    } finally {
-      await Deno.remove(folder, { recursive: true });
-    }
-  },
+  fn: () =>
+    withProgram(ECHO.bytes, async (page) => {
+      await page.until(`${register("eip")} !== undefined`);
+      await page.click("#run");
+      await page.click("#console");
+      await page.type("HAL");
+      await page.until(`${CONSOLE}.includes("IBM")`, CONSOLE);
+      await page.click("#pause");
+      await page.until(`${text("said")} === "paused"`);
+      await page.click("#back");
+      await page.until(`${text("said")} === "went back one instruction"`);
+      await page.until(`${CONSOLE}.includes("IBM")`, CONSOLE);
+      assertStringIncludes(String(await page.evaluate(text("calls-head"))), "nobody answers");
+      assertEquals(await page.evaluate(text("paging")), "off");
+      assertEquals(page.complaints, []);
+    }),
+});
+
+Deno.test({
+  name: `the lab page shows the text screen and presses keys there${missing}`,
+  ignore: !chromium.available,
+  fn: () =>
+    withProgram(SCREEN.bytes, async (page) => {
+      await page.until(`${register("eip")} !== undefined`);
+      await page.click("#run");
+      await page.until(`${text("screen")}.startsWith("K")`, text("screen"));
+      await page.click("#screen");
+      await page.press("a");
+      await page.until(`${text("screen")}.startsWith("KA")`, text("screen"));
+      assertEquals(page.complaints, []);
+    }),
 });
 
 Deno.test({

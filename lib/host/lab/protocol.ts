@@ -15,6 +15,8 @@ export type LabRequest =
   | { readonly do: "restart" }
   /** Type bytes, one character each, to the serial line. */
   | { readonly do: "type"; readonly text: string }
+  /** Press keys of the keyboard, those that make these characters. */
+  | { readonly do: "key"; readonly text: string }
   /** Look at another CPU, or another rank of a cluster. */
   | { readonly do: "look"; readonly at: number }
   /** Show the pages of one entry of the page directory; -1: none. */
@@ -109,6 +111,10 @@ const MOST_TYPED = 4096;
 /** Most instructions of one step. */
 const MOST_STEPS = 1_000_000_000;
 
+/** Characters of keys: printable ASCII, backspace, tab, Enter, escape. */
+// deno-lint-ignore no-control-regex
+const KEYS = /^[\x20-\x7e\b\t\n\x1b]{1,64}$/;
+
 /** Reads a request; `undefined`: it is none. */
 export function parseRequest(data: unknown): LabRequest | undefined {
   if (typeof data !== "string" || data.length > LONGEST_REQUEST) return undefined;
@@ -130,6 +136,8 @@ export function parseRequest(data: unknown): LabRequest | undefined {
       return isWhole(count, 1, MOST_STEPS) ? { do: what, count } : undefined;
     case "type":
       return typeof text === "string" && isBytes(text) ? { do: what, text } : undefined;
+    case "key":
+      return typeof text === "string" && KEYS.test(text) ? { do: what, text } : undefined;
     case "look":
       return isWhole(at, 0, 4095) ? { do: what, at } : undefined;
     case "pages":

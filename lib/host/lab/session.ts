@@ -6,6 +6,7 @@ import type { EngineName } from "../../cpu/i386/factory.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { StopReason } from "../../core/stop.ts";
 import type { CpuView } from "../../machine/cpu_view.ts";
+import type { Keyboard } from "../../machine/keyboard.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { SerialConsole } from "../../machine/serial_console.ts";
 import type { Snapshot } from "../../machine/snapshot.ts";
@@ -32,6 +33,8 @@ export interface LabSubject {
 
 /** Instructions between two looks at the page: some ten milliseconds. */
 const PIECE: Readonly<Record<EngineName, number>> = { interpreter: 2_000_000, jit: 2_000_000, reference: 50_000 };
+/** Typed bytes or keys that a guest has not taken before no more are. */
+const MOST_WAITING = 65_536;
 /** Instructions a step of one CPU may take the others. */
 const STEP_BOUND = 1_000_000;
 
@@ -67,8 +70,13 @@ export class LabSession implements LabSubject {
       case "pause":
         return await this.#pause();
       case "type":
-        if (this.serial === undefined) return;
+        if (this.serial === undefined || this.serial.waiting > MOST_WAITING) return;
         return this.#history.input(() => this.serial?.send(request.text));
+      case "key": {
+        const { keyboard } = this.#m as { readonly keyboard?: Keyboard };
+        if (keyboard === undefined || keyboard.waiting > MOST_WAITING) return;
+        return this.#history.input(() => keyboard.type(request.text));
+      }
       case "look":
         this.#at = Math.min(request.at, this.#m.cpus.length - 1);
         return;

@@ -115,6 +115,13 @@ terminal.onData((text) => {
   const bytes = bytesOf(text);
   for (let i = 0; i < bytes.length; i += 4096) ask({ do: "type", text: bytes.slice(i, i + 4096) });
 });
+const KEYS = { Enter: "\n", Tab: "\t", Backspace: "\b", Escape: "\x1b" };
+by("screen").addEventListener("keydown", (event) => {
+  const text = KEYS[event.key] ?? event.key;
+  if (!/^[\x20-\x7e\b\t\n\x1b]$/.test(text) || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  ask({ do: "key", text });
+});
 document.addEventListener("keydown", (event) => {
   if (event.key !== "F9" && event.key !== "F10") return;
   event.preventDefault();

@@ -5,7 +5,10 @@ Deno.test("parseRequest reads each request, and drops what does not belong to it
   for (
     const request of [
       ...[{ do: "run" }, { do: "pause" }, { do: "restart" }, { do: "step", count: 1 }, { do: "back", count: 1000 }],
-      ...[{ do: "type", text: "a\r\x00\xff" }, { do: "look", at: 3 }, { do: "pages", entry: -1 }],
+      ...[{ do: "type", text: "a\r\x00\xff" }, { do: "key", text: "A \n\x1b" }, { do: "look", at: 3 }, {
+        do: "pages",
+        entry: -1,
+      }],
     ]
   ) {
     assertEquals(parseRequest(JSON.stringify({ ...request, more: [1] })) as unknown, request);
@@ -20,6 +23,7 @@ Deno.test("parseRequest refuses everything else", () => {
       ...['{"do":"step"}', '{"do":"step","count":0}', '{"do":"step","count":1.5}', '{"do":"step","count":"1"}'],
       ...['{"do":"back","count":-1}', '{"do":"back","count":1e300}', '{"do":"type","text":""}', '{"do":"type"}'],
       ...['{"do":"type","text":"\\u0100"}', '{"do":"type","text":7}', '{"do":"look","at":-1}', '{"do":"look"}'],
+      ...['{"do":"key","text":"\\u00e4"}', '{"do":"key","text":""}', '{"do":"key","text":3}'],
       ...['{"do":"pages","entry":2048}', '{"do":"pages","entry":null}'],
       JSON.stringify({ do: "type", text: "a".repeat(4097) }),
     ]

@@ -108,3 +108,30 @@ Deno.test("LabSession shows the CPU it is asked for, and no other than there are
   await lab.handle({ do: "look", at: 7 });
   assertEquals([lab.state().at, lab.state().choices], [1, ["cpu0", "cpu1"]]);
 });
+
+Deno.test("LabSession presses keys of the keyboard, also on the way back", async () => {
+  const m = pc({ engine: "interpreter" });
+  m.load(
+    0x7c00,
+    asm16`
+    mov bx, 0x500
+again:
+    in al, 0x64
+    test al, 1
+    jz again
+    in al, 0x60
+    mov [bx], al
+    inc bx
+    jmp again`,
+  );
+  const lab = new LabSession(m);
+  await lab.handle({ do: "step", count: 1000 });
+  await lab.handle({ do: "key", text: "a\n" });
+  await lab.handle({ do: "step", count: 6_000_000 });
+  const codes = [0x1e, 0x9e, 0x1c, 0x9c];
+  assertEquals([...m.peek(0x500, 5)], [...codes, 0]);
+  const there = m.hash();
+  await lab.handle({ do: "step", count: 10 });
+  await lab.handle({ do: "back", count: 10 });
+  assertEquals([...m.peek(0x500, 5), m.hash()], [...codes, 0, there]);
+});

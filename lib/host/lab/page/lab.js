@@ -117,8 +117,8 @@ terminal.onData((text) => {
 });
 const KEYS = { Enter: "\n", Tab: "\t", Backspace: "\b", Escape: "\x1b" };
 by("screen").addEventListener("keydown", (event) => {
-  const text = KEYS[event.key] ?? event.key;
-  if (!/^[\x20-\x7e\b\t\n\x1b]$/.test(text) || event.ctrlKey || event.altKey || event.metaKey) return;
+  const text = KEYS[event.key] ?? (/^[ -~]$/.test(event.key) ? event.key : undefined);
+  if (text === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
   ask({ do: "key", text });
 });

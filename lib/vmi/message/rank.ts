@@ -26,6 +26,7 @@ import { ConfigError } from "../../core/errors.ts";
 import { Collectives } from "./collectives/calls.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectResponse } from "./connection_host.ts";
+import { Ahead } from "./ahead.ts";
 import { type MessageEvent, settle } from "./events.ts";
 import { FrameFlag } from "./frame.ts";
 import { BufferKeys, hostBacking, type MemoryRegion } from "./memory.ts";
@@ -47,6 +48,7 @@ export class MessageRank {
   readonly #hasNews = (): boolean => this.#events.length > 0;
   #parked: Notification[] = [];
   readonly #settled: WeakSet<MessageEvent> = new WeakSet();
+  readonly #ahead: Ahead<MessageEvent & { kind: "message" }>;
   readonly #keys: BufferKeys = new BufferKeys();
   #accept: ((c: Connection, data: Slab) => ConnectResponse) | undefined;
   #message: ((c: Connection, slab: Slab) => "done" | "keep") | undefined;
@@ -60,6 +62,11 @@ export class MessageRank {
   constructor(runtime: Runtime, host: RankHost) {
     this.runtime = runtime;
     this.#host = host;
+    this.#ahead = new Ahead(
+      runtime.limits.maxQueued,
+      ({ data }: MessageEvent & { kind: "message" }) => data.length,
+      settle,
+    );
   }
 
   /** This rank's number. */
@@ -96,6 +103,7 @@ export class MessageRank {
   discard(): void {
     for (const event of this.#events.splice(0)) {
       if (event.kind === "request") event.connection.respond("error");
+      else if (event.kind === "message") this.#ahead.taken(event);
       else this.#settle(event);
     }
   }
@@ -264,8 +272,8 @@ export class MessageRank {
       throw new ConfigError("message-timeout", `Rank ${this.rank} received nothing within ${timeoutNs} ns`);
     }
     const [event] = this.#inbox.splice(at, 1);
-    const { connection, data, frames } = event;
-    connection.consumed(frames, data.length);
+    const { connection, data } = event;
+    this.#ahead.taken(event);
     return { source: connection.peer, connection, data };
   }
 
@@ -294,7 +302,12 @@ export class MessageRank {
       end = { status, result };
       this.push({ kind: "done", status, token: undefined });
     });
-    await this.until(() => end !== undefined);
+    this.#ahead.begin(this.#inbox);
+    try {
+      await this.until(() => end !== undefined);
+    } finally {
+      this.#ahead.end();
+    }
     if (end?.status === MessageStatus.success) return end.result as T;
     throw new ConfigError(
       "message-collective",
@@ -377,10 +390,11 @@ export class MessageRank {
   #take(event: MessageEvent & { kind: "message" }): void {
     if (this.#message === undefined) {
       this.#inbox.push(event);
+      this.#ahead.arrived(event);
       return;
     }
     const slab = new Slab(event.data);
     if (this.#message(event.connection, slab) === "done") slab.discard();
-    event.connection.consumed(event.frames, event.data.length);
+    this.#ahead.taken(event);
   }
 }

@@ -250,7 +250,7 @@ export class Adapter {
     const plain = executor.peek(false);
     if (plain !== undefined) {
       executor.take(false);
-      plain.taken?.();
+      executor.taken(plain);
       return this.#complete(plain);
     }
     const withData = executor.peek(true);
@@ -315,7 +315,7 @@ export function receive(executor: Executor, c: Completion, entry: Uint8Array): C
   const address = v.getUint32(0, true) + v.getUint32(4, true) * 2 ** 32;
   const [length, cookie] = [v.getUint32(8, true), BigInt(v.getUint32(12, true))];
   const data = c.data ?? new Uint8Array(0);
-  c.taken?.();
+  executor.taken(c);
   // A publication's cookie is the peer's 64 bits only without data.
   if (data.length > length) return { ...c, cookie, status: MessageStatus.truncated };
   if (data.length > 0 && !executor.ram.write(address, data)) return { ...c, cookie, status: MessageStatus.access };

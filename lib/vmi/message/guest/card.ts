@@ -233,7 +233,7 @@ export class MessageCard implements Device {
     // Look before the completion is taken: it must not be lost by a bad address.
     if (!executor.ram.has(s.address, EntrySize.completion)) return MessageStatus.access;
     executor.take(buffered);
-    if (!buffered) next.taken?.();
+    if (!buffered) executor.taken(next);
     const full: Completion = buffered ? receive(executor, next, bufferOf(s)) : next;
     executor.ram.write(s.address, writeCompletion(full, 1));
     return MessageStatus.success;

@@ -30,7 +30,9 @@ export function collective(e: Executor, s: Submission): Status {
   if (s.connection >= size) return MessageStatus.invalidArgument;
   const steps = stepsOf(e, s, given);
   if (steps === undefined) return MessageStatus.invalidArgument;
+  const ended = e.collects();
   e.runtime.mailbox.run(steps, (status, result) => {
+    ended();
     const data = result ?? new Uint8Array(0);
     let end = status;
     if (end === MessageStatus.success && data.length > s.payloadLength) end = MessageStatus.truncated;

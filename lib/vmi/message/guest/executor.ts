@@ -5,6 +5,7 @@
  */
 import { CompletionType, EntrySize, MessageOp, MessageStatus, SubmitFlag } from "../../../spec/message_abi.ts";
 import type { Status } from "../../../spec/message_abi.ts";
+import { Ahead } from "../ahead.ts";
 import { CollectiveSteps } from "../collectives/calls.ts";
 import type { Connection } from "../connection.ts";
 import { type MessageEvent, type RemoteBuffer, settle } from "../events.ts";
@@ -58,6 +59,7 @@ export class Executor {
   readonly #memory: Registrations;
   readonly #publications: Map<number, { readonly publication: Publication; readonly region: MemoryRegion }> = new Map();
   readonly #remotes: Map<number, RemoteBuffer> = new Map();
+  readonly #ahead: Ahead<Completion>;
   readonly #plain: Completion[] = [];
   readonly #withData: Completion[] = [];
   readonly #inFlight: Map<number, number> = new Map();
@@ -69,6 +71,7 @@ export class Executor {
     this.runtime = runtime;
     this.steps = new CollectiveSteps(runtime);
     this.#host = host;
+    this.#ahead = new Ahead(runtime.limits.maxQueued, (c) => c.data?.length ?? 0, (c) => c.taken?.());
     this.#memory = new Registrations(host.ram, runtime.limits.maxMessage);
   }
 
@@ -122,7 +125,19 @@ export class Executor {
   /** Posts a completion. */
   post(c: Completion): void {
     (c.data === undefined ? this.#plain : this.#withData).push(c);
+    this.#ahead.arrived(c);
     this.#host.ready();
+  }
+
+  /** The guest has got a completion: its sender may go on. */
+  taken(c: Completion): void {
+    this.#ahead.taken(c);
+  }
+
+  /** An offloaded collective operation begins; call what it returns at its end. */
+  collects(): () => void {
+    this.#ahead.begin([...this.#plain, ...this.#withData]);
+    return () => this.#ahead.end();
   }
 
   /** An event of the runtime becomes a completion. */

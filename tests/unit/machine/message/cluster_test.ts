@@ -150,6 +150,47 @@ Deno.test("guests that halt, abort or crash are told apart", async () => {
   assertStringIncludes(result.ranks[2].error ?? "", "fault");
 });
 
+Deno.test("machines that meet before they take what was sent to them do meet, and lose nothing", async () => {
+  const program = messageGuest(`
+  call msg_mesh
+  mov ebp, 300
+  cmp dword [msg_rank], 0
+  jne meet
+send:
+  mov [cell], ebp
+  mov eax, 1
+  mov esi, cell
+  mov ecx, 4
+  call msg_send
+  test eax, eax
+  jnz bad
+  dec ebp
+  jnz send
+meet:
+  call msg_barrier
+  xor eax, eax
+  cmp dword [msg_rank], 1
+  jne msg_exit
+  mov ebp, 300
+take:
+  mov edi, cell
+  mov ecx, 4
+  call msg_receive
+  cmp [cell], ebp
+  jne bad
+  dec ebp
+  jnz take
+  mov eax, 77
+  jmp msg_exit
+bad:
+  mov eax, -1
+  jmp msg_exit
+cell: dd 0
+`);
+  const result = await cluster({ nodes: 3, program }).run();
+  assertEquals(result.ranks.map((r) => [r.state, r.value, r.error]), [0, 77, 0].map((n) => ["done", n, undefined]));
+});
+
 Deno.test("collectives of the guest library agree with the card's, on 1 to 9 machines", async () => {
   // Sums of (rank + 1) and its square by both ways, a broadcast from every rank, and barriers before and after.
   const program = messageGuest(`

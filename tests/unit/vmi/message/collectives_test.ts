@@ -134,6 +134,30 @@ Deno.test("combiner() wraps integers and covers every operation and type", () =>
   assertEquals(xor[0], 0b0110);
 });
 
+Deno.test("what waits to be received stops no collective operation, up to the job's limit", async () => {
+  const go = async (count: number, maxQueued: number): Promise<unknown[]> => {
+    const result = await job({
+      ranks: 3,
+      limits: { maxQueued },
+      program: async (rank) => {
+        await rank.mesh();
+        const seen: number[] = [];
+        for (let turn = 0; turn < 2; turn++) {
+          if (rank.rank === 0) { for (let i = 0; i < count; i++) rank.to(1).sendInline(Uint8Array.of(i)); }
+          const [sum] = await rank.all.allreduce(Int32Array.of(1));
+          assertEquals(sum, 3);
+          if (rank.rank === 1) { for (let i = 0; i < count; i++) seen.push((await rank.receive(0)).data[0]); }
+        }
+        const want = Array.from({ length: 2 * count }, (_, i) => (i % count) & 255);
+        if (rank.rank === 1) assertEquals(seen, want);
+      },
+    }).run({ untilNs: 1e9 });
+    return result.ranks.map((r) => r.error ?? r.state);
+  };
+  assertEquals(await go(500, 1 << 20), ["done", "done", "done"]);
+  assertEquals((await go(500, 1 << 18)).includes("blocked"), true); // held back: memory is bounded
+});
+
 Deno.test("wrong use of collectives is refused", async () => {
   await run(2, async (rank) => {
     await assertRejects(async () => await rank.all.broadcast(2), ConfigError, "no rank 2");

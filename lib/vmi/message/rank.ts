@@ -33,7 +33,7 @@ import { BufferKeys, hostBacking, type MemoryRegion } from "./memory.ts";
 import type { LinkEvent, NetAddress } from "./module.ts";
 import type { Steps } from "./mailbox.ts";
 import type { ConnectOptions, ConnectResult, RankHost, Received } from "./rank_types.ts";
-import { complete, hasHandler, MAX_PARKED, type Notification, notify } from "./rank_events.ts";
+import { complete, notify, Parking } from "./rank_events.ts";
 import type { Runtime } from "./runtime.ts";
 import { Slab } from "./slab.ts";
 import { statusName } from "./status.ts";
@@ -46,8 +46,7 @@ export class MessageRank {
   readonly #events: MessageEvent[] = [];
   readonly #inbox: (MessageEvent & { kind: "message" })[] = [];
   readonly #hasNews = (): boolean => this.#events.length > 0;
-  #parked: Notification[] = [];
-  readonly #settled: WeakSet<MessageEvent> = new WeakSet();
+  readonly #parking: Parking = new Parking();
   readonly #ahead: Ahead<MessageEvent & { kind: "message" }>;
   readonly #keys: BufferKeys = new BufferKeys();
   #accept: ((c: Connection, data: Slab) => ConnectResponse) | undefined;
@@ -104,7 +103,7 @@ export class MessageRank {
     for (const event of this.#events.splice(0)) {
       if (event.kind === "request") event.connection.respond("error");
       else if (event.kind === "message") this.#ahead.taken(event);
-      else this.#settle(event);
+      else this.#parking.settle(event);
     }
   }
 
@@ -138,7 +137,7 @@ export class MessageRank {
   /** Handles what has happened, at most `budget` events. Returns their number, or `badState` inside a handler. */
   poll(budget: number = Infinity): number {
     if (this.#inHandler) return MessageStatus.badState;
-    if (this.#parked.length > 0) this.#unpark();
+    this.#events.unshift(...this.#parking.ready());
     let done = 0;
     this.#inHandler = true;
     try {
@@ -156,7 +155,7 @@ export class MessageRank {
 
   /** Waits for something to happen and handles it; false: nothing happened within `timeoutNs`. */
   async wait(timeoutNs: number = Infinity): Promise<boolean> {
-    if (this.#parked.length > 0) this.#unpark();
+    this.#events.unshift(...this.#parking.ready());
     // Infinity needs no look at the clock.
     await this.#block(this.#hasNews, timeoutNs === Infinity ? Infinity : this.now + timeoutNs);
     return this.poll() > 0;
@@ -168,7 +167,7 @@ export class MessageRank {
     this.poll();
     while (!condition()) {
       if (end !== Infinity && this.now >= end) return false;
-      if (this.#parked.length > 0) this.#unpark();
+      this.#events.unshift(...this.#parking.ready());
       await this.#block(this.#hasNews, end);
       this.poll();
     }
@@ -354,8 +353,8 @@ export class MessageRank {
       case "published":
       case "put":
       case "got":
-        if (notify(event)) this.#settle(event);
-        else this.#park(event);
+        if (notify(event)) this.#parking.settle(event);
+        else this.#parking.park(event);
         break;
       case "done":
         complete(event.token, event.status, event.data);
@@ -364,27 +363,6 @@ export class MessageRank {
         this.#link?.(event.connection, event.event);
         break;
     }
-  }
-
-  /** Peers may be faster than we set handlers: the notification waits for one. */
-  #park(event: Notification): void {
-    this.#parked.push(event);
-    this.#settle(event);
-    this.#settled.add(event);
-    if (this.#parked.length > MAX_PARKED) this.#parked.shift();
-  }
-
-  /** Its sender may go on; one that was parked is counted already. */
-  #settle(event: MessageEvent): void {
-    if (!this.#settled.delete(event)) settle(event);
-  }
-
-  /** Takes up notifications that have got a handler. */
-  #unpark(): void {
-    const ready = this.#parked.filter(hasHandler);
-    if (ready.length === 0) return;
-    this.#parked = this.#parked.filter((e) => !hasHandler(e));
-    this.#events.unshift(...ready);
   }
 
   #take(event: MessageEvent & { kind: "message" }): void {

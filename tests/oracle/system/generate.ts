@@ -75,6 +75,8 @@ export function systemCase(r: Prng, windows: boolean): SystemCase {
   const regs = registers(r, mode, usesSelector && isProtected, SYSTEM.has(row.sem) || NO_EDGES.has(row.sem));
   if (row.sem === "movToSreg" && mode === Mode.real) regs.fill(0x3000, 0, 4).fill(0x4000, 5);
   if (row.sem === "leave" && (mode === Mode.real || mode === Mode.inner)) regs[5] = 0x8000 + 4 * r.below(64);
+  // ENTER copies frame pointers from below EBP; processors differ in what is left of it where one cannot be read.
+  if (row.sem === "enter") regs[5] = 0x8080 + 4 * r.below(64);
   put(CaseAt.mode, mode);
   put(CaseAt.eflags, flags(r, mode, row));
   put(CaseAt.eip, 0x100 + r.below(16));

@@ -38,7 +38,12 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .description("Scriptable i386 machines")
     .exitOverride()
     .showHelpAfterError("Add --help for options and examples.")
-    .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      getOutHasColors: () => false, // asked for otherwise, commander looks into the environment
+      getErrHasColors: () => false,
+    })
     .addHelpText("after", EXAMPLES);
   for (const add of COMMANDS) add(program, io, done);
   return program;

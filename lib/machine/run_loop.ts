@@ -161,7 +161,7 @@ export class RunLoop {
 
   /** The round in progress, for a snapshot. */
   save(): { readonly [name: string]: FieldValue } {
-    const owed = this.#ahead > 0 || this.#debts.some((d) => d > 0)
+    const owed: { readonly [name: string]: FieldValue } = this.#ahead > 0 || this.#debts.some((d) => d > 0)
       ? { ahead: this.#ahead, debts: [...this.#debts] }
       : {};
     return { span: this.#span, turn: this.#turn, done: this.#done, most: this.#most, ...owed };

@@ -562,3 +562,16 @@ Deno.test("vmikit lab prints the address of a page, and ends with 130 at Ctrl-C"
     assertEquals([code, ignored, out.length, JSON.parse(out[1])], [Exit.interrupted, true, 2, { exit: 130 }]);
   }
 });
+
+Deno.test("vmikit --help needs no permission of the environment", async () => {
+  const program = new URL("../../../scripts/vmikit.ts", import.meta.url);
+  for (const args of [["lab", "--help"], ["--help"]]) {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--no-prompt", "--allow-read", program.href, ...args],
+      env: { NO_COLOR: "", FORCE_COLOR: "" },
+      stdin: "null",
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [Exit.ok, ""]);
+    assertStringIncludes(new TextDecoder().decode(stdout), "Examples:");
+  }
+});

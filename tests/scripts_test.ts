@@ -1,9 +1,9 @@
 /**
  * The numbered lessons in scripts/: each runs as a person would run it, with exactly the permissions of its first line.
  */
-import { writeCpio } from "../mod.ts";
 import { assert, assertEquals, assertStringIncludes, fromFileUrl } from "../scripts/deps/std.ts";
 import { guestSync } from "./guests/guest.ts";
+import { busyboxInitrd } from "./guests/initrd.ts";
 
 const FOLDER = fromFileUrl(new URL("../scripts/", import.meta.url));
 const SHEBANG = "#!/usr/bin/env -S deno run";
@@ -95,12 +95,7 @@ Deno.test({
     try {
       Deno.writeFileSync(
         initrd,
-        writeCpio([
-          { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-          { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-          { kind: "symlink", path: "/bin/sh", target: "busybox" },
-          { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-        ]),
+        busyboxInitrd(Deno.readFileSync(busybox.path), INIT),
       );
       const { code, stdout, stderr } = await lesson("07_debian.ts", kernel.path, initrd);
       assertEquals([code, stderr], [0, ""]);

@@ -2,8 +2,9 @@
  * Time from power-on to a shell prompt of Debian's kernel with a BusyBox initial file system, once each; where the kernel
  * cannot be had the benchmark is ignored, by name.
  */
-import { linux, MiB, pc, writeCpio } from "../../mod.ts";
+import { linux, MiB, pc } from "../../mod.ts";
 import { guestSync } from "../guests/guest.ts";
+import { busyboxInitrd } from "../guests/initrd.ts";
 
 const busybox = guestSync("busybox");
 
@@ -24,12 +25,7 @@ for (const name of ["linux-686", "linux-686-pae"] as const) {
     fn(b) {
       if (!kernel.available || !busybox.available) return;
       const m = pc({ memory: 128 * MiB });
-      const initrd = writeCpio([
-        { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-        { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-        { kind: "symlink", path: "/bin/sh", target: "busybox" },
-        { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-      ]);
+      const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), INIT);
       const image = linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr quiet" });
       b.start();
       const stop = m.boot(image).run({ until: m.serial.contains("ready# "), instructions: 20_000_000_000 });

@@ -2,7 +2,6 @@
  * The bench task. Without arguments: `deno bench` over this folder. With `--peers`: the comparison with other emulators.
  * With `--system`: what the work of an operating system costs on them. With `--message`: what messages cost. Cold.
  */
-import { writeCpio } from "../../mod.ts";
 import { KERNELS } from "../../scripts/bench/kernels.ts";
 import { compareBoots, comparePeers } from "../../scripts/bench/peers.ts";
 import { table } from "../../scripts/bench/table.ts";
@@ -13,6 +12,7 @@ import { guest } from "../guests/guest.ts";
 import { messageBench, messageTables } from "./message/report.ts";
 import { furtherPrograms } from "./programs.ts";
 import { compareSystem, systemTable } from "./system.ts";
+import { busyboxInitrd } from "../guests/initrd.ts";
 
 const program = new Command("bench")
   .description("Benchmarks; figures are printed, nothing is gated on them")
@@ -49,12 +49,7 @@ async function boots(runs: number): Promise<Readonly<Record<string, number>>> {
     const data = await Deno.readFile(busybox.path);
     await Deno.writeFile(
       initrd,
-      writeCpio([
-        { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-        { kind: "file", path: "/bin/busybox", data, mode: 0o755 },
-        { kind: "symlink", path: "/bin/sh", target: "busybox" },
-        { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-      ]),
+      busyboxInitrd(data, INIT),
     );
     const boot = { kernel: kernel.path, initrd, append: "console=ttyS0 nokaslr quiet", text: "user space is up" };
     return await compareBoots(boot, runs, say);

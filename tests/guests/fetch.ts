@@ -5,8 +5,8 @@
  *
  * Needs Debian's or Ubuntu's apt on the host; nothing is installed. Cold.
  */
-import { writeCpio } from "../../mod.ts";
 import { guest, type GuestName } from "./guest.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const INIT = `#!/bin/sh
 /bin/busybox mkdir -p /proc /sys /dev /usr/bin /usr/sbin /sbin
@@ -37,12 +37,7 @@ try {
   await Deno.mkdir(folder, { recursive: true });
   await Deno.writeFile(`${folder}/vmlinuz`, await fetched(flags.length > 0 ? "linux-686-pae" : "linux-686"));
   const data = await fetched("busybox");
-  const initrd = writeCpio([
-    { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-    { kind: "file", path: "/bin/busybox", data, mode: 0o755 },
-    { kind: "symlink", path: "/bin/sh", target: "busybox" },
-    { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-  ]);
+  const initrd = busyboxInitrd(data, INIT);
   await Deno.writeFile(`${folder}/initrd.cpio`, initrd);
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));

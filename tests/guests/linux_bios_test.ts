@@ -2,10 +2,11 @@
  * Debian's kernel from its 16-bit entry: it asks SeaBIOS for the memory map, sets the video mode, and goes by the tables that
  * SeaBIOS made, whose timer is at pin 0 of the IO-APIC and whose power management is at 0xb000.
  */
-import { MiB, writeCpio } from "../../mod.ts";
+import { MiB } from "../../mod.ts";
 import { assertEquals, assertMatch, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
 import { afterBios, enter16 } from "./linux16.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const [kernel, busybox, bios, vga] = (["linux-686", "busybox", "seabios", "vgabios-stdvga"] as const).map(guestSync);
 const ready = kernel.available && busybox.available && bios.available && vga.available;
@@ -22,13 +23,7 @@ Deno.test({
   ignore: !ready,
   fn() {
     if (!kernel.available || !busybox.available || !bios.available || !vga.available) return;
-    const initrd = writeCpio([
-      { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-      { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-      { kind: "symlink", path: "/bin/sh", target: "busybox" },
-      { kind: "directory", path: "/proc" },
-      { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-    ]);
+    const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), INIT, ["/proc"]);
     const [rom, vgaBios] = [bios, vga].map((g) => Deno.readFileSync(g.path));
     const m = afterBios({ memory: 128 * MiB, bios: rom, vgaBios });
     enter16(m, Deno.readFileSync(kernel.path), "console=ttyS0 nokaslr quiet", initrd);

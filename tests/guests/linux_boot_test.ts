@@ -1,7 +1,8 @@
 /** Debian's stock kernel with a BusyBox initial file system, from the boot protocol to user space and a reboot request. */
-import { linux, MiB, pc, writeCpio } from "../../mod.ts";
+import { linux, MiB, pc } from "../../mod.ts";
 import { assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const busybox = guestSync("busybox");
 
@@ -21,13 +22,7 @@ for (const name of ["linux-686", "linux-686-pae"] as const) {
     ignore: missing !== undefined,
     fn() {
       if (!kernel.available || !busybox.available) return;
-      const initrd = writeCpio([
-        { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-        { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-        { kind: "symlink", path: "/bin/sh", target: "busybox" },
-        { kind: "directory", path: "/proc" },
-        { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-      ]);
+      const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), INIT, ["/proc"]);
       const m = pc({ memory: 128 * MiB });
       m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr quiet" }));
       const up = m.run({ until: m.serial.contains("user space is up"), instructions: 20_000_000_000 });

@@ -12,10 +12,10 @@ import {
   type PersonalityPcMachine,
   vmiPc,
   vmware,
-  writeCpio,
 } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const kernel = guestSync("linux-686-pae");
 const busybox = guestSync("busybox");
@@ -40,14 +40,7 @@ steal() { /bin/busybox awk '/^cpu /{print $9}' /proc/stat; }
 /** What the kernel boots with. */
 function debianImage(): ReturnType<typeof linux> {
   assert(kernel.available && busybox.available);
-  const initrd = writeCpio([
-    { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-    { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-    { kind: "symlink", path: "/bin/sh", target: "busybox" },
-    { kind: "directory", path: "/proc" },
-    { kind: "directory", path: "/sys" },
-    { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-  ]);
+  const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), INIT, ["/proc", "/sys"]);
   return linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: APPEND });
 }
 

@@ -1,7 +1,8 @@
 /** Debian's stock kernel finds two CPUs in the tables, starts the second and schedules on both. */
-import { linux, MiB, pc, writeCpio } from "../../mod.ts";
+import { linux, MiB, pc } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const kernel = guestSync("linux-686-pae");
 const busybox = guestSync("busybox");
@@ -22,13 +23,7 @@ Deno.test({
   ignore: missing !== undefined,
   fn() {
     if (!kernel.available || !busybox.available) return;
-    const initrd = writeCpio([
-      { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-      { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-      { kind: "symlink", path: "/bin/sh", target: "busybox" },
-      { kind: "directory", path: "/proc" },
-      { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-    ]);
+    const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), INIT, ["/proc"]);
     const m = pc({ memory: 128 * MiB, cpus: 2 });
     m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: APPEND }));
     const up = m.run({ until: m.serial.contains("processors work"), instructions: 20_000_000_000 });

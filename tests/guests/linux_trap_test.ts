@@ -1,7 +1,8 @@
 /** Debian's stock kernel in ring 1: backend `trap` carries it to user space and it does not notice. */
-import { linux, MiB, trap, vmiPc, writeCpio } from "../../mod.ts";
+import { linux, MiB, trap, vmiPc } from "../../mod.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const busybox = guestSync("busybox"), kernel = guestSync("linux-686");
 const missing = [kernel, busybox].find((g) => !g.available);
@@ -20,13 +21,7 @@ Deno.test({
   ignore: missing !== undefined,
   fn() {
     if (!kernel.available || !busybox.available) return;
-    const initrd = writeCpio([
-      { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-      { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-      { kind: "symlink", path: "/bin/sh", target: "busybox" },
-      { kind: "directory", path: "/proc" },
-      { kind: "file", path: "/init", data: new TextEncoder().encode(INIT), mode: 0o755 },
-    ]);
+    const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), new TextEncoder().encode(INIT), ["/proc"]);
     const m = vmiPc({ memory: 128 * MiB, backend: trap(), engine: "jit", cpus: 2 });
     m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=ttyS0 nokaslr quiet" }));
     const up = m.run({ until: m.serial.contains("2 processors, user space is up"), instructions: 30_000_000_000 });

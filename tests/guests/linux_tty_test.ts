@@ -1,7 +1,8 @@
 /** A person at the PC: Debian's kernel with its console on the VGA screen, a shell on tty1, and keys typed on the i8042. */
-import { linux, MiB, pc, writeCpio } from "../../mod.ts";
+import { linux, MiB, pc } from "../../mod.ts";
 import { assertEquals, assertStringIncludes } from "../../scripts/deps/std.ts";
 import { guestSync } from "./guest.ts";
+import { busyboxInitrd } from "./initrd.ts";
 
 const kernel = guestSync("linux-686"), busybox = guestSync("busybox");
 const available = kernel.available && busybox.available;
@@ -19,13 +20,7 @@ Deno.test({
   ignore: !available,
   fn() {
     if (!kernel.available || !busybox.available) return;
-    const initrd = writeCpio([
-      { kind: "device", path: "/dev/console", type: "char", major: 5, minor: 1 },
-      { kind: "file", path: "/bin/busybox", data: Deno.readFileSync(busybox.path), mode: 0o755 },
-      { kind: "symlink", path: "/bin/sh", target: "busybox" },
-      { kind: "directory", path: "/proc" },
-      { kind: "file", path: "/init", data: INIT, mode: 0o755 },
-    ]);
+    const initrd = busyboxInitrd(Deno.readFileSync(busybox.path), INIT, ["/proc"]);
     const m = pc({ memory: 128 * MiB });
     m.boot(linux({ kernel: Deno.readFileSync(kernel.path), initrd, append: "console=tty0 nokaslr quiet" }));
     const up = m.run({ until: m.screen.contains("tty1> "), ticks: 20_000_000_000 });

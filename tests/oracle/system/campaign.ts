@@ -3,12 +3,13 @@
  */
 import { Prng } from "../../../lib/base/prng.ts";
 import type { EngineName } from "../../../lib/cpu/i386/factory.ts";
-import { differences } from "./compare.ts";
+import { differences, mayDiffer } from "./compare.ts";
 import { type SystemCase, systemCase } from "./generate.ts";
 import { harness } from "./harness.ts";
 import { runBochs, runOurs } from "./judges.ts";
 import { CaseAt } from "./places.ts";
 import { makeTables } from "./tables.ts";
+import { type Both, type Guilty, traceWindows } from "./trace.ts";
 
 /** Cases between two sums of the data windows. */
 const SUM_EVERY = 64;
@@ -30,16 +31,38 @@ export function systemCampaign(bochs: string, seed: number, count: number, engin
   const tables = makeTables(r, h);
   const cases = Array.from({ length: count }, (_, i) => systemCase(r, (i + 1) % SUM_EVERY === 0));
   const image = h.image(tables, cases.map((one) => one.record));
-  const theirs = runBochs(bochs, image, count), ours = runOurs(image, count, engine);
+  const theirs = runBochs(bochs, image, count).results, ours = runOurs(image, count, engine).results;
+  const failure = (index: number, lines: readonly string[]): SystemFailure => ({
+    index,
+    name: cases[index].row.mnemonic,
+    text: `case ${index} of seed ${seed}: ${story(cases[index])}\n  ${lines.join("\n  ")}`,
+  });
   return cases.flatMap((one, index) => {
     const lines = differences(one, index, ours, theirs);
     if (lines.length === 0) return [];
-    return [{
-      index,
-      name: one.row.mnemonic,
-      text: `case ${index} of seed ${seed}: ${story(one)}\n  ${lines.join("\n  ")}`,
-    }];
+    if (lines.some((line) => !line.startsWith("windows"))) return [failure(index, lines)];
+    const from = cases.findLastIndex((c, i) => i < index && c.isSummed) + 1;
+    const guilty = windowFailures(cases.slice(from, index + 1), (some, dump) => {
+      const part = h.image(tables, some, dump);
+      return { theirs: runBochs(bochs, part, some.length), ours: runOurs(part, some.length, engine) };
+    });
+    return guilty.map((g) => failure(from + g.index, g.lines));
   });
+}
+
+/** Cases that leave the windows different, but for those that may. */
+function windowFailures(
+  cases: readonly SystemCase[],
+  run: (records: readonly Uint8Array[], dump: boolean) => Both,
+): Guilty[] {
+  const numbered = cases.map((one, index) => ({ one, index }));
+  for (;;) {
+    const found = traceWindows(numbered.map(({ one }) => one.record), run);
+    if (found === undefined) return [];
+    const { one, index } = numbered[found.index];
+    if (!mayDiffer(one, found)) return [{ ...found, index }];
+    numbered.splice(found.index, 1); // and look whether the others differ
+  }
 }
 
 function story(one: SystemCase): string {

@@ -21,6 +21,8 @@ export interface SystemCase {
   readonly row: OpRow;
   /** The instruction's bytes. */
   readonly bytes: readonly number[];
+  /** Are the data windows summed and filled anew after it? */
+  readonly isSummed: boolean;
   /** EFLAGS bits not to be compared. */
   readonly undef: number;
 }
@@ -36,8 +38,8 @@ const SYSTEM = words(
     "sldt str sgdt sidt smsw lldt ltr clts movFromCr pushf popf cli sti",
 );
 const FAR_MEMORY = words("loadFar callFar jmpFar");
-/** Processors differ in what these do to memory, or when they look, where the stack ends within them. */
-const NO_EDGES = words("pusha enter");
+/** What Bochs leaves half done on the stack when they fail. */
+export const HALF_WRITERS: ReadonlySet<string> = words("callFar callInd callRel enter pusha");
 const POPS = words("popSreg retFar iret");
 
 const ROWS: readonly OpRow[] = OPS.filter((row) =>
@@ -72,22 +74,24 @@ export function systemCase(r: Prng, windows: boolean): SystemCase {
   do encoded = encodeAny(r, row, wish); while (isDisputed(row, encoded));
   const record = new Uint8Array(CaseAt.size), view = new DataView(record.buffer);
   const put = (at: number, value: number): void => view.setUint32(at, value >>> 0, true);
-  const regs = registers(r, mode, usesSelector && isProtected, SYSTEM.has(row.sem) || NO_EDGES.has(row.sem));
+  const regs = registers(r, mode, usesSelector && isProtected, SYSTEM.has(row.sem));
   if (row.sem === "movToSreg" && mode === Mode.real) regs.fill(0x3000, 0, 4).fill(0x4000, 5);
   if (row.sem === "leave" && (mode === Mode.real || mode === Mode.inner)) regs[5] = 0x8000 + 4 * r.below(64);
-  // ENTER copies frame pointers from below EBP; processors differ in what is left of it where one cannot be read.
-  if (row.sem === "enter") regs[5] = 0x8080 + 4 * r.below(64);
+  // ENTER copies frame pointers from below EBP.
+  if (row.sem === "enter" && r.below(4) !== 0) regs[5] = 0x8080 + 4 * r.below(64);
   put(CaseAt.mode, mode);
   put(CaseAt.eflags, flags(r, mode, row));
   put(CaseAt.eip, 0x100 + r.below(16));
   put(CaseAt.codeBase, Place.code);
-  put(CaseAt.sums, windows ? Sums.fresh : Sums.none);
+  // What Bochs leaves of an instruction that fails shall not reach later cases.
+  const isSummed = windows || HALF_WRITERS.has(row.sem);
+  put(CaseAt.sums, isSummed ? Sums.fresh : Sums.none);
   segments(r, mode, bits, put);
   regs.forEach((v, i) => put(CaseAt.regs + 4 * i, v));
   record.set(encoded.bytes.slice(0, 16), CaseAt.code);
   record.fill(0xcc, CaseAt.code + encoded.bytes.length, CaseAt.code + 16);
   pokes(r, row, encoded, mode, regs[4], put);
-  return { record, mode, bits, row, bytes: encoded.bytes, undef: row.undef };
+  return { record, mode, bits, row, bytes: encoded.bytes, isSummed, undef: row.undef };
 }
 
 /** Is ESP an operand by the opcode? */
@@ -97,11 +101,10 @@ function namesEsp(row: OpRow): boolean {
 
 /**
  * Where processors differ among themselves, or Bochs from all of them: the upper half that PUSH of a segment register
- * leaves on a 32-bit stack; what a near call past the segment's end leaves there; ARPL that changes nothing, which asks for a writable operand in Bochs only.
+ * leaves on a 32-bit stack; ARPL that changes nothing, which asks for a writable operand in Bochs only.
  */
 function isDisputed(row: OpRow, encoded: Encoded): boolean {
   if (row.sem === "pushSreg") return encoded.opSize === 32;
-  if (row.sem === "callInd" || row.sem === "callRel") return encoded.opSize === 32;
   return row.sem === "arpl" && encoded.modrm < 0xc0;
 }
 

@@ -6,7 +6,7 @@
  * same on every PC emulator that takes a BIOS image; none of them knows that it is judged. Cold.
  */
 import { assemble, type Assembly } from "../../../lib/cpu/i386/asm/assemble.ts";
-import { CaseAt, GDT_ENTRIES, MARK, Mode, Place, POKES, RESULT_DWORDS, Sel, Sums } from "./places.ts";
+import { CaseAt, GDT_ENTRIES, MARK, Mode, Place, POKES, RESULT_DWORDS, Sel, Sums, WINDOW_BYTES } from "./places.ts";
 
 /** Faults that push an error code. */
 const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
@@ -22,8 +22,8 @@ export interface Harness {
   readonly realStubs: readonly number[];
   /** Address at which the double-fault task starts. */
   readonly doubleFault: number;
-  /** Makes the image. `tables` goes to {@linkcode Place.tables}. */
-  image(tables: Uint8Array, cases: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
+  /** Makes the image. `tables` goes to {@linkcode Place.tables}; with `dump` the windows are printed behind the results. */
+  image(tables: Uint8Array, cases: readonly Uint8Array[], dump?: boolean): Uint8Array<ArrayBuffer>;
 }
 
 const all = (line: (v: number) => string): string => Array.from({ length: 256 }, (_, v) => line(v)).join("\n");
@@ -280,6 +280,9 @@ finish:
   mov ecx, [result]
   sub ecx, esi
   rep outsb
+  mov esi, ${Place.data}
+  mov ecx, [dump]
+  rep outsb
   mov esi, bye
   mov ecx, 8
   mov edx, 0x8900
@@ -293,6 +296,7 @@ left: dd 0
 cursor: dd ${Place.image + CODE_BYTES}
 result: dd 0
 sums: dd 0
+dump: dd 0
 gdtr: dw ${GDT_ENTRIES * 8 - 1}
   dd ${Place.gdt}
 idtr: dw 0x7ff
@@ -407,7 +411,7 @@ export function harness(): Harness {
     stubs: Array.from({ length: 256 }, (_, v) => label(main, `stub${v}`)),
     realStubs: Array.from({ length: 256 }, (_, v) => label(low, `stub${v}`)),
     doubleFault: label(main, "doublefault"),
-    image: (tables, cases) => {
+    image: (tables, cases, dump = false) => {
       const used = CODE_BYTES + cases.length * CaseAt.size;
       const size = (Math.ceil(used / KIB64) + 1) * KIB64;
       const image = new Uint8Array(size), view = new DataView(image.buffer);
@@ -416,6 +420,7 @@ export function harness(): Harness {
       image.set(main.bytes);
       image.set(tables, at);
       view.setUint32(label(main, "left") - Place.image, cases.length, true);
+      view.setUint32(label(main, "dump") - Place.image, dump ? WINDOW_BYTES : 0, true);
       cases.forEach((one, i) => image.set(one, CODE_BYTES + i * CaseAt.size));
       image.set(assemble(reset(size)).bytes, size - 0x100);
       return image;

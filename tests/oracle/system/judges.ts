@@ -7,16 +7,24 @@ import { debugConsole } from "../../../lib/device/small_ports.ts";
 import { biosRegions } from "../../../lib/machine/loader/raw.ts";
 import { machine } from "../../../lib/machine/machine.ts";
 import { ram } from "../../../lib/memory/region.ts";
-import { MARK, RESULT_DWORDS } from "./places.ts";
+import { MARK, RESULT_DWORDS, WINDOW_BYTES } from "./places.ts";
 
 /** Results, {@linkcode RESULT_DWORDS} dwords a case. */
 export type Results = Uint32Array;
+
+/** What an image printed. */
+export interface Printed {
+  /** Results of its cases. */
+  readonly results: Results;
+  /** The data windows as the last case left them; empty unless the image was made to print them. */
+  readonly windows: Uint8Array;
+}
 
 /** Most instructions of a case, its harness included. */
 const STEPS_A_CASE = 1_000_000;
 
 /** Runs it on ours. */
-export function runOurs(image: Uint8Array, cases: number, engine: EngineName): Results {
+export function runOurs(image: Uint8Array, cases: number, engine: EngineName): Printed {
   const out: number[] = [];
   const m = machine({
     cpu: i386({ engine }),
@@ -29,7 +37,7 @@ export function runOurs(image: Uint8Array, cases: number, engine: EngineName): R
 }
 
 /** Runs it on Bochs. */
-export function runBochs(path: string, image: Uint8Array, cases: number): Results {
+export function runBochs(path: string, image: Uint8Array, cases: number): Printed {
   const folder = Deno.makeTempDirSync({ prefix: "vmikit-bochs-" });
   try {
     Deno.writeFileSync(`${folder}/bios.bin`, image);
@@ -61,14 +69,16 @@ function configuration(folder: string, size: number): string {
   ].join("\n");
 }
 
-function resultsOf(bytes: Uint8Array, cases: number): Results {
+function resultsOf(bytes: Uint8Array, cases: number): Printed {
   const at = find(bytes, new TextEncoder().encode(MARK));
   const size = cases * RESULT_DWORDS * 4;
   if (at < 0 || bytes.length < at + MARK.length + size) {
     const tail = new TextDecoder("latin1").decode(bytes.subarray(-400));
     throw new Error(`the image printed no results; the last it said was: ${tail}`);
   }
-  return new Uint32Array(bytes.slice(at + MARK.length, at + MARK.length + size).buffer);
+  const from = at + MARK.length, end = from + size;
+  const windows = bytes.length >= end + WINDOW_BYTES ? bytes.slice(end, end + WINDOW_BYTES) : new Uint8Array(0);
+  return { results: new Uint32Array(bytes.slice(from, end).buffer), windows };
 }
 
 function find(bytes: Uint8Array, what: Uint8Array): number {

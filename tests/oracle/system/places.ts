@@ -58,11 +58,16 @@ export const CaseAt = {
   size: 160,
 } as const;
 
+/** Bytes of the data windows. */
+export const WINDOW_BYTES: number = Place.windowsEnd - Place.data;
+
 /** Pairs of address and dword written before a case. */
 export const POKES = 8;
 
 /** Dwords in a result: GS FS ES DS, EDI to EAX, vector, error code, frame of 9, SS, ESP, TR, tables' sum, windows' sum. */
 export const RESULT_DWORDS = 32;
+/** Which of them is the sum of the windows. */
+export const WINDOWS_SUM = 28;
 
 /** How a case is entered. */
 export const Mode = { inner: 0, v86: 1, real: 2, outer: 3 } as const;

@@ -25,11 +25,17 @@ export interface SystemFailure {
   readonly text: string;
 }
 
-/** Runs `count` cases; the image holds at most some ten thousand. */
-export function systemCampaign(bochs: string, seed: number, count: number, engine: EngineName): SystemFailure[] {
+/** Runs `count` cases, perhaps of some mnemonics alone; the image holds at most some ten thousand. */
+export function systemCampaign(
+  bochs: string,
+  seed: number,
+  count: number,
+  engine: EngineName,
+  only?: RegExp,
+): SystemFailure[] {
   const h = harness(), r = new Prng(seed);
   const tables = makeTables(r, h);
-  const cases = Array.from({ length: count }, (_, i) => systemCase(r, (i + 1) % SUM_EVERY === 0));
+  const cases = Array.from({ length: count }, (_, i) => systemCase(r, (i + 1) % SUM_EVERY === 0, only));
   const image = h.image(tables, cases.map((one) => one.record));
   const theirs = runBochs(bochs, image, count).results, ours = runOurs(image, count, engine).results;
   const failure = (index: number, lines: readonly string[]): SystemFailure => ({

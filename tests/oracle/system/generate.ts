@@ -49,17 +49,17 @@ const ROWS: readonly OpRow[] = OPS.filter((row) =>
 );
 const SYSTEM_ROWS = ROWS.filter((row) => SYSTEM.has(row.sem));
 
-/** A case; `windows` asks for the sums of the data windows after it. */
-export function systemCase(r: Prng, windows: boolean): SystemCase {
+/** A case; `windows` asks for the sums of the data windows after it, `only` names mnemonics. */
+export function systemCase(r: Prng, windows: boolean, only: RegExp = /^/): SystemCase {
   const mode = r.pick([Mode.v86, Mode.real, Mode.inner, Mode.outer, Mode.inner, Mode.outer]);
   // Flags in frames on a case's own stack would carry undefined bits into later cases.
   const obeys = mode === Mode.real || mode === Mode.inner;
   // There the handler's frame goes where ESP points; processors differ in what a frame that does not fit leaves behind.
   const keepsEsp = mode === Mode.real || mode === Mode.inner;
-  const system = r.below(2) === 0;
+  const system = r.below(2) === 0 && SYSTEM_ROWS.some((o) => only.test(o.mnemonic));
   let row: OpRow;
   do row = r.pick(system ? SYSTEM_ROWS : ROWS); while (
-    (obeys && (OBEYED.has(row.sem) || row.undef !== 0)) || (keepsEsp && namesEsp(row))
+    !only.test(row.mnemonic) || (obeys && (OBEYED.has(row.sem) || row.undef !== 0)) || (keepsEsp && namesEsp(row))
   );
   const isProtected = mode === Mode.inner || mode === Mode.outer;
   const bits = isProtected && r.below(2) === 0 ? 32 : 16;

@@ -15,7 +15,7 @@ import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
 import { CodeCache, type CodePage, type Run } from "./code_cache.ts";
-import { JUMP_CACHE_ENTRIES } from "./entry.ts";
+import { JUMP_CACHE_ENTRIES, jumpEntry } from "./entry.ts";
 import { program } from "./program.ts";
 import { Lowerer } from "./lower.ts";
 import { Places } from "./places.ts";
@@ -123,7 +123,7 @@ export class InterpreterEngine implements Engine {
   }
 
   translationsChanged(all: boolean): void {
-    this.#translator?.translationsChanged();
+    this.#translator?.translationsChanged(all);
     if (all) this.#forgetJumps();
     else this.#forgetLocalJumps();
   }
@@ -356,7 +356,7 @@ export class InterpreterEngine implements Engine {
   }
 
   #remember(eip: number, record: number): void {
-    const slot = ((eip ^ (eip >>> 12)) & (JUMP_CACHE_ENTRIES - 1)) * 2;
+    const slot = jumpEntry(eip) * 2;
     const table = this.#cpu.state.get(Layout.cpl) === 3 ? CACHE_BYTES >>> 2 : 0;
     const isLocal = this.#cpu.mem.isLocalFetch((eip + this.#codeSegment) | 0);
     (isLocal ? this.#localUsed : this.#used).add(table + slot);

@@ -46,8 +46,8 @@ export interface Translator {
   hot(record: number): void;
   /** Bytes `from` to `to` (exclusive) of page `pfn` were written, where there was code. */
   dropped(pfn: number, from: number, to: number): void;
-  /** Linear addresses may mean other pages now. */
-  translationsChanged(): void;
+  /** Linear addresses may mean other pages now; if not `all`, only those of pages that are not global. */
+  translationsChanged(all: boolean): void;
   /** All code was dropped. */
   forget(): void;
 }

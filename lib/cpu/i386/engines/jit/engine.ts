@@ -89,6 +89,8 @@ class JitTranslator implements Translator {
   readonly #volatile: VolatileCode = new VolatileCode();
   readonly #seconds: Int32Array;
   readonly #secondsAt: number;
+  /** Those of {@linkcode JitTranslator.#seconds} whose page is not global. */
+  readonly #localSeconds: Set<number> = new Set();
   #generation = 0;
 
   constructor(cpu: I386Cpu, host: TranslatorHost, settings: JitSettings) {
@@ -148,8 +150,10 @@ class JitTranslator implements Translator {
     if (this.#regions.dropBytes(pfn, from, to)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
   }
 
-  translationsChanged(): void {
-    this.#seconds.fill(0);
+  translationsChanged(all: boolean): void {
+    if (all) this.#seconds.fill(0);
+    else for (const at of this.#localSeconds) this.#seconds[at] = 0;
+    this.#localSeconds.clear();
   }
 
   forget(): void {
@@ -244,6 +248,7 @@ class JitTranslator implements Translator {
     const at = (page & (SECONDS - 1)) * 2;
     this.#seconds[at] = page * 2 + (this.#cpu.state.get(Layout.cpl) === 3 ? 1 : 0) + 1;
     this.#seconds[at + 1] = pfn;
+    if (this.#cpu.mem.isLocalFetch(linear)) this.#localSeconds.add(at);
     return pfn;
   }
 

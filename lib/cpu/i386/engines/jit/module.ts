@@ -6,7 +6,7 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import { Flag } from "../../../../spec/i386_regs.ts";
 import { Layout } from "../../state.ts";
-import { JUMP_CACHE_ENTRIES } from "../interpreter/entry.ts";
+import { emitJumpEntry } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
 import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
 import { KERNEL_SIGNATURE, kernelSize } from "../../kernels/module.ts";
@@ -218,14 +218,7 @@ function noLinkBody(): FunctionBody {
 function linkBody(target: Target, region: number): FunctionBody {
   const f = new FunctionBody(2), eip = 0, depth = 1, t = f.local("i32");
   f.get(eip);
-  f.get(eip);
-  f.i32(12);
-  f.num("i32.shr_u");
-  f.num("i32.xor");
-  f.i32(JUMP_CACHE_ENTRIES - 1);
-  f.num("i32.and");
-  f.i32(3);
-  f.num("i32.shl");
+  emitJumpEntry(f);
   f.tee(t);
   f.mem("i32.load", target.jumpCache);
   f.get(eip);

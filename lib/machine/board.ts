@@ -41,6 +41,8 @@ export interface MachineParts {
   readonly charge: (ticks: number) => void;
   /** Index of the CPU that runs or ran last. */
   readonly current: () => number;
+  /** Does a CPU execute? */
+  readonly running: () => boolean;
   /** Passes the rest of the running CPU's turn. */
   readonly pause: () => void;
   /** Makes the run loop look at all CPUs again. */
@@ -123,6 +125,7 @@ export function hypervisorHost(p: MachineParts): HypervisorHost {
     charge: p.charge,
     spend: (what, times) => p.costs?.spend(what, times),
     current: p.current,
+    running: p.running,
     onDeviceAccess: (fn) => p.space.deviceTouched = (): void => fn(p.current()),
     isRam: (at) => (p.space.pages[Math.floor(at / 4096)] & PageBit.ram) !== 0,
     a20: () => p.space.a20,

@@ -107,6 +107,7 @@ export class Machine implements LoadTarget {
       costs: this.costs,
       pc: () => this.#current.pc,
       current: () => this.#loop.current,
+      running: () => this.#loop.isRunning,
       pause: () => this.#loop.pause(),
       attention: () => this.#loop.attention(),
       fail: (error) => this.#driver.fail(error),
@@ -198,6 +199,7 @@ export class Machine implements LoadTarget {
    */
   boot(image: Bootable): this {
     checkShape("The image", image, ["load"], "make it with linux(), multiboot(), elf(), firmware() or raw()");
+    this.#betweenRuns("boot");
     this.#images.clear();
     const start = image.load(this);
     for (const cpu of this.#parts.cpus) cpu.reset();
@@ -223,8 +225,9 @@ export class Machine implements LoadTarget {
     this.#images.add(at, bytes);
   }
 
-  /** Resets the first CPU and enters a program that is in memory. @throws {ConfigError} start-mode */
+  /** Resets the first CPU and enters a program that is in memory. @throws {ConfigError} start-mode, run-nested */
   start(how: CpuStart): void {
+    this.#betweenRuns("start");
     this.cpu.start(how);
     this.#images.start = how;
   }
@@ -284,8 +287,12 @@ export class Machine implements LoadTarget {
     this.#driver.request(draft);
   }
 
-  /** Power-on state of CPUs and devices; memory stays, loaded images and the entry are put in place again. */
+  /**
+   * Power-on state of CPUs and devices; memory stays, loaded images and the entry are put in place again.
+   * @throws {ConfigError} run-nested
+   */
   reset(): void {
+    this.#betweenRuns("reset");
     this.#driver.clear(false);
     this.#keeper.shutdown = undefined;
     this.#loop.reset();

@@ -298,6 +298,7 @@ export class ParavirtHypervisor implements Hypervisor {
     if (slot.lines.length === 0) throw state(plan, `backend ${this.backend.name} leaves it to the guest's native way`);
     if (base < 0) throw state(plan, "the guest has not called Init yet, so the ROM has no linear address");
     if (guest.cpl === USER_RING) throw state(plan, "the guest is in ring 3, and its code is for the kernel");
+    if (this.#attached().running()) throw state(plan, "it is code in the ROM, and an instruction executes already");
     const esp = guest.reg(Reg.esp);
     const below = new Uint8Array(STACK_ROOM);
     const bottom = (esp - STACK_ROOM) >>> 0;

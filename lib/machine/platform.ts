@@ -57,6 +57,8 @@ export interface HypervisorHost {
   irq(n: number): IrqLine;
   /** Index of the CPU that executes, or did last. */
   current(): number;
+  /** Is an instruction executing? Then no CPU can be run. */
+  running(): boolean;
   /** Ports of the machine. */
   readonly ports: PortMap;
   /** Guest memory by physical address. */

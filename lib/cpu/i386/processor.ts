@@ -86,12 +86,20 @@ export abstract class Processor implements MemoryHost {
   /** See `Context.attention`. */
   abstract attention(): void;
 
-  /** See `Context.hypercall`. */
+  /**
+   * See `Context.hypercall`. If whoever answers fails, the instruction was not executed, and is when the run goes on;
+   * unless EIP was moved on before that.
+   */
   hypercall(_op: Op): boolean {
     const answer = this.bus.hypercall;
     if (answer === undefined) return false;
     const s = this.state, eip = s.get(Layout.eip);
-    if (!answer.call(this.bus)) return false;
+    try {
+      if (!answer.call(this.bus)) return false;
+    } catch (thrown) {
+      if (thrown !== this.fault && s.get(Layout.eip) === eip) s.set(Layout.count, s.get(Layout.count) + 1);
+      throw thrown;
+    }
     if (s.get(Layout.eip) !== eip) this.nextEip = s.get(Layout.eip);
     return true;
   }

@@ -33,10 +33,16 @@ function shown(answer: unknown): string {
   return typeof answer === "object" && answer !== null ? "an object" : String(answer);
 }
 
-/** A function of a script has thrown: an Error is named after the call, a guest fault goes on to the guest. */
+/** Is what was thrown a fault of the guest, on its way to it? Everything else is a mistake of the script. */
+export function isGuestFault(thrown: unknown): boolean {
+  return typeof thrown === "object" && thrown !== null && !(thrown instanceof Error);
+}
+
+/** A function of a script has thrown: the error is named after the call, a guest fault goes on to the guest. */
 export function scriptFailed(plan: CallPlan, error: unknown): never {
-  if (!(error instanceof Error)) throw error;
-  const failure = new ConfigError("paravirt-script", `A function for ${plan.name} failed: ${error.message}`);
+  if (isGuestFault(error)) throw error;
+  const what = error instanceof Error ? error.message : `it threw ${shown(error)}, which is no error`;
+  const failure = new ConfigError("paravirt-script", `A function for ${plan.name} failed: ${what}`);
   failure.cause = error;
   throw failure;
 }

@@ -11,7 +11,8 @@
  * pages before it, holds the ROM's header.
  *
  * Guest faults that reading guest memory raises pass through as the CPU's own fault object. An Error thrown by a script
- * becomes a ConfigError that names the call and leaves the run; the guest then stands at the call, which is not answered.
+ * becomes a ConfigError that names the call and leaves the run; the guest then stands at the call, which is not answered,
+ * or behind it if a function after the call has failed.
  * Sources: Paravirtualization API 2.0, appendix A. Warm.
  *
  * Not emulated: a guest that calls plain-code slots at a second linear alias before any trap at that alias is not
@@ -23,7 +24,7 @@ import { ConfigError } from "../../core/errors.ts";
 import { Reg } from "../../spec/i386_regs.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
-import { checkAnswer, isKill, scriptFailed } from "./answer.ts";
+import { checkAnswer, isGuestFault, isKill, scriptFailed } from "./answer.ts";
 import { type AnyArgs, type CallPlan, PLANS, readResult, writeResult } from "./arguments.ts";
 import { type CallAnswer, type ParavirtBackend, sectionValue } from "./backend.ts";
 import type { LiveCall } from "./live_call.ts";
@@ -254,14 +255,15 @@ export class Paravirt implements Component {
       const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
       const kill = call.refused ?? (isKill(answer) ? answer.kill : undefined);
       if (kill !== undefined || isKill(answer)) return this.#host.kill(plan.name, kill ?? "refused", call.eip);
-      if (answer !== "native") this.#finish(guest, plan, call, entered, answer);
-      else if (!isBare(slot)) return this.#await(call, entered);
-      else this.#finish(guest, plan, call, entered, undefined);
+      if (answer === "native" && !isBare(slot)) return this.#await(call, entered);
+      const answered = answer === "native" ? undefined : answer, back = slot.returns.at(-1);
+      giveResult(guest, plan, answered);
+      if (back !== undefined && guest.eip >>> 0 === call.eip) guest.eip = base + back;
+      this.#leave(guest, plan, call, entered, answered);
     } catch (error) {
+      if (!isGuestFault(error) && guest.eip >>> 0 === call.eip) this.#trapped[plan.no]--; // it will be made again
       scriptFailed(plan, error);
     }
-    const back = slot.returns.at(-1);
-    if (back !== undefined && guest.eip >>> 0 === call.eip) guest.eip = base + back;
   }
 
   // --- plain code, watched
@@ -289,11 +291,12 @@ export class Paravirt implements Component {
         this.#await(call, entered);
         return false;
       }
-      this.#finish(guest, plan, call, entered, answer);
+      giveResult(guest, plan, answer);
       if (guest.eip >>> 0 === call.eip) {
         guest.setReg(Reg.esp, (guest.reg(Reg.esp) + 4) >>> 0);
         guest.eip = call.from;
       }
+      this.#leave(guest, plan, call, entered, answer);
       return true;
     } catch (error) {
       scriptFailed(plan, error);
@@ -326,16 +329,14 @@ export class Paravirt implements Component {
     return override === undefined || answer === "native" ? this.backend.call(call) : answer;
   }
 
-  /** Writes the result where the guest expects it. */
-  #finish(
+  /** The call is done: its observers see the result, and may change it. */
+  #leave(
     guest: GuestContext,
     plan: CallPlan,
     call: LiveCall,
     entered: Entered,
     answer: number | bigint | undefined,
   ): void {
-    checkAnswer(plan, answer);
-    if (answer !== undefined) writeResult(guest, plan, answer);
     const final = this.#observers.leave(call, entered, answer ?? readResult(guest, plan));
     checkAnswer(plan, final);
     if (final !== undefined && final !== answer) writeResult(guest, plan, final);
@@ -381,4 +382,10 @@ export class Paravirt implements Component {
       this.#watches.set(base, { key, remove: this.#host.watch(offsets.map((o) => (base + o) >>> 0), seen) });
     }
   }
+}
+
+/** Writes an answer where the guest expects it. @throws {ConfigError} paravirt-answer */
+function giveResult(guest: GuestContext, plan: CallPlan, answer: number | bigint | undefined): void {
+  checkAnswer(plan, answer);
+  if (answer !== undefined) writeResult(guest, plan, answer);
 }

@@ -15,6 +15,9 @@ import type { DispatchHost } from "./dispatch_host.ts";
 import { type CallVerbs, LiveCall } from "./live_call.ts";
 import type { ParavirtRom } from "./rom.ts";
 
+/** Virtual time is exact to 2^53 ticks: a script may bring a machine to half of that. */
+const MOST_TICKS = 2 ** 52;
+
 /** What the calls of one machine can ask for. */
 export class CallMaker implements CallVerbs {
   readonly #backend: ParavirtBackend;
@@ -45,7 +48,8 @@ export class CallMaker implements CallVerbs {
 
   /** See {@linkcode ParavirtCall.delay}. */
   delay(plan: CallPlan, ticks: number): void {
-    this.#host().pass(checkTicks(plan, ticks));
+    const host = this.#host();
+    host.pass(checkTicks(plan, ticks, host.clock.now));
   }
 
   /** See {@linkcode ParavirtCall.forward}. */
@@ -77,9 +81,12 @@ export class CallMaker implements CallVerbs {
   }
 }
 
-function checkTicks(plan: CallPlan, ticks: number): number {
-  if (Number.isSafeInteger(ticks) && ticks >= 0) return ticks;
-  throw new ConfigError("paravirt-time", `Cannot delay ${plan.name} by ${ticks} ticks; give a whole number from 0 on`);
+function checkTicks(plan: CallPlan, ticks: number, now: number): number {
+  if (Number.isSafeInteger(ticks) && ticks >= 0 && now + ticks < MOST_TICKS) return ticks;
+  throw new ConfigError(
+    "paravirt-time",
+    `Cannot delay ${plan.name} by ${ticks} ticks; give a whole number from 0 on with which time stays below 2^52`,
+  );
 }
 
 type Effect = (guest: GuestContext, args: AnyArgs) => undefined;

@@ -5,6 +5,7 @@
  * CPU's available time is the real time without it. An alarm fires when its counter reaches the expiry; a periodic one
  * goes on at the first multiple after the current time (missed ones are dropped). Wired to LVTT it requests the vector of
  * the CPU's local timer: while that is masked, ticks of a periodic alarm are lost and a one-shot alarm waits.
+ * An alarm of the far future, at 2^52 ticks or later, never comes.
  * The wall clock goes with real time from its date at power-on on; a script may set it, and WallclockUpdated says so once.
  * Sources: Paravirtualization API 2.0, timer section; Linux vmiclock.c. Warm.
  */
@@ -20,6 +21,11 @@ export const DEFAULT_EPOCH = 946_684_800_000_000_000n;
 
 /** A one-shot alarm whose local timer is masked looks again so often in a second. */
 const RETRIES = 1000;
+/**
+ * From this tick on no alarm comes, and one that is due then stays armed for ever: a machine that slept until then could
+ * not count on, as its time is exact to 2^53 ticks. At 1 GHz it is the 53rd day.
+ */
+const NEVER = 2 ** 52;
 /** Alarms a CPU: one of real, one of available time. */
 const ALARMS = 2;
 
@@ -186,7 +192,9 @@ export class VirtualTime {
   /** The clock counts real time. */
   #arm(n: number, alarm: Alarm): void {
     const late = n % ALARMS === ParavirtCounter.available ? this.#stolen[Math.floor(n / ALARMS)] ?? 0 : 0;
-    this.#timers[n]?.armAt(alarm.expiry + late);
+    const at = alarm.expiry + late, timer = this.#timers[n];
+    if (at < NEVER) timer?.armAt(at);
+    else timer?.cancel();
   }
 
   #cancel(n: number): number {

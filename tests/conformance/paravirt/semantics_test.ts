@@ -484,6 +484,30 @@ conformance("semantics", (on) => {
     assertEquals([0, 1, 2, 3, 4, 5].map((n) => r.result(n)), [0, 2, 1, 3, 0, 2000]);
   });
 
+  on.unless(NO_CALLS).test("an alarm of the far future stays armed, and a guest that halts for it stands still", () => {
+    for (const [low, high] of [[0, 0x100000], [0xffffffff, 0x7fffffff], [0xffffffff, 0xffffffff]]) {
+      const set = (k: Kit, flags: number): string => `
+        push dword 0xffffffff
+        push dword 0xffffffff
+        mov eax, ${flags}
+        mov edx, ${low}
+        mov ecx, ${high}
+        ${k.call("SetAlarm")}
+        add esp, 8`;
+      const r = run((k) => `
+        ${set(k, 0x100)}
+        ${set(k, 1)}
+        mov eax, 1
+        ${k.call("CancelAlarm")}
+        ${k.store(0)}
+        ${k.call("Halt")}
+        mov eax, 1
+        ${k.store(1)}`);
+      assertEquals([r.stop.kind, r.result(0), r.result(1)], ["halt", 1, 0]);
+      assert(r.m.clock.now < 1e12, `${r.m.clock.now}`);
+    }
+  });
+
   on.test("Halt waits for an interrupt and Reboot asks for a reset", () => {
     const r = rogue(candidate, (k) => `mov eax, 1\n${k.call("Reboot")}`, { engine });
     assertEquals(r.stop.kind, "reset");

@@ -241,9 +241,7 @@ export class Machine implements LoadTarget {
   run(options: RunOptions = {}): StopReason {
     checkShape("The argument of run", options, [], "write { instructions: 1_000 }");
     checkKeys("run", options, ["instructions", "ticks", "until"]);
-    if (this.#loop.isRunning) {
-      throw new ConfigError("run-nested", "The machine is running already; use stop() in a hook");
-    }
+    if (this.#loop.isRunning) throw nested("The machine is running already; use stop() in a hook");
     const budget = options.instructions ?? (options.ticks === undefined ? DEFAULT_BUDGET : Infinity);
     if (budget !== Infinity) integer("instructions", budget, 0, 0, Number.MAX_SAFE_INTEGER);
     if (!((options.ticks ?? 0) >= 0)) throw new ConfigError("config-value", `ticks must not be ${options.ticks}`);
@@ -386,11 +384,11 @@ export class Machine implements LoadTarget {
   }
 
   #betweenRuns(what: string): void {
-    if (this.#loop.isRunning) {
-      throw new ConfigError("run-nested", `${what}() is not possible while an instruction executes`);
-    }
+    if (this.#loop.isRunning) throw nested(`${what}() is not possible while an instruction executes`);
   }
 }
+
+const nested = (text: string): ConfigError => new ConfigError("run-nested", text);
 
 /**
  * Composes a machine.

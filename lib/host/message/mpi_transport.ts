@@ -6,6 +6,7 @@
  * Spoken: the ABI of MPICH and its descendants (handles are ints), version 3 and 4. Not spoken: Open MPI's own ABI and
  * the standard ABI of MPI 5. MPI has no fail-over: when a process dies the launcher ends all of them. Hot.
  */
+import { setImmediate } from "node:timers";
 import { ConfigError } from "../../core/errors.ts";
 import { Patience } from "./patience.ts";
 import type { Transport } from "../../vmi/message/transport.ts";
@@ -20,7 +21,6 @@ const SYMBOLS = {
   MPI_Recv: { parameters: ["buffer", "i32", "i32", "i32", "i32", "i32", "pointer"], result: "i32" },
   MPI_Isend: { parameters: ["buffer", "i32", "i32", "i32", "i32", "i32", "buffer"], result: "i32" },
   MPI_Test: { parameters: ["buffer", "buffer", "pointer"], result: "i32" },
-  MPI_Get_count: { parameters: ["buffer", "i32", "buffer"], result: "i32" },
   MPI_Ibarrier: { parameters: ["i32", "buffer"], result: "i32" },
   MPI_Finalize: { parameters: [], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -32,16 +32,20 @@ const Mpich = {
   errorsReturn: 0x54000001,
   anySource: -2,
   threadMultiple: 3,
-  /** MPI_Status: count low, count high and cancelled, source, tag, error. */
+  /** MPI_Status: count in bytes, its upper half and whether cancelled, source, tag, error. */
   statusWords: 5,
+  statusCount: 0,
   statusSource: 2,
 } as const;
 
 /** MPI_STATUS_IGNORE. */
 const IGNORE = 1n;
 const TAG = 1;
-/** Longest look before the event loop may run, us: its shortest sleep is a millisecond. */
+/** Longest look before a nap, us: a nap takes some 70 at least. */
 const LOOK_US = 200;
+/** Shortest nap, and the one from which the event loop sleeps instead; ms. They double as long as nothing comes. */
+const NAP_MS = 0.01;
+const LONG_NAP_MS = 2;
 
 /** Libraries that are tried, in order. */
 export const MPI_LIBRARIES: readonly string[] = ["libmpich.so.12", "libmpich.so", "libmpi.so.12"];
@@ -68,10 +72,10 @@ export class MpiTransport implements Transport {
   readonly #ignore: Deno.PointerValue;
   readonly #sending: Sending[] = [];
   readonly #patience: Patience;
-  readonly #has = (): boolean => {
-    this.#lib.symbols.MPI_Iprobe(Mpich.anySource, TAG, this.#comm, this.#flag, this.#status);
-    return this.#flag[0] !== 0;
-  };
+  readonly #has = (): boolean => this.#probe() && this.#flag[0] !== 0;
+  /** Nobody rings it: waiting on it is a nap of this thread, much shorter than the shortest of the event loop. */
+  readonly #bell: Int32Array = new Int32Array(new SharedArrayBuffer(4));
+  #napMs = NAP_MS;
   #broken: string | undefined;
 
   /** Initialises MPI. @param library File name of the library. @throws {ConfigError} message-mpi */
@@ -119,16 +123,9 @@ export class MpiTransport implements Transport {
   poll(deliver: (from: number, record: Uint8Array) => void): number {
     const s = this.#lib.symbols;
     let count = 0;
-    while (count < 256) {
-      const code = s.MPI_Iprobe(Mpich.anySource, TAG, this.#comm, this.#flag, this.#status);
-      if (code !== 0) {
-        this.#broken ??= `MPI_Iprobe failed with code ${code}`;
-        break;
-      }
-      if (this.#flag[0] === 0) break;
+    while (count < 256 && this.#has()) {
       const from = this.#status[Mpich.statusSource];
-      s.MPI_Get_count(this.#status, Mpich.byte, this.#flag);
-      const record = new Uint8Array(this.#flag[0]);
+      const record = new Uint8Array(this.#status[Mpich.statusCount]);
       const got = s.MPI_Recv(record, record.length, Mpich.byte, from, TAG, this.#comm, this.#ignore);
       if (got !== 0) {
         this.#broken ??= `MPI_Recv failed with code ${got}`;
@@ -138,13 +135,22 @@ export class MpiTransport implements Transport {
       deliver(from, record);
     }
     if (this.#sending.length > 0) this.#sweep();
+    if (count > 0) {
+      this.#napMs = NAP_MS;
+      this.#patience.came();
+    }
     return count;
   }
 
-  /** Looks for a while, then lets the event loop and other processes run. */
+  /** Looks for a while, then naps, longer each time, and lets the event loop run. */
   async sleep(ms: number): Promise<void> {
     if (this.#patience.look(this.#has)) return;
-    await new Promise((resolve) => setTimeout(resolve, Math.min(ms, 0)));
+    const nap = Math.min(this.#napMs, ms);
+    this.#napMs = Math.min(this.#napMs * 2, LONG_NAP_MS);
+    if (nap < LONG_NAP_MS) {
+      Atomics.wait(this.#bell, 0, 0, nap);
+      await new Promise((resolve) => setImmediate(resolve));
+    } else await new Promise((resolve) => setTimeout(resolve, nap));
   }
 
   /**
@@ -172,6 +178,13 @@ export class MpiTransport implements Transport {
     }
     s.MPI_Finalize();
     this.#lib.close();
+  }
+
+  /** Looks for a message; false: the call failed. */
+  #probe(): boolean {
+    const code = this.#lib.symbols.MPI_Iprobe(Mpich.anySource, TAG, this.#comm, this.#flag, this.#status);
+    if (code !== 0) this.#broken ??= `MPI_Iprobe failed with code ${code}`;
+    return code === 0;
   }
 
   #sweep(): void {

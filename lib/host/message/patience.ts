@@ -2,7 +2,8 @@
  * How long to look before sleeping. A wake-up costs many times what a message costs, so whoever expects one soon looks for
  * it for a short while: no longer than a few wake-ups take. The time halves each time nothing came, is whole again when
  * something did, and is tried whole now and then; so a process that idles sleeps, and one whose peer shares its CPU
- * loses little. Hot.
+ * loses little. What comes soon after a look in vain found the peer asleep, which says nothing against looking: two that
+ * wait for one another by turns would otherwise both learn to sleep. Hot.
  */
 
 /** Shortest look, us. */
@@ -11,6 +12,10 @@ const LEAST_US = 1;
 const TRY_AGAIN = 64;
 /** Looks between two looks at the clock. */
 const LOOKS = 16;
+/** Whole looks within which something is late, not absent. */
+const LATE = 8;
+/** So often in a row being late is forgiven. */
+const FORGIVEN = 16;
 
 /** A bounded look that learns. */
 export class Patience {
@@ -18,6 +23,9 @@ export class Patience {
   readonly #now: () => number;
   #us: number;
   #inVain = 0;
+  #late = 0;
+  /** When the look began that was in vain and is not judged yet; ms. */
+  #since: number | undefined;
 
   /**
    * Makes one.
@@ -33,18 +41,41 @@ export class Patience {
 
   /** Looks for a while; true: there is something. */
   look(has: () => boolean): boolean {
-    if (has()) return true;
+    if (has()) return this.#paid();
     if (this.#mostUs === 0) return false;
-    const end = this.#now() + this.#us / 1000;
+    if (this.#since !== undefined) this.#despair();
+    const start = this.#now();
+    const end = start + this.#us / 1000;
     do {
       for (let i = 0; i < LOOKS; i++) {
-        if (!has()) continue;
-        this.#us = this.#mostUs;
-        return true;
+        if (has()) return this.#paid();
       }
     } while (this.#now() < end);
+    this.#since = start;
+    return false;
+  }
+
+  /** Something came, found by a look or after one. */
+  came(): void {
+    if (this.#since === undefined) return;
+    const isLate = this.#now() - this.#since < (LATE * this.#mostUs) / 1000;
+    if (isLate && this.#late < FORGIVEN) {
+      this.#late++;
+      this.#since = undefined;
+    } else this.#despair();
+  }
+
+  #paid(): true {
+    this.#us = this.#mostUs;
+    this.#late = 0;
+    this.#since = undefined;
+    return true;
+  }
+
+  #despair(): void {
+    this.#since = undefined;
     const again = ++this.#inVain % TRY_AGAIN === 0;
     this.#us = again ? this.#mostUs : Math.max(LEAST_US, this.#us / 2);
-    return false;
+    if (again) this.#late = 0;
   }
 }

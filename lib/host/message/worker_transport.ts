@@ -104,6 +104,7 @@ export class WorkerTransport implements Transport {
       if (took > 0) this.#ring(p);
       count += took;
     }
+    if (count > 0) this.#patience.came();
     return count;
   }
 

@@ -35,12 +35,17 @@ export interface ClusterOptions extends Omit<JobOptions, "ranks" | "program" | "
   readonly engine?: EngineName;
   /** Instructions a machine executes in a second of virtual time; default 100 000 000. */
   readonly hz?: number;
+  /**
+   * May machines run ahead of messages that they cannot notice before their next call? Default: true, where all ranks are
+   * machines. It changes no result, only how fast a job in virtual time runs.
+   */
+  readonly ahead?: boolean;
   /** Makes a machine for a card, instead of the plain one; its program is loaded afterwards. */
   readonly machine?: (rank: number, card: MessageCard) => Machine;
 }
 
 const KEYS = [
-  ...["nodes", "program", "at", "memory", "engine", "hz", "machine", "spec", "modules", "key", "seed", "time", "clock"],
+  ...["nodes", "program", "at", "memory", "engine", "hz", "ahead", "machine", "spec", "modules", "key", "seed", "time", "clock"],
   ...["clusters", "limits", "transport", "placement"],
 ];
 
@@ -65,7 +70,7 @@ export class Cluster extends Job {
  */
 export function cluster(options: ClusterOptions): Cluster {
   checkKeys("cluster", options, KEYS);
-  const { nodes, program, at, memory, engine, hz, machine: maker, ...rest } = options;
+  const { nodes, program, at, memory, engine, hz, ahead = true, machine: maker, ...rest } = options;
   const programs = Array.isArray(program) ? program as readonly NodeProgram[] : undefined;
   if (programs !== undefined && programs.length !== nodes) {
     throw new ConfigError("message-program", `There are ${programs.length} programs for ${nodes} nodes`);
@@ -78,6 +83,10 @@ export function cluster(options: ClusterOptions): Cluster {
   if (maker !== undefined && typeof maker !== "function") {
     throw new ConfigError("message-machine", "machine must be a function that makes a machine");
   }
+  if (typeof ahead !== "boolean") {
+    throw new ConfigError("message-ahead", `ahead must be true or false, not ${String(ahead)}`);
+  }
+  const runsAhead = ahead && (programs ?? [program]).every((one) => typeof one !== "function");
   const size = integer("memory", memory, 4 * MiB, 1 * MiB, 2 ** 31);
   const entry = integer("at", at, 0x100000, 0, 2 ** 32 - 1);
   return new Cluster({
@@ -86,7 +95,7 @@ export function cluster(options: ClusterOptions): Cluster {
     node: (rank, runtime: Runtime, queue, job) => {
       const mine = programs?.[rank] ?? program as NodeProgram;
       if (typeof mine === "function") return new HostNode(runtime, queue, mine, (text) => job.log(text));
-      const node = new GuestNode(runtime, queue, (text) => job.log(text));
+      const node = new GuestNode(runtime, queue, (text) => job.log(text), runsAhead);
       const m = maker?.(rank, node.card) ?? plain(node.card, size, engine, hz);
       node.plug(m);
       if ("load" in mine) m.boot(mine);

@@ -4,6 +4,9 @@
  * that waits or halts lets its clock jump to the next event. So a job of machines repeats exactly, and does not depend
  * on where the scheduler cuts a run into pieces.
  *
+ * A machine that uses the card by hypercalls alone, and has lent no memory, cannot notice a frame before its next call.
+ * It runs ahead to that call, whatever the horizon; the call is answered when all that came before it is known.
+ *
  * In real time the message layer's clock is the host's. The machine executes as fast as it can, in short pieces between
  * which frames are taken; its own clock counts instructions as always, and moves on with the host's while it idles.
  * Warm.
@@ -51,15 +54,31 @@ export class GuestNode implements JobNode {
   /** Real time: when the machine had nothing more to do, ns. */
   #idleSince = 0;
   #exit: { readonly code: number; readonly failed: boolean } | undefined;
+  readonly #runsAhead: boolean;
+  /** How far the machine may run ahead, ns. */
+  #limit = 0;
+  /** The machine may have gone past events that it cannot notice; they are handled before it goes on. */
+  #isAhead = false;
+  /** What happens at the machine's time as soon as everything that came before is known: a call, the end of a run. */
+  #held: (() => void) | undefined;
 
-  /** Makes one. @param runtime Its runtime. @param queue Its events. @param log The job's log. */
-  constructor(runtime: Runtime, queue: EventQueue, log: (text: string) => void) {
+  /**
+   * Makes one.
+   *
+   * @param runtime Its runtime.
+   * @param queue Its events.
+   * @param log The job's log.
+   * @param runsAhead May the machine run ahead of what it cannot notice? Where it stops, and what it sees, is the same.
+   */
+  constructor(runtime: Runtime, queue: EventQueue, log: (text: string) => void, runsAhead = false) {
     this.runtime = runtime;
     this.queue = queue;
     this.#log = log;
+    this.#runsAhead = runsAhead;
     this.card = new MessageCard(runtime, guestRam(() => this.#machine?.space), {
       sync: () => this.#sync(),
       touched: () => this.#touched(),
+      holds: (answer) => this.#holds(answer),
       wait: (until) => this.#wait(until),
       exit: (code, failed) => this.#leave(code, failed),
       log,
@@ -97,6 +116,7 @@ export class GuestNode implements JobNode {
     if (this.isDone) return this.queue.next;
     if (!this.runtime.isVirtual) return this.#nextReal();
     const now = this.#now();
+    if (this.#isAhead) return Math.min(this.queue.next, now);
     const { busyUntil } = this.runtime;
     const isBusy = busyUntil > now;
     if (!isBusy) {
@@ -110,12 +130,14 @@ export class GuestNode implements JobNode {
     return next === Infinity ? Infinity : Math.max(now, this.#ns(this.#ticks(next)));
   }
 
-  run(horizon: () => number): void {
+  run(horizon: () => number, ahead: number): void {
     if (!this.runtime.isVirtual) return this.#runReal();
     this.#horizon = horizon;
+    this.#limit = this.#runsAhead && this.machine.cpus.length === 1 ? ahead : 0;
     const start = this.machine.clock.now;
     while (this.next() < horizon() && this.machine.clock.now - start < PIECE) {
       if (this.isDone) this.queue.step(Infinity);
+      else if (this.#isAhead) this.#catchUp();
       else if (this.runtime.busyUntil > this.#now()) this.#jump(this.runtime.busyUntil);
       else if (this.#waitUntil !== undefined) this.#passTime();
       else this.#execute(horizon());
@@ -208,13 +230,18 @@ export class GuestNode implements JobNode {
 
   #arm(): void {
     const { next } = this.queue;
-    if (this.#timer === undefined || !this.runtime.isVirtual) return;
+    if (this.#timer === undefined || !this.runtime.isVirtual || this.#isAhead) return;
     if (next === Infinity) this.#timer.cancel();
     else if (this.#timer.deadline !== this.#ticks(next)) this.#timer.armAt(this.#ticks(next));
   }
 
   /** The guest did something: a frame it sent may be answered before the run was to end. */
   #touched(): void {
+    if (this.#machine === undefined) return; // power-on
+    if (this.#isAhead) {
+      if (!this.card.isQuiet) this.machine.stop(STOP);
+      return;
+    }
     this.#arm();
     const isBusy = this.runtime.isVirtual && this.runtime.busyUntil > this.#now();
     if (this.#horizon() < this.#planned || isBusy) this.machine.stop(STOP);
@@ -230,17 +257,46 @@ export class GuestNode implements JobNode {
     this.machine.stop(STOP);
   }
 
+  /** While the machine is ahead, calls are answered when all that came before is known. */
+  #holds(answer: () => void): boolean {
+    if (!this.#isAhead) return false;
+    const now = this.#now();
+    if (now < this.#horizon() && this.queue.next > now) return false;
+    this.#held = answer;
+    this.machine.stop(STOP);
+    return true;
+  }
+
+  /** One event the machine has gone past; if there is none, it goes on. */
+  #catchUp(): void {
+    const now = this.#now();
+    if (this.queue.next <= now) return void this.queue.step(Infinity);
+    const held = this.#held;
+    this.#held = undefined;
+    this.#isAhead = false;
+    this.#sync();
+    held?.();
+  }
+
   #execute(horizon: number): void {
     const m = this.machine;
+    this.#isAhead = this.#limit > horizon && this.card.isQuiet;
+    if (this.#isAhead) this.#timer?.cancel();
     this.#arm();
-    const until = Math.min(this.#ticks(Math.min(horizon, 2 ** 52)), m.clock.now + PIECE);
+    const end = this.#isAhead ? this.#limit : horizon;
+    const until = Math.min(this.#ticks(Math.min(end, 2 ** 52)), m.clock.now + PIECE);
     this.#planned = horizon;
     this.#halted = false;
     const from = m.clock.now;
     const stop = m.run({ ticks: Math.max(1, Math.ceil(until - m.clock.now)) });
     this.#planned = 0;
     this.effort += (m.clock.now - from) / TURN;
-    this.#after(stop);
+    if (!this.#isAhead) return this.#after(stop);
+    const held = this.#held;
+    this.#held = (): void => {
+      held?.();
+      this.#after(stop);
+    };
   }
 
   #after(stop: StopReason): void {
@@ -279,6 +335,7 @@ export class GuestNode implements JobNode {
     this.#ended = this.#time();
     if (this.queue.time < this.#ended) this.queue.runTo(this.#ended);
     this.#timer?.cancel();
+    this.#held = undefined;
     this.runtime.finalize();
     if (this.#error !== undefined) this.#log(this.#error);
   }

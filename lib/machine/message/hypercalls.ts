@@ -46,7 +46,7 @@ export class MessageHypercalls implements Hypervisor {
     if (context === undefined) return false;
     const eax = context.reg(Reg.eax);
     if (eax >>> 16 !== MESSAGE_HYPERCALL) return false;
-    context.setReg(Reg.eax, this.#card.call(context.reg(Reg.ebx), eax & 0xffff));
+    this.#card.call(context.reg(Reg.ebx), eax & 0xffff, (status) => context.setReg(Reg.eax, status));
     return true;
   }
 }

@@ -66,6 +66,8 @@ export class Job {
   #turn = 0;
   #onProgress: JobRunOptions["onProgress"];
   #ran = false;
+  /** Does a script do things meanwhile that may change anything? */
+  #isDirected = false;
   #stopped = false;
   #bad = 0;
 
@@ -114,14 +116,13 @@ export class Job {
 
   /** Does something at a time; things of the same time are done in the order given. */
   at(timeNs: number, what: () => void): this {
-    this.#agenda.push({ time: timeNs, run: what });
-    this.#agenda.sort((a, b) => a.time - b.time);
-    return this;
+    this.#isDirected = true;
+    return this.#plan(timeNs, what);
   }
 
   /** A rank dies at a time: its program and its devices stop. */
   kill(rank: number, timeNs: number): this {
-    return this.at(timeNs, () => this.#byRank.get(rank)?.kill());
+    return this.#plan(timeNs, () => this.#byRank.get(rank)?.kill());
   }
 
   /** Ends the run as soon as possible. */
@@ -166,6 +167,17 @@ export class Job {
     this.#log.push(line);
   }
 
+  #plan(time: number, run: () => void): this {
+    this.#agenda.push({ time, run });
+    this.#agenda.sort((a, b) => a.time - b.time);
+    return this;
+  }
+
+  /** Only where nothing can hold up a program that is ahead already. */
+  #mayRunAhead(): boolean {
+    return !this.#isDirected && [...this.spec.devices.values()].every(({ module }) => module.holdsUp === false);
+  }
+
   #make(rank: number, modules: ReadonlyMap<string, MessageModule>): JobNode {
     const o = this.#options;
     const queue = new EventQueue();
@@ -202,6 +214,7 @@ export class Job {
       nodes: this.nodes,
       lookahead: this.#lookahead(),
       limit: () => this.#limit,
+      mayRunAhead: () => this.#mayRunAhead(),
       transport: this.#options.transport,
       record: (from, record) => this.#record(from, record),
       agenda: this.#agendaView(),

@@ -215,6 +215,11 @@ export interface MessageModule {
   readonly parameters: readonly ParameterRule[];
   /** Networks: the medium that carries frames between processes; absent: within one process only. */
   readonly medium?: string;
+  /**
+   * May it hold up its node's program ({@linkcode ModuleHost.busy})? Absent: it may. In virtual time machines run ahead of
+   * what they cannot notice only where nothing does.
+   */
+  readonly holdsUp?: boolean;
   /** Makes the device of one node. */
   create(parameters: Parameters, host: ModuleHost): MessageDevice;
 }

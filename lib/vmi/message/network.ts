@@ -13,6 +13,7 @@ export function network(name: string, medium?: string): MessageModule {
   return {
     name,
     abi: 1,
+    holdsUp: false,
     kind: "network",
     parameters: [
       { name: "latencyNs", type: "number", default: 1000, min: 1, max: 1e12 },

@@ -36,8 +36,14 @@ export interface JobNode {
   next(): number;
   /** Work done so far, in turns of the scheduler that it was worth, for nodes whose turns are long. */
   readonly effort?: number;
-  /** Runs until it can do nothing before the horizon, which may come closer meanwhile, or for a while. */
-  run(horizon: () => number): void | Promise<void>;
+  /**
+   * Runs until it can do nothing before the horizon, which may come closer meanwhile, or for a while.
+   *
+   * @param horizon What happens before it is known, ns.
+   * @param ahead Up to here the node may run as long as nothing that comes could make a difference; 0: no further than
+   * the horizon.
+   */
+  run(horizon: () => number, ahead: number): void | Promise<void>;
   /** An event of its runtime. */
   event(event: MessageEvent): void;
   /** It stops for good. */

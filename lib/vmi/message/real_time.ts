@@ -71,7 +71,7 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
       if (node.next() > now) continue;
       moved++;
       node.queue.runTo(now);
-      await node.run(() => now + 1);
+      await node.run(() => now + 1, 0);
     }
     if (!told && nodes.every((n) => n.isDone)) {
       told = true;

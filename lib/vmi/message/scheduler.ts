@@ -2,7 +2,8 @@
  * Virtual time for the nodes of one process, conservatively: no node runs past the earliest time at which a frame of
  * another could still reach it. With W the least latency of all networks, a node may run to W after the next event of
  * any other; when it sends itself, to W after the arrival. Several processes agree on windows of length W: each runs its
- * nodes to the window's end, then all exchange frames and the earliest next event.
+ * nodes to the window's end, then all exchange frames and the earliest next event. A node that cannot notice what comes
+ * until it asks, as a machine that computes, runs on until it does: it waits there until all that came before is known.
  *
  * What a node sees depends only on the frames that reach it, in the order (arrival, source, count), never on how nodes
  * are spread over processes: results and times are the same on any number of them. Warm.
@@ -19,6 +20,8 @@ export interface SchedulerHost {
   readonly lookahead: number;
   /** Last time that may be reached, ns. */
   limit(): number;
+  /** May nodes run ahead of the horizon while nothing that comes could make a difference? */
+  mayRunAhead(): boolean;
   /** Connects the processes, if there are several. */
   readonly transport: Transport | undefined;
   /** A record from another process that is no sync. */
@@ -85,6 +88,7 @@ export class Scheduler {
   /** Runs all nodes to `end`, not included. */
   async #window(end: number, drain = false): Promise<void> {
     const { nodes, lookahead, agenda } = this.#h;
+    const mayRunAhead = this.#h.mayRunAhead();
     while (!this.#stop) {
       let [first, second, at] = [Infinity, Infinity, -1];
       let live = false;
@@ -104,7 +108,7 @@ export class Scheduler {
       this.#horizon = Math.min(end, second + lookahead, plan);
       this.#running = nodes[at].runtime.rank;
       const before = nodes[at].effort ?? 0;
-      await nodes[at].run(() => this.#horizon);
+      await nodes[at].run(() => this.#horizon, mayRunAhead ? Math.min(this.#h.limit(), plan) : 0);
       this.#turns += (nodes[at].effort ?? 0) - before;
       this.#running = -1;
     }

@@ -11,6 +11,7 @@ import { type Frame, getU64, setU64, WAITING_FRAME } from "../frame.ts";
 export const credit: MessageModule = {
   name: "credit",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [
     { name: "frames", type: "number", default: 64, min: 1, max: 1e6, integer: true },

@@ -18,6 +18,7 @@ import { REAL_TIMEOUT } from "./reliable.ts";
 export const failover: MessageModule = {
   name: "failover",
   abi: 1,
+  holdsUp: false,
   kind: "composite",
   parameters: [
     { name: "window", type: "number", default: 64, min: 1, max: 64, integer: true },

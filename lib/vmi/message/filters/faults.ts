@@ -21,6 +21,7 @@ function harmful(name: string, make: () => { harm: Harm; after?(host: LinkHost):
   return {
     name,
     abi: 1,
+    holdsUp: false,
     kind: "filter",
     parameters: RULES,
     create: (p, node) => ({ open: (host) => openHarm(p, node, host, make()) }),
@@ -125,6 +126,7 @@ function flipBit(bytes: Uint8Array, draw: number): Uint8Array {
 export const outage: MessageModule = {
   name: "outage",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [
     { name: "windowsUs", type: "list", default: [], items: "range" },

@@ -27,6 +27,7 @@ function identity(frame: Frame): Uint8Array<ArrayBuffer> {
 export const checksum: MessageModule = {
   name: "checksum",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [{ name: "onError", type: "string", default: "drop", choices: ["drop", "fail"] }],
   create: (p) => ({
@@ -64,6 +65,7 @@ function sum(frame: Frame): number {
 export const compress: MessageModule = {
   name: "compress",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [{ name: "minimum", type: "number", default: 256, min: 0, max: 2 ** 30 }],
   create: (p) => ({
@@ -102,6 +104,7 @@ export const compress: MessageModule = {
 export const encrypt: MessageModule = {
   name: "encrypt",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [{ name: "keyId", type: "string", default: "" }],
   create: (p, node) => ({ open: (host) => openEncrypt(p, node, host) }),

@@ -10,6 +10,7 @@ import type { Link, MessageModule } from "../module.ts";
 export const trace: MessageModule = {
   name: "trace",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [
     { name: "snap", type: "number", default: 0, min: 0, max: 65536, integer: true },
@@ -57,6 +58,7 @@ export const trace: MessageModule = {
 export const stats: MessageModule = {
   name: "stats",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [],
   create: (_p, node) => ({

@@ -14,6 +14,7 @@ export const REAL_TIMEOUT = 50_000_000;
 export const reliable: MessageModule = {
   name: "reliable",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [
     { name: "window", type: "number", default: 64, min: 1, max: 64, integer: true },

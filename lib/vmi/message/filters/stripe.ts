@@ -12,6 +12,7 @@ import type { Link, LinkHost, MessageModule, ModuleHost, Parameters } from "../m
 export const stripe: MessageModule = {
   name: "stripe",
   abi: 1,
+  holdsUp: false,
   kind: "composite",
   parameters: [
     { name: "threshold", type: "number", default: 16384, min: 1, max: 2 ** 30, integer: true },

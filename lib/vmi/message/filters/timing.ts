@@ -16,6 +16,7 @@ const PASS_UP = { queued: 0 };
 export const delay: MessageModule = {
   name: "delay",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [
     { name: "latencyUs", type: "number", min: 0, max: 1e9 },
@@ -66,6 +67,7 @@ export const LOGGP_PRESETS: { readonly [name: string]: readonly [L: number, o: n
 export const loggp: MessageModule = {
   name: "loggp",
   abi: 1,
+  holdsUp: true,
   kind: "filter",
   parameters: [
     { name: "preset", type: "string", default: "", choices: ["", ...Object.keys(LOGGP_PRESETS)] },
@@ -121,6 +123,7 @@ export const loggp: MessageModule = {
 export const bandwidth: MessageModule = {
   name: "bandwidth",
   abi: 1,
+  holdsUp: false,
   kind: "filter",
   parameters: [
     { name: "bytesPerSecond", type: "number", min: 1, max: 1e15 },

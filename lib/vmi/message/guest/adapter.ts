@@ -78,6 +78,11 @@ export class Adapter {
     return (this.#control & 1) !== 0;
   }
 
+  /** Has the guest enabled it or its interrupt? */
+  get isActive(): boolean {
+    return this.#control !== 0;
+  }
+
   /** Is it enabled and whole, and may it reach memory? */
   get isOn(): boolean {
     return this.isEnabled && !this.#fatal && this.#h.mayMaster();

@@ -30,6 +30,8 @@ export interface CardHost {
   sync(): void;
   /** Something was sent or armed: the machine may have to stop earlier. */
   touched(): void;
+  /** May a call not be answered yet? Then `answer` does it later, before the guest goes on. */
+  holds(answer: () => void): boolean;
   /** The guest waits until `until` or a completion. */
   wait(until: number): void;
   /** The guest ended. */
@@ -80,6 +82,7 @@ export class MessageCard implements Device {
     this.#space = new CardSpace({
       message: (address, data) => this.#message(ram, address, data),
       mastering: () => this.adapter.resume(),
+      decoding: () => host.touched(),
     });
     this.executor = new Executor(runtime, {
       ram: this.#reachable(ram),
@@ -115,7 +118,7 @@ export class MessageCard implements Device {
     host.ports.map(MESSAGE_PORTS.call, 4, this.name, {
       widths: [32],
       read: (): number => 0xffffffff,
-      write: (_port, value): void => void this.call(value),
+      write: (_port, value): void => this.call(value),
     });
     host.ports.map(MESSAGE_PORTS.status, 4, this.name, {
       widths: [32],
@@ -162,13 +165,26 @@ export class MessageCard implements Device {
     return this.executor.hasCompletions || this.adapter.hasUnseen;
   }
 
-  /** A hypercall: runs the entry at a guest-physical address. @param op Replaces the entry's own command, if given. */
-  call(address: number, op?: number): Status {
+  /** Can the guest not notice what comes until it calls? */
+  get isQuiet(): boolean {
+    return !this.#space.decodes && !this.adapter.isActive && this.executor.isQuiet;
+  }
+
+  /**
+   * A hypercall: runs the entry at a guest-physical address.
+   *
+   * @param op Replaces the entry's own command, if given.
+   * @param done Told the status, if not at once then before the guest goes on.
+   */
+  call(address: number, op?: number, done?: (status: Status) => void): void {
     this.#begun = true;
-    this.#host.sync();
-    this.#status = this.#asCall(() => this.#run(address, op));
-    this.#host.touched();
-    return this.#status;
+    const answer = (): void => {
+      this.#host.sync();
+      this.#status = this.#asCall(() => this.#run(address, op));
+      this.#host.touched();
+      done?.(this.#status);
+    };
+    if (!this.#host.holds(answer)) answer();
   }
 
   /** The wait of a hypercall is over. */

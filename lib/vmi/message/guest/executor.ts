@@ -65,6 +65,8 @@ export class Executor {
   readonly #inFlight: Map<number, number> = new Map();
   readonly #fenced: Submission[] = [];
   readonly #held: Set<number> = new Set();
+  /** Collective operations under way. */
+  #collecting = 0;
 
   /** Makes one. @param runtime The rank's runtime. @param host The node. */
   constructor(runtime: Runtime, host: ExecutorHost) {
@@ -83,6 +85,13 @@ export class Executor {
   /** Are completions waiting? */
   get hasCompletions(): boolean {
     return this.#plain.length > 0 || this.#withData.length > 0;
+  }
+
+  /** Is nothing under way that changes the node's memory, or lets others read it? */
+  get isQuiet(): boolean {
+    if (this.#collecting > 0 || this.#publications.size > 0 || this.#fenced.length > 0) return false;
+    for (const n of this.#inFlight.values()) if (n > 0) return false;
+    return true;
   }
 
   /** Do so many completions wait that commands must? */
@@ -137,7 +146,11 @@ export class Executor {
   /** An offloaded collective operation begins; call what it returns at its end. */
   collects(): () => void {
     this.#ahead.begin([...this.#plain, ...this.#withData]);
-    return () => this.#ahead.end();
+    this.#collecting++;
+    return () => {
+      this.#ahead.end();
+      this.#collecting--;
+    };
   }
 
   /** An event of the runtime becomes a completion. */

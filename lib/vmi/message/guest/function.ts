@@ -22,6 +22,8 @@ export interface FunctionHost {
   message(address: number, data: number): void;
   /** The guest has set or cleared the bus-master bit. */
   mastering(): void;
+  /** The guest has changed the space: it may reach the card's memory now. */
+  decoding(): void;
 }
 
 /** Configuration space of the card. */
@@ -63,10 +65,16 @@ export class CardSpace {
     return this.#master;
   }
 
+  /** Has the guest mapped the card's memory? */
+  get decodes(): boolean {
+    return (this.#u16(4) & Command.memory) !== 0;
+  }
+
   /** The guest changed the space, or it was reset or restored. */
   changed(space: Uint8Array): void {
     this.#space = space;
     this.#drive();
+    this.#host.decoding();
     const master = (this.#u16(4) & Command.master) !== 0;
     if (master === this.#master) return;
     this.#master = master;

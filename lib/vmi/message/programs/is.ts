@@ -14,8 +14,8 @@ interface IsClass {
   readonly ranks: readonly number[];
   /** How many of the first checks grow with the iteration; the rest shrink. */
   readonly growing: number;
-  /** Iteration at which the published rank holds. */
-  readonly offset: number;
+  /** Iterations at which the published ranks hold: of those that grow, and of the rest. */
+  readonly offsets: readonly [number, number];
 }
 
 const CLASSES: { readonly [name: string]: IsClass } = {
@@ -25,7 +25,7 @@ const CLASSES: { readonly [name: string]: IsClass } = {
     indices: [48427, 17148, 23627, 62548, 4431],
     ranks: [0, 18, 346, 64917, 65463],
     growing: 3,
-    offset: 0,
+    offsets: [0, 0],
   },
   W: {
     keys: 2 ** 20,
@@ -33,7 +33,15 @@ const CLASSES: { readonly [name: string]: IsClass } = {
     indices: [357773, 934767, 875723, 898999, 404505],
     ranks: [1249, 11698, 1039987, 1043896, 1048018],
     growing: 2,
-    offset: 2,
+    offsets: [2, 0],
+  },
+  A: {
+    keys: 2 ** 23,
+    range: 2 ** 19,
+    indices: [2112377, 662041, 5336171, 3642833, 4250760],
+    ranks: [104, 17523, 123928, 8288932, 8388264],
+    growing: 3,
+    offsets: [1, 1],
   },
 };
 
@@ -51,9 +59,9 @@ export interface IsResult {
 }
 
 /** Makes the program. @throws {ConfigError} message-program: there is no such class. */
-export function is(name: "S" | "W"): (rank: MessageRank) => Promise<IsResult> {
+export function is(name: "S" | "W" | "A"): (rank: MessageRank) => Promise<IsResult> {
   const c = CLASSES[name];
-  if (c === undefined) throw new ConfigError("message-program", `IS has the classes S and W, not ${name}`);
+  if (c === undefined) throw new ConfigError("message-program", `IS has the classes S, W and A, not ${name}`);
   return async (rank) => {
     await rank.mesh();
     const sorter = new Sorter(rank, c);
@@ -90,7 +98,7 @@ class Sorter {
 
   /** Ranks all keys; returns the number of checks that agree. */
   async iterate(i: number): Promise<number> {
-    const { range, indices, ranks, growing, offset } = this.#c;
+    const { range, indices, ranks, growing, offsets } = this.#c;
     this.#set(i, i);
     this.#set(i + ITERATIONS, range - i);
     // The keys to be checked, wherever they are.
@@ -112,7 +120,7 @@ class Sorter {
       if (key >= this.#low && key < high) found[k] = this.#lower + counts[key - this.#low] + 1;
     });
     const all = await this.#rank.all.allreduce(found);
-    const shift = (k: number): number => k < growing ? i - offset : -i;
+    const shift = (k: number): number => k < growing ? i - offsets[0] : offsets[1] - i;
     return all.filter((r, k) => r - 1 === ranks[k] + shift(k)).length;
   }
 

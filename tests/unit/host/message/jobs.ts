@@ -18,7 +18,11 @@ export function describe(args: { [name: string]: unknown }): ClusterOptions {
     case "guests":
       return { ...base, program: ringGuest(5) };
     case "elf":
-      return { ...base, program: elf(Deno.readFileSync(String(args["file"]))) };
+      return {
+        ...base,
+        program: elf(Deno.readFileSync(String(args["file"]))),
+        memory: Number(args["mebibytes"] ?? 4) << 20,
+      };
     case "npb":
       return { ...base, program: async (rank) => [await ep(Number(args["m"] ?? 24))(rank), await is("S")(rank)] };
     case "machines":

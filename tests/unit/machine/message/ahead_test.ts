@@ -7,6 +7,7 @@ import { matrixGuest } from "../../../../lib/guests/message/matrix_program.ts";
 import { sortGuest } from "../../../../lib/guests/message/sort_program.ts";
 import { messageGuest } from "../../../../lib/guests/message/library.ts";
 import { cluster, type ClusterOptions } from "../../../../lib/machine/message/cluster.ts";
+import type { Program } from "../../../../lib/machine/program.ts";
 import type { JobResult } from "../../../../lib/vmi/message/job.ts";
 import type { LayerSpec, MessageSpec } from "../../../../lib/vmi/message/spec.ts";
 import { assert, assertEquals, assertThrows } from "../../../../scripts/deps/std.ts";
@@ -20,15 +21,9 @@ const spec = (...layers: LayerSpec[]): MessageSpec => ({
   chains: [{ name: "c", layers: ["trace", ...layers, "loopback"] }],
 });
 
-const PROGRAMS = {
-  ring: ringGuest(5),
-  barrier: barrierGuest(4),
-  ping: pingPongGuest(3000, 6),
-  heat: heatGuest(16, 10),
-  matrix: matrixGuest(24),
-  sort: sortGuest(200),
-  // Looks at the card without waiting, and computes longer and longer between the looks.
-  poll: messageGuest(`
+/** Looks at the card without waiting, and computes longer and longer between the looks. @param go Runs the entry. */
+const poller = (go: string): Program =>
+  messageGuest(`
     call msg_mesh
     mov eax, [msg_rank]
     inc eax
@@ -39,6 +34,7 @@ const PROGRAMS = {
     mov ecx, 4
     call msg_send
     xor ebp, ebp
+    xor edi, edi
   .look:
     mov al, 0x60
     call msg_begin
@@ -46,7 +42,8 @@ const PROGRAMS = {
     mov dword [msg_entry + e_length], 32
     mov dword [msg_entry + e_paddress], behind
     mov dword [msg_entry + e_plength], 4
-    call msg_go
+    mov eax, edi
+    ${go}
     inc ebp
     mov ecx, ebp
   .work:
@@ -55,8 +52,19 @@ const PROGRAMS = {
     jne .look
     call msg_time
     add eax, ebp
+    add eax, edi
     call msg_exit
-  `),
+  `);
+
+const PROGRAMS = {
+  ring: ringGuest(5),
+  barrier: barrierGuest(4),
+  ping: pingPongGuest(3000, 6),
+  heat: heatGuest(16, 10),
+  matrix: matrixGuest(24),
+  sort: sortGuest(200),
+  poll: poller("call msg_go"),
+  vmcall: poller("mov eax, 0x564d0060\n mov ebx, msg_entry\n vmcall\n add edi, eax"),
 };
 
 type Outcome = Pick<JobResult, "ranks" | "time" | "log" | "links" | "trace">;

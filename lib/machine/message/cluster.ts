@@ -45,7 +45,22 @@ export interface ClusterOptions extends Omit<JobOptions, "ranks" | "program" | "
 }
 
 const KEYS = [
-  ...["nodes", "program", "at", "memory", "engine", "hz", "ahead", "machine", "spec", "modules", "key", "seed", "time", "clock"],
+  ...[
+    "nodes",
+    "program",
+    "at",
+    "memory",
+    "engine",
+    "hz",
+    "ahead",
+    "machine",
+    "spec",
+    "modules",
+    "key",
+    "seed",
+    "time",
+    "clock",
+  ],
   ...["clusters", "limits", "transport", "placement"],
 ];
 

@@ -13,7 +13,8 @@ const SAMPLE: readonly (readonly [NpbGuest, number])[] = [[EP_SMALL, 8], [EP_SMA
 
 for (const [guest, nodes] of SAMPLE) {
   Deno.test({
-    name: `NPB ${guest.name} in C on ${nodes} machines verifies at one virtual time over loopback, worker, tcp${mpi}${skip}`,
+    name:
+      `NPB ${guest.name} in C on ${nodes} machines verifies at one virtual time over loopback, worker, tcp${mpi}${skip}`,
     ignore: !gcc.available,
     fn: async () => void await verifyGuests(guest, nodes, launcher),
   });

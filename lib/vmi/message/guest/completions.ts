@@ -2,7 +2,7 @@
  * Events of the runtime that become completions as they are: messages, requests, notifications, ends. Warm.
  */
 import { CompletionType, MessageStatus } from "../../../spec/message_abi.ts";
-import { type MessageEvent, settle } from "../events.ts";
+import { type MessageEvent, type RemoteBuffer, settle } from "../events.ts";
 import type { Completion } from "./entry.ts";
 
 /** Kinds of LINK_EVENT, by the number in a completion's context. */
@@ -45,4 +45,35 @@ export function completionOf(
       return { ...base, type: CompletionType.linkEvent, length: resent, context: LINK_KINDS.indexOf(kind) };
     }
   }
+}
+
+/**
+ * The completion of a peer's publication: with a payload it needs a receive buffer, which begins with the peer's 64 bits
+ * and the payload's length.
+ */
+export function publishedAs(
+  handle: number,
+  buffer: RemoteBuffer,
+  payload: Uint8Array,
+  taken: () => void,
+): Completion {
+  let data: Uint8Array | undefined;
+  if (payload.length > 0) {
+    data = new Uint8Array(16 + payload.length);
+    const v = new DataView(data.buffer);
+    v.setBigUint64(0, buffer.peerContext, true);
+    v.setUint32(8, payload.length, true);
+    data.set(payload, 16);
+  }
+  return {
+    type: CompletionType.published,
+    status: MessageStatus.success,
+    connection: buffer.connection.peer,
+    cookie: buffer.peerContext,
+    length: buffer.size,
+    context: 0,
+    aux: BigInt(handle),
+    data,
+    taken,
+  };
 }

@@ -14,7 +14,7 @@ import type { MemoryRegion } from "../memory.ts";
 import type { Publication } from "../rdma.ts";
 import type { Runtime } from "../runtime.ts";
 import { collective, isCollective } from "./collective.ts";
-import { completionOf } from "./completions.ts";
+import { completionOf, publishedAs } from "./completions.ts";
 import { type Completion, INLINE_MAX, readSubmission, type Submission } from "./entry.ts";
 import { infoBlock, queryBlock } from "./info.ts";
 import { type GuestRam, Registrations } from "./registrations.ts";
@@ -377,24 +377,6 @@ export class Executor {
     // The guest's handle is ours: numbers of different publishers may be the same.
     const handle = this.runtime.number();
     this.#remotes.set(handle, buffer);
-    let data: Uint8Array | undefined;
-    if (payload.length > 0) {
-      data = new Uint8Array(16 + payload.length);
-      const v = new DataView(data.buffer);
-      v.setBigUint64(0, buffer.peerContext, true);
-      v.setUint32(8, payload.length, true);
-      data.set(payload, 16);
-    }
-    this.post({
-      type: CompletionType.published,
-      status: ok,
-      connection: buffer.connection.peer,
-      cookie: buffer.peerContext,
-      length: buffer.size,
-      context: 0,
-      aux: BigInt(handle),
-      data,
-      taken: () => settle(e),
-    });
+    this.post(publishedAs(handle, buffer, payload, () => settle(e)));
   }
 }

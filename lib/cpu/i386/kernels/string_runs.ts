@@ -1,6 +1,6 @@
 /**
  * Runs: many iterations of a repeated string instruction at once, for all engines that are WebAssembly. One function per
- * operation, element size and condition; one module holds them all.
+ * operation, element size and condition, in a module of its own.
  *
  * A run does iterations that are sure to be followed by another one of the same kind: all elements, the following one
  * included, lie on the page that the index points to, in plain memory that the TLB allows at once, inside the segment
@@ -50,22 +50,36 @@ export function runNumber(run: Run): number {
   return RUNS.findIndex((r) => r.op === run.op && r.w === run.w && r.more === run.more);
 }
 
-/** The functions of one CPU, named as modules import them: `run` and the number. */
-export type StringRuns = Readonly<Record<string, WebAssembly.ExportValue>>;
-
 const compiled: Map<string, WebAssembly.Module> = new Map();
 
-/** Makes the functions of a CPU. */
-export function stringRuns(memory: WebAssembly.Memory, state: number): StringRuns {
-  const pages = memory.buffer.byteLength >>> 16, key = `${pages}:${state}`;
-  let module = compiled.get(key);
-  if (module === undefined) {
-    const m = new ModuleBuilder();
-    m.importMemory("env", "memory", pages);
-    RUNS.forEach((run, n) => m.addFunction(RUN_SIGNATURE, new RunEmitter(run, state).emit(), `run${n}`));
-    compiled.set(key, module = new WebAssembly.Module(m.bytes()));
+/** The functions of one CPU, each made when it is first needed. */
+export class StringRuns {
+  readonly #functions: WebAssembly.ExportValue[] = [];
+  readonly #memory: WebAssembly.Memory;
+  readonly #state: number;
+
+  /** @param memory The machine's memory. @param state Byte address of the CPU's state block. */
+  constructor(memory: WebAssembly.Memory, state: number) {
+    this.#memory = memory;
+    this.#state = state;
   }
-  return new WebAssembly.Instance(module, { env: { memory } }).exports;
+
+  /** Run `n`. */
+  get(n: number): WebAssembly.ExportValue {
+    return this.#functions[n] ??= this.#make(n);
+  }
+
+  #make(n: number): WebAssembly.ExportValue {
+    const pages = this.#memory.buffer.byteLength >>> 16, key = `${n}:${pages}:${this.#state}`;
+    let module = compiled.get(key);
+    if (module === undefined) {
+      const m = new ModuleBuilder();
+      m.importMemory("env", "memory", pages);
+      m.addFunction(RUN_SIGNATURE, new RunEmitter(RUNS[n], this.#state).emit(), "run");
+      compiled.set(key, module = new WebAssembly.Module(m.bytes()));
+    }
+    return new WebAssembly.Instance(module, { env: { memory: this.#memory } }).exports.run;
+  }
 }
 
 /** Emits one run. */

@@ -1,31 +1,64 @@
 /**
  * The cases of the interpreter: one per distinct tree over all shapes, and a second one where a tree depends on flat
- * segments. Cold; made on first use.
+ * segments. Each is made when its shape is first asked for, because a program uses few of them. Cold.
  *
  * Most shapes of a row have the same tree, because its semantics never ask for the size in which they differ: a shape
- * that notes what is asked of it tells so without building them all.
+ * that notes what is asked of it tells so without building them all. What kind a case is, and so which function has it,
+ * is said in partition.ts; its number tells the kind.
  */
+import { InternalError } from "../../../../core/errors.ts";
 import { type OpRow, OPS } from "../../../../spec/i386_ops.ts";
 import { Builder, type Shape } from "../../builder.ts";
 import { TREES } from "../../semantics/index.ts";
 import type { Tree } from "../../tree.ts";
 import { type Needs, needsOf } from "./needs.ts";
-import { FIRST_TREE } from "./record.ts";
+import { CASE_KINDS, type CaseKind, FIRST_OF, isCommon, kindOf, MOST_HANDLERS } from "./partition.ts";
 
-/** A case: its number and what it needs. */
-export class Case {
+/** What a case is emitted from. */
+export interface CaseTree {
+  /** The tree. */
+  readonly tree: Tree;
+  /** First row and operand form it was made for. */
+  readonly row: OpRow;
+  /** The ModRM operand is in memory. */
+  readonly isMem: boolean;
+  /** Operand size. */
+  readonly opSize: 16 | 32;
+  /** Address size. */
+  readonly addrSize: 16 | 32;
+  /** Segments are checked, transfers compared with the limit of CS. */
+  readonly segmented: boolean;
+}
+
+/** A case: its number, its tree and what that needs. */
+export class Case implements CaseTree {
+  /** The number in records. */
   readonly handler: number;
-  readonly #tree: Tree;
+  /** Which function of the interpreter has it. */
+  readonly kind: CaseKind;
+  readonly tree: Tree;
+  readonly row: OpRow;
+  readonly isMem: boolean;
+  readonly opSize: 16 | 32;
+  readonly addrSize: 16 | 32;
+  readonly segmented: boolean;
   #needs: Needs | undefined;
 
-  constructor(handler: number, tree: Tree) {
+  /** @param handler Its number. @param kind Its kind. @param from What it is emitted from. */
+  constructor(handler: number, kind: CaseKind, from: CaseTree) {
     this.handler = handler;
-    this.#tree = tree;
+    this.kind = kind;
+    this.tree = from.tree;
+    this.row = from.row;
+    this.isMem = from.isMem;
+    this.opSize = from.opSize;
+    this.addrSize = from.addrSize;
+    this.segmented = from.segmented;
   }
 
   /** What the tree asks for, found when the first instruction of the case is lowered. */
   get needs(): Needs {
-    return this.#needs ??= needsOf(this.#tree);
+    return this.#needs ??= needsOf(this.tree);
   }
 }
 
@@ -37,48 +70,18 @@ export interface ShapeCases {
   readonly segmented: Case;
 }
 
-/** What a case is emitted from. */
-export interface CaseTree {
-  readonly tree: Tree;
-  /** First row and operand form it was made for. */
-  readonly row: OpRow;
-  /** The ModRM operand is in memory. */
-  readonly isMem: boolean;
-  readonly opSize: 16 | 32;
-  readonly addrSize: 16 | 32;
-  /** Segments are checked, transfers compared with the limit of CS. */
-  readonly segmented: boolean;
-}
-
-/** Cases by shape key. */
-export interface Cases {
-  readonly trees: readonly CaseTree[];
-  readonly byShape: ReadonlyMap<number, ShapeCases>;
-}
-
-/** Key of a shape: what decides the tree. */
-export function shapeKey(
-  rowIndex: number,
-  isMem: boolean,
-  opSize: number,
-  addrSize: number,
-  stackSize: number,
-  rep: number,
-): number {
-  const r = rep === 0 ? 0 : rep === 0xf2 ? 1 : 2;
-  const sizes = (opSize >> 5) | ((addrSize >> 5) << 1) | ((stackSize >> 5) << 2);
-  return ((rowIndex * 2 + (isMem ? 1 : 0)) * 8 + sizes) * 3 + r;
-}
+/** Operand, address and stack size. */
+type Sizes = readonly [16 | 32, 16 | 32, 16 | 32];
 
 /** A shape that notes which sizes were asked for. */
 class NotedShape implements Shape {
   readonly row: OpRow;
   readonly isMem: boolean;
   readonly rep: number;
-  readonly #sizes: readonly [16 | 32, 16 | 32, 16 | 32];
+  readonly #sizes: Sizes;
   readonly asked: [boolean, boolean, boolean] = [false, false, false];
 
-  constructor(row: OpRow, isMem: boolean, rep: number, sizes: readonly [16 | 32, 16 | 32, 16 | 32]) {
+  constructor(row: OpRow, isMem: boolean, rep: number, sizes: Sizes) {
     this.row = row;
     this.isMem = isMem;
     this.rep = rep;
@@ -103,13 +106,13 @@ class NotedShape implements Shape {
 
 /** A tree of a row, and the sizes it was built for; those nobody asked for may be any. */
 interface Built {
-  readonly sizes: readonly [16 | 32, 16 | 32, 16 | 32];
+  readonly sizes: Sizes;
   readonly asked: readonly [boolean, boolean, boolean];
   readonly cases: ShapeCases;
 }
 
-/** Operand, address and stack size in all combinations. */
-const SIZES: readonly (readonly [16 | 32, 16 | 32, 16 | 32])[] = [
+/** Sizes in all combinations; the first ones are those of flat 32-bit code. */
+const SIZES: readonly Sizes[] = [
   [32, 32, 32],
   [32, 16, 32],
   [16, 32, 32],
@@ -119,66 +122,106 @@ const SIZES: readonly (readonly [16 | 32, 16 | 32, 16 | 32])[] = [
   [16, 32, 16],
   [16, 16, 16],
 ];
+/** How many of them are. */
+const FLAT_SIZES = 2;
 
 /** Statements that depend on segments; in the text of a tree. */
 const SEGMENTED = /"s":"(address|jump|jumpRelative|checkTarget)"/;
 
-class CaseMaker {
-  readonly trees: CaseTree[] = [];
-  readonly byShape: Map<number, ShapeCases> = new Map();
-  readonly #known: Map<string, ShapeCases> = new Map();
+/** Makes cases, and keeps them: all CPUs of all machines share them. */
+export class Cases {
+  readonly #byForm: Map<number, Built[]> = new Map();
+  readonly #byText: Map<string, ShapeCases> = new Map();
+  readonly #ofKind: Readonly<Record<CaseKind, Case[]>> = { flat: [], other: [], rare: [] };
+  /** Kinds of which all cases are made. */
+  readonly #complete: Set<CaseKind> = new Set();
 
-  row(row: OpRow, index: number): void {
-    if (TREES[row.sem] === undefined) return;
-    const hasModrm = row.operands.some((o) => /^[EMRG]/.test(o)) || row.digit !== undefined;
-    const mems = row.mod === "mem" ? [true] : row.mod === "reg" || !hasModrm ? [false] : [false, true];
-    for (const isMem of mems) {
-      for (const rep of row.rep === undefined ? [0] : [0, 0xf2, 0xf3]) this.#shapes(row, index, isMem, rep);
-    }
+  /** Begins with the flat cases, whose loop every program needs. */
+  constructor() {
+    this.#common(SIZES.slice(0, FLAT_SIZES));
+    this.#complete.add("flat");
   }
 
-  #shapes(row: OpRow, index: number, isMem: boolean, rep: number): void {
-    const all: Built[] = [];
-    for (const sizes of SIZES) {
-      let built = all.find((b) => b.sizes.every((size, i) => !b.asked[i] || size === sizes[i]));
-      if (built === undefined) all.push(built = this.#build(new NotedShape(row, isMem, rep, sizes), sizes));
-      this.byShape.set(shapeKey(index, isMem, sizes[0], sizes[1], sizes[2], rep), built.cases);
-    }
+  /** The cases of a shape. */
+  find(rowIndex: number, isMem: boolean, rep: number, sizes: Sizes): ShapeCases {
+    const form = (rowIndex * 2 + (isMem ? 1 : 0)) * 256 + rep;
+    let all = this.#byForm.get(form);
+    if (all === undefined) this.#byForm.set(form, all = []);
+    let built = all.find((b) => b.sizes.every((size, i) => !b.asked[i] || size === sizes[i]));
+    if (built === undefined) all.push(built = this.#build(new NotedShape(OPS[rowIndex], isMem, rep, sizes), sizes));
+    return built.cases;
   }
 
-  #build(shape: NotedShape, sizes: readonly [16 | 32, 16 | 32, 16 | 32]): Built {
+  /** Those of the loop for 32-bit code in flat segments. */
+  get flat(): readonly Case[] {
+    return this.#ofKind.flat;
+  }
+
+  /** Those of the loop for everything else: its own, and the forms for bytes. */
+  get other(): readonly Case[] {
+    if (!this.#complete.has("other")) this.#common(SIZES);
+    this.#complete.add("other");
+    return [...this.#ofKind.flat.filter(({ row }) => row.width === 8), ...this.#ofKind.other];
+  }
+
+  /** The case with a number. */
+  byHandler(handler: number): Case | undefined {
+    const kind = CASE_KINDS.findLast((k) => handler >= FIRST_OF[k]);
+    return kind === undefined ? undefined : this.#ofKind[kind][handler - FIRST_OF[kind]];
+  }
+
+  /** Makes the cases of all common rows. */
+  #common(all: readonly Sizes[]): void {
+    OPS.forEach((row, index) => {
+      for (const isMem of operandForms(row)) {
+        if (isCommon(row, isMem)) { for (const sizes of all) this.find(index, isMem, 0, sizes); }
+      }
+    });
+  }
+
+  #build(shape: NotedShape, wanted: Sizes): Built {
+    const { asked, row, isMem } = shape;
     const b = new Builder(shape);
-    TREES[shape.row.sem](b);
+    TREES[row.sem](b);
     const tree = b.finish();
-    const [opSize, addrSize] = sizes, { asked } = shape;
     const text = JSON.stringify(tree);
     // What the emitter makes of these two depends on a size that the tree does not show.
     if (text.includes('"jumpRelative"')) asked[0] = true;
     if (text.includes('"k":"offset"')) asked[1] = true;
+    // What was not asked for is 32, whoever comes first.
+    const sizes: Sizes = [asked[0] ? wanted[0] : 32, asked[1] ? wanted[1] : 32, asked[2] ? wanted[2] : 32];
+    const [opSize, addrSize, stackSize] = sizes;
     const key = `${text}${text.includes('"jumpRelative"') ? opSize : 0} ${asked[1] ? addrSize : 0}`;
-    let cases = this.#known.get(key);
+    let cases = this.#byText.get(key);
     if (cases === undefined) {
-      const one = { tree, opSize, addrSize, row: shape.row, isMem: shape.isMem };
-      const flat = asked[2] && sizes[2] === 16 ? undefined : this.#add({ ...one, segmented: false });
+      const one = { tree, opSize, addrSize, row, isMem };
+      const flat = stackSize === 16 ? undefined : this.#add({ ...one, segmented: false });
       const both = SEGMENTED.test(text) ? undefined : flat;
       cases = { flat, segmented: both ?? this.#add({ ...one, segmented: true }) };
-      this.#known.set(key, cases);
+      this.#byText.set(key, cases);
     }
     return { sizes, asked, cases };
   }
 
   #add(tree: CaseTree): Case {
-    return new Case(FIRST_TREE + this.trees.push(tree) - 1, tree.tree);
+    const kind = kindOf(tree), all = this.#ofKind[kind], handler = FIRST_OF[kind] + all.length;
+    const end = FIRST_OF[CASE_KINDS[CASE_KINDS.indexOf(kind) + 1]] ?? MOST_HANDLERS;
+    if (handler >= end || this.#complete.has(kind)) throw new InternalError(`One ${kind} case more than there may be`);
+    const made = new Case(handler, kind, tree);
+    all.push(made);
+    return made;
   }
+}
+
+/** Whether the ModRM operand of a row may be in memory, a register, or either. */
+function operandForms(row: OpRow): readonly boolean[] {
+  const hasModrm = row.operands.some((o) => /^[EMRG]/.test(o)) || row.digit !== undefined;
+  return row.mod === "mem" ? [true] : row.mod === "reg" || !hasModrm ? [false] : [false, true];
 }
 
 let allCases: Cases | undefined;
 
-/** All cases, made on first use: shapes whose trees are equal share one. */
+/** The cases, made on first use. */
 export function cases(): Cases {
-  if (allCases !== undefined) return allCases;
-  const maker = new CaseMaker();
-  OPS.forEach((row, index) => maker.row(row, index));
-  allCases = { trees: maker.trees, byShape: maker.byShape };
-  return allCases;
+  return allCases ??= new Cases();
 }

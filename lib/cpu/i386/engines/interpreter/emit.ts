@@ -213,7 +213,7 @@ export class TreeEmitter {
     f.select();
     this.#expr(s.value);
     f.i32(s.mask);
-    f.call(this.#calls.runs[runNumber(s)]);
+    f.call(this.#calls.run(runNumber(s)));
     f.set(this.#temps[s.id].local);
     f.get(l.count);
     f.get(this.#temps[s.id].local);

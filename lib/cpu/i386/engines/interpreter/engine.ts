@@ -10,13 +10,14 @@ import type { Engine, EngineFactory } from "../../engine.ts";
 import { LONGEST_INSTRUCTION } from "../../decode.ts";
 import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
 import { SegReg } from "../../segment.ts";
-import { type StringRuns, stringRuns } from "../../kernels/string_runs.ts";
+import { StringRuns } from "../../kernels/string_runs.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
 import { CodeCache, type CodePage, type Run } from "./code_cache.ts";
 import { JUMP_CACHE_ENTRIES, jumpEntry } from "./entry.ts";
-import { program } from "./program.ts";
+import { Program } from "./links.ts";
+import type { ProgramImports } from "./program.ts";
 import { Lowerer } from "./lower.ts";
 import { Places } from "./places.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
@@ -57,7 +58,7 @@ export class InterpreterEngine implements Engine {
   readonly #index: OpcodeIndex;
   readonly #decoder: BlockDecoder;
   readonly #lowerer: Lowerer;
-  readonly #run: () => number;
+  readonly #program: Program;
   readonly #translator: Translator | undefined;
   readonly #mend = (page: CodePage, run: Run, from: number, to: number): boolean =>
     this.#decoder.mend(page, run, from, to);
@@ -82,36 +83,14 @@ export class InterpreterEngine implements Engine {
     this.#jumps = new Int32Array(memory.buffer, this.#jumpsAt, (2 * CACHE_BYTES) >>> 2);
     const pool = this.#jumpsAt + 2 * CACHE_BYTES;
     this.#cache = new CodeCache(space, cpu.board.index, pool, pool + POOL_BYTES);
-    this.#lowerer = new Lowerer(cpu, this.#cache);
+    this.#lowerer = new Lowerer(cpu, this.#cache, (one) => this.#program.link(one));
     this.#index = opcodeIndex(cpu.model.features);
-    const pages = memory.buffer.byteLength >>> 16;
-    const runs = stringRuns(memory, stateAt);
+    const runs = new StringRuns(memory, stateAt);
     this.#translator = translator?.(this.#asHost(runs));
     this.#decoder = new BlockDecoder(cpu, this.#cache, this.#lowerer, this.#index, this.#translator);
-    const regions = this.#translator?.tableSize ?? 0;
-    const instance = new WebAssembly.Instance(program(pages, stateAt, regions), {
-      env: {
-        memory,
-        regions: this.#translator?.table as WebAssembly.ImportValue,
-        kernels: this.#lowerer.kernels.table,
-        ...runs,
-        hot: (record: number) => this.#translator?.hot(record),
-        load: (linear: number, size: number) => this.#load(linear, size),
-        store: (linear: number, size: number, value: number) => this.#store(linear, size, value),
-        place: (linear: number, size: number) => this.#place(linear, size),
-        commit: () => this.#commit(),
-        raise: (vector: number, code: number) => this.#record(vector, code),
-        find: () => this.#find(),
-        call: (index: number) => this.#call(index),
-        crossing: (record: number) => this.#crossing(record),
-        hook: (record: number) => this.#hook(record),
-        segment: (at: number) => {
-          const n = (at - cpu.board.stateAt - Layout.segs) / SEG_BYTES;
-          this.#record(n === SegReg.ss ? Vector.ss : Vector.gp, 0);
-        },
-      },
-    });
-    this.#run = instance.exports.run as () => number;
+    const place = { pages: memory.buffer.byteLength >>> 16, state: stateAt, regions: this.#translator?.tableSize ?? 0 };
+    const parts = { memory, kernels: this.#lowerer.kernels.table, regions: this.#translator?.table, runs };
+    this.#program = new Program(place, parts, this.#functions());
   }
 
   run(): boolean {
@@ -119,7 +98,7 @@ export class InterpreterEngine implements Engine {
     if (this.#full || this.#cache.isFull(RUN_RECORDS)) this.forget();
     // A region that loops for long must be left now and then: V8 changes to better code at the next call only.
     if (this.#translator !== undefined) this.#cpu.pauseAfter(LONGEST_STAY);
-    return this.#run() !== 0;
+    return this.#program.run() !== 0;
   }
 
   translationsChanged(all: boolean): void {
@@ -165,6 +144,27 @@ export class InterpreterEngine implements Engine {
     this.#cache.clear();
     this.#lowerer.forget();
     this.#forgetJumps();
+  }
+
+  /** What the generated code calls. */
+  #functions(): ProgramImports {
+    const { stateAt } = this.#cpu.board;
+    return {
+      hot: (record) => this.#translator?.hot(record),
+      slowLoad: (linear, size) => this.#load(linear, size),
+      slowStore: (linear, size, value) => this.#store(linear, size, value),
+      slowPlace: (linear, size) => this.#place(linear, size),
+      commit: () => this.#commit(),
+      raise: (vector, code) => this.#record(vector, code),
+      find: () => this.#find(),
+      call: (index) => this.#call(index),
+      crossing: (record) => this.#crossing(record),
+      hook: (record) => this.#hook(record),
+      badSegment: (at) => {
+        const n = (at - stateAt - Layout.segs) / SEG_BYTES;
+        this.#record(n === SegReg.ss ? Vector.ss : Vector.gp, 0);
+      },
+    };
   }
 
   #asHost(runs: StringRuns): TranslatorHost {

@@ -41,8 +41,8 @@ export interface Calls {
    * for segments that are not flat.
    */
   readonly segment: number;
-  /** Runs of string instructions by number; see kernels/string_runs.ts. */
-  readonly runs: readonly number[];
+  /** The run of string instructions with a number; see kernels/string_runs.ts. */
+  run(n: number): number;
   /** (vector, code) -> void: records a fault. */
   readonly raise: number;
 }

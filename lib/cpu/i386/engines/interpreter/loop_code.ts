@@ -5,11 +5,12 @@
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
-import { cases } from "./cases.ts";
+import type { Case } from "./cases.ts";
 import { getField, makeLocals, reload, save, saveContext } from "./context_code.ts";
 import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
 import { emitAddress, emitLookup } from "./entry.ts";
 import { emitKernel, emitKernelMemory, type KernelLinks } from "./kernel_cases.ts";
+import { FIRST_OF } from "./partition.ts";
 import { FIRST_TREE, Handler, Rec, RECORD_BYTES } from "./record.ts";
 
 /** What loops need besides the cases. */
@@ -30,8 +31,8 @@ export interface Others {
   readonly region: number;
   /** Type and table of kernels. */
   readonly kernels: Pick<KernelLinks, "type" | "table">;
-  /** Executes a rare instruction; see rare_code.ts. */
-  readonly rare: number;
+  /** Type and table of the functions of rare cases, which stand at the numbers of their cases; see rare_code.ts. */
+  readonly rare: { readonly type: number; readonly table: number };
 }
 
 /** (record, or 0: look EIP up) -> 0, 1: a fault is recorded, or the record at which the other loop goes on. */
@@ -39,10 +40,9 @@ export function loopBody(
   state: number,
   calls: Calls,
   others: Others,
-  handlers: ReadonlySet<number>,
-  rare: readonly number[],
+  cases: readonly Case[],
 ): FunctionBody {
-  return new LoopCode(state, calls, others, handlers, rare).emit();
+  return new LoopCode(state, calls, others, cases).emit();
 }
 
 class LoopCode {
@@ -51,25 +51,17 @@ class LoopCode {
   readonly #state: number;
   readonly #calls: Calls;
   readonly #others: Others;
-  readonly #handlers: readonly number[];
-  readonly #rare: readonly number[];
+  readonly #own: readonly Case[];
   /** A region asked for the instruction at its entry to be interpreted. */
   readonly #skip: number = this.#f.local("i32");
   #labels: Labels = { next: 0, lookup: 0, fault: 0 };
   #dispatch = 0;
 
-  constructor(
-    state: number,
-    calls: Calls,
-    others: Others,
-    handlers: ReadonlySet<number>,
-    rare: readonly number[],
-  ) {
+  constructor(state: number, calls: Calls, others: Others, cases: readonly Case[]) {
     this.#state = state;
     this.#calls = calls;
     this.#others = others;
-    this.#handlers = [...handlers].sort((a, b) => a - b);
-    this.#rare = rare;
+    this.#own = cases;
   }
 
   emit(): FunctionBody {
@@ -150,23 +142,21 @@ class LoopCode {
 
   #cases(): void {
     const f = this.#f, l = this.#l;
-    const all = cases().trees;
     const foreign = f.block(), rare = f.block();
     const blocks: number[] = [];
-    for (let i = 0; i < FIRST_TREE + this.#handlers.length; i++) blocks.push(f.block());
+    for (let i = 0; i < FIRST_TREE + this.#own.length; i++) blocks.push(f.block());
     blocks.reverse();
-    const table: number[] = new Array(FIRST_TREE + all.length).fill(foreign);
-    for (const h of this.#rare) table[h] = rare;
+    const table: number[] = new Array(FIRST_OF.rare).fill(foreign);
     for (let h = 0; h < FIRST_TREE; h++) table[h] = blocks[h];
-    this.#handlers.forEach((h, i) => table[h] = blocks[FIRST_TREE + i]);
+    this.#own.forEach(({ handler }, i) => table[handler] = blocks[FIRST_TREE + i]);
     f.get(l.rec);
     f.mem("i32.load16_u", Rec.handler);
-    f.brTable(table, table[0]);
+    f.brTable(table, rare);
     const e = new TreeEmitter(f, l, this.#calls, this.#labels, this.#state);
     this.#fixed(e, blocks[Handler.call]);
-    for (const h of this.#handlers) {
+    for (const one of this.#own) {
       f.end();
-      e.emit(all[h - FIRST_TREE]);
+      e.emit(one);
     }
     f.end(); // rare
     this.#callRare();
@@ -181,7 +171,9 @@ class LoopCode {
     const f = this.#f, l = this.#l;
     save(f, l, this.#state);
     f.get(l.rec);
-    f.call(this.#others.rare);
+    f.get(l.rec);
+    f.mem("i32.load16_u", Rec.handler);
+    f.callIndirect(this.#others.rare.type, this.#others.rare.table);
     f.set(l.t);
     reload(f, l, this.#state);
     f.get(l.t);

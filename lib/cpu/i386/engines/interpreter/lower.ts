@@ -18,7 +18,7 @@ import { SegReg } from "../../segment.ts";
 import { TREES } from "../../semantics/index.ts";
 import { Layout, ModeBit, SEG_BYTES } from "../../state.ts";
 import { treeFor } from "../../trees.ts";
-import { type Case, cases, shapeKey } from "./cases.ts";
+import { type Case, cases } from "./cases.ts";
 import type { CodeCache } from "./code_cache.ts";
 import { registerOffset } from "./operators.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
@@ -44,10 +44,12 @@ export class Lowerer {
   readonly #cpu: I386Cpu;
   readonly #cache: CodeCache;
   readonly #view: DataView;
+  readonly #link: (one: Case) => void;
   #mode = 0;
 
-  /** @param cpu The CPU. @param cache Where records come from. */
-  constructor(cpu: I386Cpu, cache: CodeCache) {
+  /** @param cpu The CPU. @param cache Where records come from. @param link Told of each case that is used. */
+  constructor(cpu: I386Cpu, cache: CodeCache, link: (one: Case) => void) {
+    this.#link = link;
     this.#cpu = cpu;
     this.#cache = cache;
     this.#view = cpu.board.space.view;
@@ -103,8 +105,8 @@ export class Lowerer {
       return d.length;
     }
     const stackSize = (this.#mode & ModeBit.stack32) !== 0 ? 32 : 16, rep = d.row.rep === undefined ? 0 : d.rep;
-    const found = cases().byShape.get(shapeKey(d.rowIndex, d.isMem, d.opSize, d.addrSize, stackSize, rep));
-    if (found !== undefined && (found.segmented.needs.ea?.late !== true || this.#isPlain())) {
+    const found = cases().find(d.rowIndex, d.isMem, rep, [d.opSize, d.addrSize, stackSize]);
+    if (found.segmented.needs.ea?.late !== true || this.#isPlain()) {
       const isFlat = found.flat !== undefined && this.#fits(found.flat);
       this.#lowerTree(isFlat && found.flat !== undefined ? found.flat : found.segmented, offset);
     } else {
@@ -130,6 +132,7 @@ export class Lowerer {
   }
 
   #lowerTree(one: Case, offset: number): void {
+    this.#link(one);
     const d = this.decoded, v = this.#view, base = this.#cpu.state.base;
     const { ea, rm8, reg8, operandSegment } = one.needs;
     const plain = ea === undefined || this.#isPlain();

@@ -1,32 +1,35 @@
 /**
- * Builds the interpreter: loops around branch tables with a case per distinct tree, and functions for rare cases.
+ * The modules of the interpreter. The main one has the loop for flat 32-bit code and what all share; the loop for all
+ * other code and each rare case are modules of their own, which import from it (links.ts makes them when they are needed).
  *
- * The module is the same for every CPU of every machine with the same memory size and state address, so it is compiled
- * once and instantiated often. Cold.
+ * A module is the same for every CPU of every machine with the same memory size and state address, so it is compiled once
+ * and instantiated often. Cold.
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import type { ValTypeName } from "../../../../wasm/opcodes.ts";
+import { InternalError } from "../../../../core/errors.ts";
 import { KERNELS } from "../../kernels/index.ts";
 import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
-import { RUN_SIGNATURE, RUNS } from "../../kernels/string_runs.ts";
+import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
+import { type Case, cases } from "./cases.ts";
 import { saveContext } from "./context_code.ts";
 import type { Calls } from "./emit.ts";
 import { segmentBody } from "./entry.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
 import { loopBody, type Others } from "./loop_code.ts";
-import { partition } from "./partition.ts";
-import { rareBodies, rareDispatch } from "./rare_code.ts";
+import { MOST_HANDLERS } from "./partition.ts";
+import { rareBody } from "./rare_code.ts";
 
-/** What the module imports from TypeScript. */
+/** What the modules import from TypeScript. */
 export interface ProgramImports {
   /** Reads slowly: host address of the value, or -1 with a fault recorded. */
-  load(linear: number, size: number): number;
+  slowLoad(linear: number, size: number): number;
   /** Writes slowly: 0, or -1 with a fault recorded. */
-  store(linear: number, size: number, value: number): number;
+  slowStore(linear: number, size: number, value: number): number;
   /** Checks for writing and reads: host address of the value, or -1. */
-  place(linear: number, size: number): number;
-  /** Writes the scratch cell of the last `place` back. */
+  slowPlace(linear: number, size: number): number;
+  /** Writes the scratch cell of the last `slowPlace` back. */
   commit(): void;
   /** Records a fault. */
   raise(vector: number, code: number): void;
@@ -39,73 +42,188 @@ export interface ProgramImports {
   /** The block of counter `record` was executed often: it may be translated. */
   hot(record: number): void;
   /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
-  segment(segment: number): void;
+  badSegment(segment: number): void;
   /** Fires hooks before an instruction: 0 execute it, 1 leave, 2 look EIP up. */
   hook(record: number): number;
 }
 
 const I32: ValTypeName = "i32";
-const compiled: Map<string, WebAssembly.Module> = new Map();
-const built: Map<string, ModuleBuilder> = new Map();
 
-/** The compiled module for a memory size, state address and size of the table of regions (0: no translator). */
-export function program(memoryPages: number, state: number, regions: number = 0): WebAssembly.Module {
-  const key = `${memoryPages}:${state}:${regions}`;
-  const known = compiled.get(key);
-  if (known !== undefined) return known;
-  const module = new WebAssembly.Module(buildProgram(memoryPages, state, regions));
-  compiled.set(key, module);
-  return module;
+function signature(params: number, results: number): Signature {
+  return { params: new Array<ValTypeName>(params).fill(I32), results: new Array<ValTypeName>(results).fill(I32) };
 }
 
-function params(n: number): ValTypeName[] {
-  return new Array<ValTypeName>(n).fill(I32);
+/** A compiled module and the runs of string instructions that it imports as `run` and their number. */
+export interface Compiled {
+  /** The module. */
+  readonly module: WebAssembly.Module;
+  /** Numbers of the runs. */
+  readonly runs: readonly number[];
 }
 
-/** Bytes of the module; for another memory size only the import differs. */
-export function buildProgram(memoryPages: number, state: number, regions: number = 0): Uint8Array<ArrayBuffer> {
-  const key = `${state}:${regions}`;
-  let m = built.get(key);
-  if (m === undefined) built.set(key, m = build(state, regions));
-  m.importMemory("env", "memory", memoryPages);
-  return m.bytes();
+/** What the modules of a CPU are made for. */
+export interface ProgramPlace {
+  /** Pages of memory. */
+  readonly pages: number;
+  /** Address of the state block. */
+  readonly state: number;
+  /** Size of the table of regions; 0: there is no translator. */
+  readonly regions: number;
 }
 
-function build(state: number, regions: number): ModuleBuilder {
-  const m = new ModuleBuilder();
-  const imported = (name: string, n: number, results: number): number =>
-    m.importFunction("env", name, { params: params(n), results: params(results) });
-  const load = imported("load", 2, 1), store = imported("store", 3, 1), place = imported("place", 2, 1);
-  const commit = imported("commit", 0, 0), raise = imported("raise", 2, 0), find = imported("find", 0, 1);
-  const call = imported("call", 1, 1), crossing = imported("crossing", 1, 1), segment = imported("segment", 1, 0);
-  const hook = imported("hook", 1, 1);
-  const hot = regions > 0 ? imported("hot", 1, 0) : undefined;
-  if (regions > 0) m.importTable("env", "regions", regions);
-  const kernels = { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNELS.length) };
-  const runs = RUNS.map((_, n) => m.importFunction("env", `run${n}`, RUN_SIGNATURE));
-  const own = (n: number, body: FunctionBody, name?: string): number =>
-    m.addFunction({ params: params(n), results: [I32] }, body, name);
+/** Element of the table of rare functions that is the other loop. */
+export const OTHER_LOOP = 0;
+
+/** Functions that the main module has and others import, by parameters; each has one result. */
+const SHARED = { carry: 4, flags: 4, load: 8, store: 9, place: 8, segment: 4 } as const;
+
+/** Functions in TypeScript, with parameters and results: see {@linkcode ProgramImports}. */
+const TYPESCRIPT = {
+  ...{ find: [0, 1], call: [1, 1], crossing: [1, 1], badSegment: [1, 0], hook: [1, 1], hot: [1, 0] },
+  ...{ slowLoad: [2, 1], slowStore: [3, 1], slowPlace: [2, 1], commit: [0, 0], raise: [2, 0] },
+} as const satisfies Record<keyof ProgramImports, readonly [number, number]>;
+
+const compiled: Map<string, Compiled> = new Map();
+const built: Map<string, Imports> = new Map();
+
+/** A module under construction; what it needs from outside is imported when it is first asked for. */
+class Imports implements Calls {
+  readonly m: ModuleBuilder = new ModuleBuilder();
+  readonly runs: number[] = [];
+  readonly #functions: Map<string, number> = new Map();
+
+  get carry(): number {
+    return this.shared("carry");
+  }
+
+  get flags(): number {
+    return this.shared("flags");
+  }
+
+  get load(): number {
+    return this.shared("load");
+  }
+
+  get store(): number {
+    return this.shared("store");
+  }
+
+  get place(): number {
+    return this.shared("place");
+  }
+
+  get segment(): number {
+    return this.shared("segment");
+  }
+
+  get commit(): number {
+    return this.typescript("commit");
+  }
+
+  get raise(): number {
+    return this.typescript("raise");
+  }
+
+  shared(name: keyof typeof SHARED): number {
+    return this.#import(name, signature(SHARED[name], 1));
+  }
+
+  typescript(name: keyof ProgramImports): number {
+    return this.#import(name, signature(...TYPESCRIPT[name]));
+  }
+
+  run(n: number): number {
+    if (!this.runs.includes(n)) this.runs.push(n);
+    return this.#import(`run${n}`, RUN_SIGNATURE);
+  }
+
+  /** What loops need besides. The table of regions is the first one, as modules of regions have it. */
+  others(regions: number): Others {
+    const { m } = this;
+    if (regions > 0) m.importTable("env", "regions", regions);
+    return {
+      find: this.typescript("find"),
+      call: this.typescript("call"),
+      crossing: this.typescript("crossing"),
+      segment: this.typescript("badSegment"),
+      hook: this.typescript("hook"),
+      hot: regions > 0 ? this.typescript("hot") : undefined,
+      region: m.typeOf(REGION),
+      kernels: { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNELS.length) },
+      rare: this.rare(),
+    };
+  }
+
+  /** Type and table of rare functions and the other loop. */
+  rare(): Others["rare"] {
+    return { type: this.m.typeOf(signature(1, 1)), table: this.m.importTable("env", "rare", MOST_HANDLERS) };
+  }
+
+  #import(name: string, type: Signature): number {
+    let index = this.#functions.get(name);
+    if (index === undefined) this.#functions.set(name, index = this.m.importFunction("env", name, type));
+    return index;
+  }
+}
+
+/** The main module: exports `run` and the shared functions. */
+export function mainModule(at: ProgramPlace): Compiled {
+  return kept("main", at, () => buildMain(at.state, at.regions), true);
+}
+
+/** The module of the other loop: exports `loop`. */
+export function otherModule(at: ProgramPlace): Compiled {
+  return kept("other", at, () => {
+    const imports = new Imports();
+    const body = loopBody(at.state, imports, imports.others(at.regions), cases().other);
+    imports.m.addFunction(signature(1, 1), body, "loop");
+    return imports;
+  }, true);
+}
+
+/** The module of a rare case: exports `loop`. */
+export function rareModule(one: Case, at: ProgramPlace): Compiled {
+  return kept(`${one.handler}`, { ...at, regions: 0 }, () => {
+    const imports = new Imports();
+    imports.m.addFunction(signature(1, 1), rareBody(one, at.state, imports), "loop");
+    return imports;
+  }, false);
+}
+
+/** Compiles a module or finds it; `again`: its parts are kept, since for another memory size only the import differs. */
+function kept(name: string, { pages, state, regions }: ProgramPlace, make: () => Imports, again: boolean): Compiled {
+  const parts = `${name}:${state}:${regions}`, key = `${parts}:${pages}`;
+  let one = compiled.get(key);
+  if (one === undefined) {
+    const imports = built.get(parts) ?? make();
+    if (again) built.set(parts, imports);
+    imports.m.importMemory("env", "memory", pages);
+    compiled.set(key, one = { module: new WebAssembly.Module(imports.m.bytes()), runs: imports.runs });
+  }
+  return one;
+}
+
+function buildMain(state: number, regions: number): Imports {
+  const imports = new Imports(), { m } = imports;
+  const others = imports.others(regions), { commit, raise } = imports;
+  const [load, store, place] = (["slowLoad", "slowStore", "slowPlace"] as const).map((n) => imports.typescript(n));
+  const own = (name: keyof typeof SHARED, body: FunctionBody): number =>
+    m.addFunction(signature(SHARED[name], 1), body, name);
   const calls: Calls = {
-    carry: own(4, carryBody()),
-    flags: own(4, flagsBody()),
-    load: own(8, slowBody(2, load, state)),
-    store: own(9, slowBody(3, store, state)),
-    place: own(8, slowBody(2, place, state)),
-    segment: own(4, segmentBody(state, segment)),
-    runs,
-    commit,
-    raise,
+    carry: own("carry", carryBody()),
+    flags: own("flags", flagsBody()),
+    load: own("load", slowBody(2, load, state)),
+    store: own("store", slowBody(3, store, state)),
+    place: own("place", slowBody(2, place, state)),
+    segment: own("segment", segmentBody(state, others.segment)),
+    run: () => {
+      throw new InternalError("A string instruction is a case of the main loop");
+    },
+    ...{ commit, raise },
   };
-  const { flat, other, rare } = partition();
-  const functions = rareBodies(rare, state, calls).map(({ handlers, body }) => ({ handlers, index: own(1, body) }));
-  const others: Others = {
-    ...{ find, call, crossing, segment, hook, hot, kernels },
-    region: m.typeOf(REGION),
-    rare: own(1, rareDispatch(functions)),
-  };
-  const loops = [flat, other].map((set) => own(1, loopBody(state, calls, others, set, rare)));
-  own(0, runBody(loops[0], loops[1]), "run");
-  return m;
+  const loop = m.addFunction(signature(1, 1), loopBody(state, calls, others, cases().flat));
+  m.addFunction(signature(0, 1), runBody(loop, others.rare), "run");
+  return imports;
 }
 
 /** Saves record, count and flags (the last six parameters), then calls TypeScript with the first `n`. */
@@ -118,12 +236,10 @@ function slowBody(n: number, target: number, state: number): FunctionBody {
 }
 
 /** The exported function: the loops in turn, until one answers 0, or 1: a fault is recorded. */
-function runBody(flat: number, other: number): FunctionBody {
+function runBody(flat: number, other: Others["rare"]): FunctionBody {
   const f = new FunctionBody(0), t = f.local("i32");
   const again = f.loop();
-  for (const loop of [flat, other]) {
-    f.get(t);
-    f.call(loop);
+  const leaveIfDone = (): void => {
     f.tee(t);
     f.i32(2);
     f.num("i32.lt_u");
@@ -131,7 +247,14 @@ function runBody(flat: number, other: number): FunctionBody {
     f.get(t);
     f.return();
     f.end();
-  }
+  };
+  f.get(t);
+  f.call(flat);
+  leaveIfDone();
+  f.get(t);
+  f.i32(OTHER_LOOP);
+  f.callIndirect(other.type, other.table);
+  leaveIfDone();
   f.br(again);
   f.end();
   f.unreachable();

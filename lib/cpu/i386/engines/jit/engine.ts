@@ -43,7 +43,7 @@ import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
 import { headAround, isInside } from "./entries.ts";
 import { CodeSource } from "./source.ts";
-import { buildModule, kernelsOf, type RegionImports, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
+import { buildModule, kernelsOf, type RegionImports, runsOf, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
 import { makePlan } from "./plan.ts";
 import { VolatileCode } from "./volatile.ts";
@@ -102,7 +102,6 @@ class JitTranslator implements Translator {
     this.#secondsAt = cpu.board.workAt + TLB_BYTES + INTERPRETER_BYTES;
     this.#seconds = new Int32Array(cpu.board.memory.buffer, this.#secondsAt, SECONDS_BYTES >>> 2);
     this.#imports = {
-      ...host.runs,
       memory: cpu.board.memory,
       regions: this.table,
       read: (linear, size) => this.#fill(linear, size, false),
@@ -185,6 +184,7 @@ class JitTranslator implements Translator {
     const second = wide ? source.second?.pfn ?? -1 : -1;
     const slot = this.#regions.takeSlot();
     for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
+    for (const n of runsOf(plan)) this.#imports[`run${n}`] ??= host.runs.get(n);
     const bytes = buildModule(
       this.#target(),
       [{ plan, slot, second, record: (at) => host.known(pfn, at) }],

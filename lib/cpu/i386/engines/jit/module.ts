@@ -62,7 +62,7 @@ export function kernelsOf(plan: Plan): Set<number> {
 }
 
 /** Numbers of the runs of string instructions that a plan calls; a module imports run n as `runn`. */
-function runsOf(plan: Plan): Set<number> {
+export function runsOf(plan: Plan): Set<number> {
   const numbers = new Set<number>();
   for (const b of plan.blocks) for (const { effects } of b.instructions) effects?.runs.forEach((n) => numbers.add(n));
   return numbers;

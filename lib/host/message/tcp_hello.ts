@@ -74,27 +74,29 @@ export async function greet(link: TcpLink, secret: Uint8Array, me: Greeting, lim
   throw new ConfigError("message-key", "The other process does not accept this job's key");
 }
 
-/** The listener's side; undefined: a stranger. */
+/** The listener's side; a text: who called is a stranger, and why. */
 export async function welcome(
   link: TcpLink,
   secret: Uint8Array,
   processes: number,
   limit: number,
-): Promise<Greeting | undefined> {
+): Promise<Greeting | string> {
   const mine = crypto.getRandomValues(new Uint8Array(NUMBER));
   await link.write(mine);
   const hello = await link.read(limit, NUMBER + PROOF + LONGEST_PLACE + LONGEST_INSTANCE + 100);
-  if (hello.length < NUMBER + PROOF) return undefined;
+  if (hello.length < NUMBER + PROOF) return "it is no process of a job";
   const [theirs, mark, who] = [
     hello.subarray(0, NUMBER),
     hello.subarray(NUMBER, NUMBER + PROOF),
     hello.subarray(NUMBER + PROOF),
   ];
-  if (!isEqual(mark, proof(secret, "caller", mine, theirs, who))) return undefined;
+  if (!isEqual(mark, proof(secret, "caller", mine, theirs, who))) return "it does not know this job's key";
   const g = JSON.parse(new TextDecoder().decode(who)) as Greeting;
-  const known = Number.isInteger(g.process) && g.process > 0 && g.process < processes && g.processes === processes;
-  if (!known || typeof g.place !== "string" || g.place.length > LONGEST_PLACE) return undefined;
-  if (typeof g.instance !== "string" || g.instance.length > LONGEST_INSTANCE) return undefined;
+  if (g.processes !== processes) return `it knows of ${g.processes} processes, this one of ${processes}`;
+  if (!Number.isInteger(g.process) || g.process <= 0 || g.process >= processes) return "it has a number of no process";
+  const { place, instance } = g;
+  if (typeof place !== "string" || place.length > LONGEST_PLACE) return "it names no place where it listens";
+  if (typeof instance !== "string" || instance.length > LONGEST_INSTANCE) return "it does not say which process it is";
   await link.write(proof(secret, "listener", theirs, mine));
   return g;
 }

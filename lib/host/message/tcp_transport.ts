@@ -160,6 +160,8 @@ class Meeting {
   #changed: () => void = () => {};
   #accepting: Promise<void> = Promise.resolve();
   #isClosed = false;
+  /** Why the last caller was refused. */
+  #refused: string | undefined;
 
   constructor(options: TcpOptions, listener: Deno.TcpListener, self: string) {
     this.#o = options;
@@ -250,7 +252,7 @@ class Meeting {
       const limit = Date.now() + HELLO_MS;
       await greet(link, this.#secret, me, limit);
       const theirs = await acquaint(link, this.#instance, (who) => this.#got(p, who), limit);
-      if (theirs === undefined) throw new Deno.errors.ConnectionRefused("not the process that was there");
+      if (theirs === undefined) throw new Deno.errors.ConnectionRefused("It is not the process that was there");
       return { link, theirs };
     } catch (e) {
       link.abort();
@@ -270,19 +272,31 @@ class Meeting {
   /** A socket broke: the higher process calls again, the lower one waits for that. */
   async #again(peer: TcpPeer): Promise<void> {
     const why = peer.lastWhy;
-    const limit = Date.now() + (this.#o.reconnectMs ?? RECONNECT_MS);
+    const ms = this.#o.reconnectMs ?? RECONNECT_MS;
+    const limit = Date.now() + ms;
+    const calls = peer.process < this.#o.process;
+    let last = "";
+    this.#refused = undefined;
     while (!peer.isAttached && peer.lost === undefined && !this.#isClosed) {
-      if (Date.now() >= limit) return peer.giveUp(why);
-      if (peer.process < this.#o.process) {
+      if (Date.now() >= limit) {
+        const more = calls ? `the last call ended with: ${last}` : this.#refusedWords() ?? "it did not call";
+        return peer.giveUp(`${why}; it did not come again within ${ms} ms: ${more}`);
+      }
+      if (calls) {
         try {
           const { link, theirs } = await this.#call(peer.process);
           return this.#isClosed ? link.abort() : this.#back(peer, link, theirs);
-        } catch {
-          // not yet
+        } catch (e) {
+          last = e instanceof Error ? e.message : String(e); // not yet
         }
       }
       await this.#pause(ATTEMPT_MS);
     }
+  }
+
+  /** What to say of callers that were refused; undefined: none was. */
+  #refusedWords(): string | undefined {
+    return this.#refused === undefined ? undefined : `a caller was refused: ${this.#refused}`;
   }
 
   #back(peer: TcpPeer, link: TcpLink, theirs: Acquaintance): void {
@@ -303,15 +317,25 @@ class Meeting {
   async #welcome(link: TcpLink): Promise<void> {
     const limit = Date.now() + HELLO_MS;
     const g = await welcome(link, this.#secret, this.#o.processes, limit);
-    if (g === undefined || g.process <= this.#o.process || this.#links.has(g.process)) return link.abort();
+    if (typeof g === "string") return this.#refuse(link, g);
+    if (g.process <= this.#o.process || this.#links.has(g.process)) {
+      return this.#refuse(link, `process ${g.process} is there already, or is not to call`);
+    }
     const known = this.peers.get(g.process);
     const theirs = await acquaint(link, this.#instance, (who) => this.#got(g.process, who), limit);
-    if (theirs === undefined || theirs.instance !== g.instance || this.#isClosed) return link.abort();
+    if (theirs === undefined || theirs.instance !== g.instance || this.#isClosed) {
+      return this.#refuse(link, `it is not the process ${g.process} that was there`);
+    }
     if (known !== undefined) return this.#back(known, link, theirs);
     this.#peer(g.process, g.instance);
     this.#places.set(g.process, g.place);
     this.#links.set(g.process, link);
     this.#changed();
+  }
+
+  #refuse(link: TcpLink, why: string): void {
+    this.#refused = why;
+    link.abort();
   }
 
   #pause(ms: number): Promise<void> {
@@ -328,7 +352,12 @@ class Meeting {
     while (!condition()) {
       const left = limit - Date.now();
       if (left <= 0) {
-        throw new ConfigError("message-tcp", `Only ${this.#links.size + 1} of ${this.#o.processes} processes came`);
+        const refused = this.#refusedWords();
+        const more = refused === undefined ? "" : `; ${refused}`;
+        throw new ConfigError(
+          "message-tcp",
+          `Only ${this.#links.size + 1} of ${this.#o.processes} processes came${more}`,
+        );
       }
       let timer: ReturnType<typeof setTimeout> | undefined;
       await new Promise<void>((resolve) => {

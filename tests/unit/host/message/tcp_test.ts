@@ -135,10 +135,13 @@ class Relay {
   readonly #open: Set<Deno.Conn> = new Set();
   #done: Promise<void>;
   isUp = true;
+  /** Port it leads to. */
+  target: number;
 
   constructor(target: number) {
+    this.target = target;
     this.port = (this.#listener.addr as Deno.NetAddr).port;
-    this.#done = this.#run(target);
+    this.#done = this.#run();
   }
 
   /** Cuts every socket, whatever is under way. */
@@ -154,7 +157,7 @@ class Relay {
     await this.#done;
   }
 
-  async #run(target: number): Promise<void> {
+  async #run(): Promise<void> {
     const pumps: Promise<void>[] = [];
     try {
       for await (const from of this.#listener) {
@@ -162,7 +165,7 @@ class Relay {
           from.close();
           continue;
         }
-        const to = await Deno.connect({ hostname: "127.0.0.1", port: target });
+        const to = await Deno.connect({ hostname: "127.0.0.1", port: this.target });
         this.#open.add(from).add(to);
         pumps.push(pump(from, to), pump(to, from));
       }
@@ -264,5 +267,46 @@ Deno.test("a process that does not come again in time is lost; one that takes it
     `${a.broken} ${b.broken}`,
   );
   await Promise.all([a.close(), b.close()]);
+  await relay.close();
+});
+
+Deno.test("who waits in vain is told what became of those that called", async () => {
+  const { port, joined } = await wait({ timeoutMs: 500 });
+  await assertRejects(() => join(port, { key: "another key of this test" }), ConfigError, "key");
+  await assertRejects(
+    () => joined,
+    ConfigError,
+    "Only 1 of 2 processes came; a caller was refused: it does not know this job's key",
+  );
+  const { port: second, joined: other } = await wait({ timeoutMs: 500 });
+  await assertRejects(() => join(second, { processes: 3 }), ConfigError, "key");
+  await assertRejects(() => other, ConfigError, "it knows of 3 processes, this one of 2");
+});
+
+Deno.test("a socket that breaks and is not replaced: both causes are told, the first and why no other came", async () => {
+  const { port, joined } = await wait({ reconnectMs: 700 });
+  const relay = new Relay(port);
+  const [a, b] = await Promise.all([joined, join(relay.port, { reconnectMs: 700 })]);
+  // From now on the way leads to a process of another job; one of another job calls the first, too.
+  const stranger = await wait({ key: "another key of this test" });
+  relay.target = stranger.port;
+  relay.cut();
+  for (const t of [a, b]) t.poll(() => {}); // they see that it broke
+  await assertRejects(() => join(port, { key: "another key of this test", timeoutMs: 300 }), ConfigError, "key");
+  const end = Date.now() + 20_000;
+  while ((a.broken === undefined || b.broken === undefined) && Date.now() < end) {
+    for (const t of [a, b]) t.poll(() => {});
+    await Promise.all([a.sleep(50), b.sleep(50)]);
+  }
+  for (
+    const [t, want] of [
+      [a, "did not come again within 700 ms: a caller was refused: it does not know this job's key"],
+      [b, "within 700 ms: the last call ended with: The other process does not accept this job's key"],
+    ] as const
+  ) assert(t.broken?.includes(want), t.broken);
+  // The stranger's own job gets its process; nothing was disturbed there.
+  const theirs = await join(stranger.port, { key: "another key of this test" });
+  const own = await stranger.joined;
+  await Promise.all([a.close(), b.close(), own.close(), theirs.close()]);
   await relay.close();
 });

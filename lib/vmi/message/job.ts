@@ -76,7 +76,7 @@ export class Job {
     this.#options = checkJob(options);
     const { ranks, transport } = options;
     const modules = modulesByName(options.modules ?? []);
-    this.spec = checkSpec(options.spec === undefined ? defaultSpec(transport?.medium) : options.spec, modules);
+    this.spec = checkSpec(options.spec === undefined ? defaultSpec(transport?.medium) : options.spec, modules, ranks);
     this.#networks = networksOf(this.spec);
     this.addresses = placeRanks(options);
     const here = transport?.process ?? 0;

@@ -51,8 +51,11 @@ export interface ParameterRule {
   readonly integer?: boolean;
   /** The only values allowed. */
   readonly choices?: readonly ParameterValue[];
-  /** What a list holds: numbers, pairs `[a, b]` of numbers, or ranges `[from, to]`. Absent: anything. */
-  readonly items?: "number" | "pair" | "range";
+  /**
+   * What a list holds: numbers, pairs `[a, b]` of numbers, ranges `[from, to]`, or pairs of ranks of the job. Absent:
+   * anything.
+   */
+  readonly items?: "number" | "pair" | "range" | "ranks";
 }
 
 /** What a device sees of its node. */
@@ -213,6 +216,8 @@ export interface MessageModule {
   readonly kind: "network" | "filter" | "composite";
   /** Parameters it takes. A network has `latencyNs`, the least time a frame is on its way: virtual time relies on it. */
   readonly parameters: readonly ParameterRule[];
+  /** What is wrong with parameters that are right one by one but not together; undefined: nothing. */
+  check?(parameters: Parameters): string | undefined;
   /** Networks: the medium that carries frames between processes; absent: within one process only. */
   readonly medium?: string;
   /**

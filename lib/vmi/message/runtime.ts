@@ -288,7 +288,7 @@ export class Runtime implements ConnectionHost {
     const found = module === undefined ? undefined : this.#host.modules.get(module);
     if (found === undefined || found.kind !== "filter") return false;
     try {
-      this.#added.set(name, { module: found, parameters: checkParameters(name, found, parameters ?? {}) });
+      this.#added.set(name, { module: found, parameters: checkParameters(name, found, parameters ?? {}, this.size) });
       return true;
     } catch {
       return false; // wrong parameters: the caller answers invalidArgument

@@ -22,7 +22,8 @@
  */
 import type { LayerPlan } from "./chain.ts";
 import type { MessageModule, NetAddress, Parameters, ParameterValue } from "./module.ts";
-import { bad, checkParameters, show } from "./spec_parameters.ts";
+import { bad, checkParameters, checkRules, fromTexts, show } from "./spec_parameters.ts";
+import { repeatedKey } from "./spec_text.ts";
 
 /** A device of a spec. */
 export interface DeviceSpec {
@@ -32,6 +33,8 @@ export interface DeviceSpec {
   readonly sha256?: string;
   /** Parameters; what is left out has its default. */
   readonly parameters?: { readonly [name: string]: ParameterValue };
+  /** Are all parameters texts that are to be read as the module wants them, as those of XML? */
+  readonly asText?: boolean;
 }
 
 /** A layer: a device's name, or a composite with children. */
@@ -114,9 +117,14 @@ function list(value: unknown, where: string): readonly unknown[] {
  * Checks a spec.
  * @param value A spec, or JSON text of one.
  * @param modules Modules by the names a spec may use, `builtin:` included.
+ * @param ranks Ranks of the job; absent: parameters may name any.
  * @throws {ConfigError} message-spec
  */
-export function checkSpec(value: unknown, modules: ReadonlyMap<string, MessageModule>): CheckedSpec {
+export function checkSpec(
+  value: unknown,
+  modules: ReadonlyMap<string, MessageModule>,
+  ranks?: number,
+): CheckedSpec {
   let root = value;
   if (typeof value === "string") {
     try {
@@ -124,14 +132,18 @@ export function checkSpec(value: unknown, modules: ReadonlyMap<string, MessageMo
     } catch (e) {
       throw bad("text", `is not JSON (${e instanceof Error ? e.message : String(e)})`);
     }
+    const twice = repeatedKey(value);
+    if (twice !== undefined) throw bad(`line ${twice.line}`, `the key "${twice.key}" is given twice`);
   }
   const spec = object(root, "top level", ["version", "devices", "chains"]);
   if (spec["version"] !== undefined && spec["version"] !== 1) {
     throw bad("version", `is ${show(spec["version"])}; this library reads version 1`);
   }
   const devices = new Map<string, CheckedDevice>();
-  for (const [name, device] of Object.entries(object(spec["devices"] ?? {}, "devices", []))) {
-    devices.set(name, checkDevice(name, device, modules));
+  for (
+    const [name, device] of Object.entries(object(spec["devices"] === undefined ? {} : spec["devices"], "devices", []))
+  ) {
+    devices.set(name, checkDevice(name, device, { modules, ranks }));
   }
   const all = list(spec["chains"], "chains");
   if (all.length > MAX_CHAINS) throw bad("chains", `has ${all.length} chains; at most ${MAX_CHAINS}`);
@@ -142,9 +154,15 @@ export function checkSpec(value: unknown, modules: ReadonlyMap<string, MessageMo
   return { devices, chains };
 }
 
-function checkDevice(name: string, value: unknown, modules: ReadonlyMap<string, MessageModule>): CheckedDevice {
+interface DeviceScope {
+  readonly modules: ReadonlyMap<string, MessageModule>;
+  readonly ranks: number | undefined;
+}
+
+function checkDevice(name: string, value: unknown, { modules, ranks }: DeviceScope): CheckedDevice {
   const where = `devices.${name}`;
-  const d = object(value, where, ["module", "sha256", "parameters"]);
+  if (name === "") throw bad("devices", "a device's name must not be empty");
+  const d = object(value, where, ["module", "sha256", "parameters", "asText"]);
   const hash = d["sha256"];
   if (hash !== undefined && !(typeof hash === "string" && /^[0-9a-f]{64}$/i.test(hash))) {
     throw bad(`${where}.sha256`, `must be 64 hexadecimal digits, not ${show(hash)}`);
@@ -165,8 +183,13 @@ function checkDevice(name: string, value: unknown, modules: ReadonlyMap<string, 
   if (!Array.isArray(module.parameters)) {
     throw bad(`${where}.module`, "must have a list of parameters (it may be empty)");
   }
-  const parameters = object(d["parameters"] ?? {}, `${where}.parameters`, []) as Parameters;
-  return { module, parameters: checkParameters(where, module, parameters) };
+  checkRules(where, module);
+  if (d["asText"] !== undefined && typeof d["asText"] !== "boolean") {
+    throw bad(`${where}.asText`, `must be true or false, not ${show(d["asText"])}`);
+  }
+  const named = object(d["parameters"] === undefined ? {} : d["parameters"], `${where}.parameters`, []) as Parameters;
+  const parameters = d["asText"] === true ? fromTexts(where, module, named) : named;
+  return { module, parameters: checkParameters(where, module, parameters, ranks) };
 }
 
 function checkChain(

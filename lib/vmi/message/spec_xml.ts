@@ -1,7 +1,8 @@
 /**
  * Specs in XML, in the shape in which the historical layer's files are reconstructed: `device` elements with a location
  * and parameters, `chain` elements with layers. Only as much of XML as that needs: elements, attributes, comments, the
- * declaration, the five named entities. Element and attribute names are this toolkit's.
+ * declaration, the five named entities. Element and attribute names are this toolkit's. Values are read as the module's
+ * parameter wants them; lists are written as in JSON.
  *
  * ```xml
  * <?xml version="1.0"?>
@@ -17,7 +18,6 @@
  * Cold.
  */
 import { ConfigError } from "../../core/errors.ts";
-import type { ParameterValue } from "./module.ts";
 import type { ChainSpec, DeviceSpec, LayerSpec, MessageSpec } from "./spec.ts";
 
 interface Element {
@@ -93,11 +93,6 @@ function only(e: Element, attributes: readonly string[], children: readonly stri
   }
 }
 
-function value(text: string): ParameterValue {
-  if (text === "true" || text === "false") return text === "true";
-  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
-}
-
 /** Reads a spec in XML; give the result to the job, which checks it. @throws {ConfigError} message-spec */
 export function specFromXml(text: string): MessageSpec {
   const root = parse(text);
@@ -105,7 +100,7 @@ export function specFromXml(text: string): MessageSpec {
   only(root, ["version"], ["device", "chain"]);
   const version = root.attributes.get("version") ?? "2.1";
   if (version !== "2.1") throw bad(root.line, `version is "${version}"; this library reads "2.1"`);
-  const devices: Record<string, DeviceSpec> = {};
+  const devices = new Map<string, DeviceSpec>();
   const chains: ChainSpec[] = [];
   for (const e of root.children) {
     if (e.name === "chain") {
@@ -114,18 +109,23 @@ export function specFromXml(text: string): MessageSpec {
     }
     only(e, ["name", "location", "sha256"], ["parameter"]);
     const name = attribute(e, "name");
-    if (Object.hasOwn(devices, name)) throw bad(e.line, `device "${name}" is described twice`);
-    const parameters: Record<string, ParameterValue> = {};
+    if (devices.has(name)) throw bad(e.line, `device "${name}" is described twice`);
+    const parameters = new Map<string, string>();
     for (const p of e.children) {
       only(p, ["name", "value"], []);
       const key = attribute(p, "name");
-      if (Object.hasOwn(parameters, key)) throw bad(p.line, `parameter "${key}" is given twice`);
-      parameters[key] = value(attribute(p, "value"));
+      if (parameters.has(key)) throw bad(p.line, `parameter "${key}" is given twice`);
+      parameters.set(key, attribute(p, "value"));
     }
     const sha256 = e.attributes.get("sha256");
-    devices[name] = { module: attribute(e, "location"), parameters, ...(sha256 === undefined ? {} : { sha256 }) };
+    devices.set(name, {
+      module: attribute(e, "location"),
+      parameters: Object.fromEntries(parameters),
+      asText: true,
+      ...(sha256 === undefined ? {} : { sha256 }),
+    });
   }
-  return { devices, chains };
+  return { devices: Object.fromEntries(devices), chains };
 }
 
 function readChain(e: Element): ChainSpec {

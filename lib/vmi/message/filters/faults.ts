@@ -136,6 +136,15 @@ export const outage: MessageModule = {
     { name: "up", type: "boolean", default: true },
     ...PAIR_RULES,
   ],
+  check: ({ periodUs, downUs, afterFrames }) => {
+    if (Number(periodUs) > 0 && Number(downUs) > Number(periodUs)) {
+      return `downUs is ${downUs}, longer than the period of ${periodUs} it is a part of`;
+    }
+    if (Number(periodUs) > 0 && downUs === 0) return "periodUs needs downUs, how long of each period the link is down";
+    return Number(downUs) > 0 && periodUs === 0 && afterFrames === 0
+      ? "downUs belongs to periodUs or afterFrames; for given times use windowsUs"
+      : undefined;
+  },
   create: (p, node) => ({ open: (host) => openOutage(p, node, host) }),
 };
 

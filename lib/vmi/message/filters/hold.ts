@@ -83,7 +83,7 @@ export function chance(node: ModuleHost, link: LinkHost, n: number): number {
 
 /** Parameters that choose which pairs a filter acts on. */
 export const PAIR_RULES: readonly ParameterRule[] = [
-  { name: "pairs", type: "list", default: [], items: "pair" },
+  { name: "pairs", type: "list", default: [], items: "ranks" },
   { name: "crossCluster", type: "boolean", default: false },
 ];
 

@@ -1,6 +1,7 @@
 /**
  * Filters that only look: `trace` reports each frame to the job, `stats` counts. Warm.
  */
+import { FrameType } from "../../../spec/message_abi.ts";
 import { crc32c } from "../crc32c.ts";
 import type { Frame } from "../frame.ts";
 import { frameSize } from "../frame.ts";
@@ -16,6 +17,11 @@ export const trace: MessageModule = {
     { name: "snap", type: "number", default: 0, min: 0, max: 65536, integer: true },
     { name: "types", type: "list", default: [], items: "number" },
   ],
+  check({ types }) {
+    const known: readonly number[] = Object.values(FrameType);
+    const wrong = Array.isArray(types) ? types.find((t) => !known.includes(Number(t))) : undefined;
+    return wrong === undefined ? undefined : `there are no frames of type ${wrong}`;
+  },
   create(p, node) {
     const snap = Number(p["snap"]);
     const types = new Set(Array.isArray(p["types"]) ? p["types"] : []);

@@ -19,6 +19,10 @@ export const stripe: MessageModule = {
     { name: "piece", type: "number", default: 4096, min: 64, max: 2 ** 30, integer: true },
     { name: "gapUs", type: "number", default: 0, min: 0, max: 1e9 },
   ],
+  check: ({ threshold, piece }) =>
+    Number(piece) > Number(threshold)
+      ? `piece is ${piece}, more than the threshold of ${threshold} from which frames are cut`
+      : undefined,
   create: (p, node) => ({ open: (host) => new Stripe(p, node, host) }),
 };
 

@@ -127,7 +127,28 @@ Deno.test("specFromXml() reads devices, chains and children", () => {
 
 Deno.test("specFromXml() takes any name, and the hash of a module", () => {
   const { devices } = specFromXml(`<vmi><device name="toString" location="./a.ts" sha256="ab"/></vmi>`);
-  assertEquals(devices, { toString: { module: "./a.ts", parameters: {}, sha256: "ab" } });
+  assertEquals(devices, { toString: { module: "./a.ts", parameters: {}, asText: true, sha256: "ab" } });
+});
+
+Deno.test("specFromXml() reads values as modules want them, whatever they look like", () => {
+  const device = (location: string, name: string, value: string): string =>
+    `<vmi><device name="d" location="builtin:${location}"><parameter name="${name}" value="${value}"/></device>
+     <chain name="c"><layer device="loopback"/></chain></vmi>`;
+  const read = (location: string, name: string, value: string, ranks = 2): unknown =>
+    checkSpec(specFromXml(device(location, name, value)), modulesByName([]), ranks).devices.get("d")?.parameters[name];
+  assertEquals(read("encrypt", "keyId", "20261125"), "20261125");
+  assertEquals(read("encrypt", "keyId", "true"), "true");
+  assertEquals(read("delay", "latencyUs", "1e3"), 1000);
+  assertEquals(read("outage", "up", "false"), false);
+  assertEquals(read("drop", "pairs", "[[0, 1]]"), [[0, 1]]);
+  const fails = (text: string, ...args: Parameters<typeof read>): void =>
+    assertStringIncludes(assertThrows(() => read(...args), ConfigError).message, text);
+  fails('latencyUs: must be a number, not "soon"', "delay", "latencyUs", "soon");
+  fails('up: must be a boolean, not "1"', "outage", "up", "1");
+  fails('pairs: must be a list as JSON has them, not "0-1"', "drop", "pairs", "0-1");
+  fails("pairs: must be a list, not 7", "drop", "pairs", "7");
+  fails("pairs[0]: names rank 2; the job has ranks 0 to 1", "drop", "pairs", "[[0, 2]]");
+  fails('no parameter "latency"', "delay", "latency", "5");
 });
 
 Deno.test("specFromXml() names the line of each mistake", () => {

@@ -13,10 +13,11 @@ import {
 } from "../../../../scripts/deps/std.ts";
 
 const modules = modulesByName([]);
+const NUL = String.fromCharCode(0);
 const net = { module: "builtin:loopback" };
 
 function fails(value: unknown, ...texts: string[]): void {
-  const e = assertThrows(() => checkSpec(value, modules));
+  const e = assertThrows(() => checkSpec(value, modules, 4));
   assertInstanceOf(e, ConfigError);
   assertEquals(e.code, "message-spec");
   for (const t of texts) assertStringIncludes(e.message, t);
@@ -50,7 +51,30 @@ Deno.test("checkSpec() names the place of each mistake", () => {
   fails({ devices: { d: { module: { abi: 1, create: () => {}, kind: "filter" } } }, chains }, "list of parameters");
   fails({ devices: { d: { module: "builtin:drop", sha256: "12" } }, chains }, "devices.d.sha256", "64 hexadecimal");
   fails(device({ count: 1.5 }, "builtin:drop"), "parameters.count", "whole number, not 1.5");
-  fails(device({ pairs: [[0, 1], 3] }, "builtin:drop"), "parameters.pairs[1]", "a pair [a, b]", "not 3");
+  fails(device({ pairs: [[0, 1], 3] }, "builtin:drop"), "parameters.pairs[1]", "a pair [a, b] of ranks", "not 3");
+  fails(device({ pairs: [[0, -1]] }, "builtin:drop"), "pairs[0]", "a pair [a, b] of ranks", "[0,-1]");
+  fails(device({ pairs: [[0, 1], [1, 7]] }, "builtin:drop"), "pairs[1]", "names rank 7; the job has ranks 0 to 3");
+  fails(device({ pairs: [[0.5, 1]] }, "builtin:drop"), "pairs[0]", "names rank 0.5");
+  fails(device({ latencyUs: null }), "latencyUs", "must be a number, not null");
+  fails(device({ keyId: 7 }, "builtin:encrypt"), "keyId", "must be a string, not 7");
+  fails(device({ crossCluster: "yes" }, "builtin:drop"), "crossCluster", 'must be a boolean, not "yes"');
+  fails(device({ probability: 1.5 }, "builtin:drop"), "probability", "from 0 to 1, not 1.5");
+  fails(device({ periodUs: 10, downUs: 11 }, "builtin:outage"), "devices.d.parameters", "downUs is 11, longer than");
+  fails(device({ periodUs: 10 }, "builtin:outage"), "devices.d.parameters", "periodUs needs downUs");
+  fails(device({ downUs: 10 }, "builtin:outage"), "devices.d.parameters", "belongs to periodUs or afterFrames");
+  fails(device({ piece: 20000 }, "builtin:stripe"), "devices.d.parameters", "piece is 20000, more than the threshold");
+  fails(device({ types: [16, 99] }, "builtin:trace"), "devices.d.parameters", "no frames of type 99");
+  fails(device([1]), "devices.d.parameters", "must be an object, not a list");
+  fails(device(null), "devices.d.parameters", "must be an object, not null");
+  fails({ devices: null, chains }, "devices", "not null");
+  fails({ devices: { "": net }, chains }, "devices", "name must not be empty");
+  fails({ devices: { d: { ...net, asText: 1 } }, chains }, "devices.d.asText", "true or false, not 1");
+  const rules = { abi: 1, create: () => {}, kind: "filter" };
+  fails({ devices: { d: { module: { ...rules, parameters: [null] } } }, chains }, "parameters[0]", "a name and a type");
+  fails({ devices: { d: { module: { ...rules, parameters: [{ name: "a", type: "u8" }] } } }, chains }, "parameters[0]");
+  fails('{"chains": [],\n "devices": {"a": {}, "b": {},\n "a": {}}}', "line 3", 'the key "a" is given twice');
+  fails('{"chains": [{"name": "x", "name": "y"}]}', "line 1", 'the key "name" is given twice');
+  fails(`{"chains": ["${NUL}"]}`, "is not JSON");
   fails(device({ windowsUs: [[5, 1]] }, "builtin:outage"), "windowsUs[0]", "from below to", "[5,1]");
   fails(device({ types: ["stream"] }, "builtin:trace"), "types[0]", "a number");
   fails({ chains: [null] }, "chains[0]", "not null");
@@ -86,6 +110,12 @@ Deno.test("checkSpec() reads JSON text, fills in defaults, and knows its network
   assertEquals(spec.devices.get("a")?.parameters, { latencyNs: 1000, bytesPerSecond: 0, maxFrame: 65536 });
   assertEquals(spec.devices.get("credit")?.parameters, { frames: 64, bytes: 1048576 });
   assertEquals(networksOf(spec), ["a", "b"]);
+});
+
+Deno.test("checkSpec() takes keys of the same name in different objects, and texts with braces", () => {
+  const text = `{"devices": {"a:{": {"module": "builtin:loopback"}, "b\\"{": {"module": "builtin:loopback"}},
+    "chains": [{"name": "x", "layers": ["a:{"]}, {"name": "y", "layers": ["b\\"{"]}]}`;
+  assertEquals(checkSpec(text, modules).chains.map((c) => c.name), ["x", "y"]);
 });
 
 Deno.test("defaultChain() takes the first chain that fits and reaches", () => {

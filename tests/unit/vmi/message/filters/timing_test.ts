@@ -45,7 +45,7 @@ Deno.test("delay adds its latency to that of the network and keeps order under j
 });
 
 Deno.test("delay acts only on the pairs it is given, or across clusters", async () => {
-  assertEquals(await arrivals(spec("delay", { latencyUs: 10, pairs: [[0, 2]] }), [1]), [1000]);
+  assertEquals(await arrivals(spec("delay", { latencyUs: 10, pairs: [[0, 0]] }), [1]), [1000]);
   assertEquals(await arrivals(spec("delay", { latencyUs: 10, pairs: [[1, 0]] }), [1]), [11_000]);
   assertEquals(await arrivals(spec("delay", { latencyUs: 10, crossCluster: true }), [1], 3), [1000]);
   assertEquals(await arrivals(spec("delay", { latencyUs: 10, crossCluster: true }), [1], 2), [11_000]);

@@ -15,7 +15,7 @@ class Copier implements Device {
   attach(host: DeviceHost): void {
     host.ports.map(0x6f0, 8, this.name, {
       widths: [32],
-      read: () => 0,
+      read: () => this.#at,
       write: (port, value) => {
         if (port === 0x6f0) this.#at = value;
         else {
@@ -107,6 +107,68 @@ conformance("tables", (on) => {
       const bytes = r.m.peek(HYPERVISOR, 4);
       assert(new DataView(bytes.buffer).getUint32(0, true) !== 0x41414141, way);
     }
+  });
+
+  /** Ways to have the hypervisor write to entry 2 or 3 of a table in use, on the guest's behalf. */
+  const borrowed: readonly (readonly [what: string, way: (k: Kit) => string])[] = [
+    ["WriteGDTEntry", (k) => entry(k, "WriteGDTEntry")],
+    ["WriteLDTEntry", (k) => entry(k, "WriteLDTEntry")],
+    ["WriteIDTEntry", (k) => entry(k, "WriteIDTEntry")],
+    [
+      "GetGDT",
+      (k) => `mov dword [gdt_pointer+2], ${evil}\nlgdt [gdt_pointer]\nmov eax, ${FREE_TABLE + 6}\n${k.call("GetGDT")}`,
+    ],
+    [
+      "GetIDT",
+      (k) => `mov dword [idt_pointer+2], ${evil}\nlidt [idt_pointer]\nmov eax, ${FREE_TABLE + 6}\n${k.call("GetIDT")}`,
+    ],
+    ["the frame of a fault in ring 3", (k) => `
+      mov eax, 0x68
+      mov edx, ${FREE_TABLE + 16}
+      ${k.call("UpdateKernelStack")}
+      mov dword [tss+4], ${FREE_TABLE + 16}
+      ${k.user("in_user")}
+      in_user:
+      mov esp, ${evil}
+      ${k.attempt("ud2")}`],
+    ["INS", () => `mov edi, ${FREE_TABLE + 8}\nmov edx, 0x6f0\nmov eax, ${evil}\nout dx, eax\ninsd`],
+  ];
+  const entry = (k: Kit, call: "WriteGDTEntry" | "WriteLDTEntry" | "WriteIDTEntry"): string =>
+    `mov eax, ${FREE_TABLE}\nmov edx, 1\nmov ecx, ${evil}\npush dword ${evil}\n${k.call(call)}\nadd esp, 4`;
+
+  for (const [what, way] of borrowed) {
+    on.unless(RING_0).test(
+      `a table in use that the hypervisor writes for the guest is looked at again: ${what}`,
+      () => {
+        const r = run((k) => `
+        mov dword [0x300000], 0x77
+        mov dword [${FREE_TABLE}], 0x300007
+        mov eax, [0x40000000]
+        ${k.store(0)}
+        ${way(k)}
+        mov eax, [0x40000000]
+        mov dword [0x40002000], 0x41414141
+        mov dword [0x40003000], 0x41414141
+        mov eax, [0x40002000]
+        ${k.store(1)}
+      `, { devices: [new Copier()] });
+        assertEquals([r.result(0), r.result(1) === 0x41414141], [0x77, false], JSON.stringify(r.stop));
+        assertEquals(r.m.peek(HYPERVISOR, 0x2000).includes(0x41), false);
+      },
+    );
+  }
+
+  on.unless(RING_0).test("the hypervisor's own walk does not make a table writable that maps itself", () => {
+    const r = reached(() => `
+      mov dword [0x300000], 0x77
+      mov dword [${FREE_TABLE}], ${FREE_TABLE + 7}
+      mov dword [${FREE_TABLE + 4}], 0x300007
+      mov eax, [0x40001000]
+      lmsw [0x40000100]
+      mov dword [0x40000008], ${evil}
+      mov dword [0x40002000], 0x41414141
+    `);
+    assertEquals(r.m.peek(HYPERVISOR, 0x1000).includes(0x41), false);
   });
 
   on.unless(RING_0).test("neither does a device, nor the alias of a table while address line 20 is off", () => {

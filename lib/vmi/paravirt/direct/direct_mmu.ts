@@ -10,7 +10,7 @@
  * is written is also needed to write it, the one instruction is stepped over an open table that no slot may use for more.
  * Idea: Barham et al., Xen and the Art of Virtualization (2003), 3.3.3 and writable page tables. Warm.
  *
- * Not emulated: page tables outside RAM end the guest; accessed and dirty bits of a large page are set when it is first
+ * Not emulated: page tables outside RAM, and those between 640 KiB and 1 MiB, end the guest; accessed and dirty bits of a large page are set when it is first
  * used; instructions with several stores cannot write to a table that they need (the guest is ended). A guest that reads
  * an entry of its tables may find the write bit cleared where it maps a page table.
  */
@@ -32,6 +32,8 @@ import type { Link, Split, Step } from "./uses.ts";
 const PAGE = 4096;
 const SINGLE_STEP = 0x4000; // bit of DR6
 const LONGEST = 15; // bytes of an instruction
+/** Frames between 640 KiB and 1 MiB, where the guest can switch ROM and RAM: what was looked at need not stay there. */
+const SWITCHED = { from: 0xa0, to: 0x100 } as const;
 /** Instructions that store once, so that what they have stored is of no use to them. */
 const STORES_ONCE: ReadonlySet<string> = new Set(
   ("mov xchg add or adc sbb and sub xor inc dec not neg bts btr btc cmpxchg cmpxchg8b xadd stos movs push").split(" "),
@@ -57,6 +59,7 @@ export class DirectMmu implements GuestMmu {
     this.#directory = new Directory(cpu);
     this.#pool = new PagePool(cpu.guest.physical, cpu.own, FREE_AT);
     cpu.physical.meant = (at, value): number => frames.meant(at, value);
+    cpu.physical.writing = (at): void => frames.dropTable(frames.frameOf(at));
   }
 
   /** No slot leads to this frame any more. */
@@ -241,7 +244,7 @@ export class DirectMmu implements GuestMmu {
     if (frames.open?.frame === frame) frames.open.close();
     if (this.#cpu.physical.owns(frame * PAGE, PAGE)) throw new Reached(`page table of ${hex(linear)}`);
     if (frames.tableBytes(frame) !== bytes) {
-      if (!this.#cpu.host.isRam(frame * PAGE)) {
+      if (!this.#cpu.host.isRam(frame * PAGE) || (frame >= SWITCHED.from && frame < SWITCHED.to)) {
         this.#cpu.kill(`page table at physical ${hex(frame * PAGE)} of ${hex(linear)}`, "page-table");
         return false;
       }

@@ -32,7 +32,7 @@ export class GuestMemory {
   /** Physical address as the guest's kernel would read it, without side effects; -1: not mapped. */
   peek(linear: number): number {
     const w = this.#walk, physical = this.#physical;
-    const looking = { read32: (at: number): number => physical.read32(at), write32: (): void => {} };
+    const looking = { read32: (at: number): number => physical.read32(at), mark: (): void => {} };
     if (!w.walk(this.#v, looking, linear, false, false, false)) return -1;
     return physical.owns(w.frame, 4096) ? -1 : w.frame + (linear & 0xfff);
   }

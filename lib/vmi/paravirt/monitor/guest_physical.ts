@@ -16,6 +16,8 @@ export interface PhysicalRange {
 export class GuestPhysical implements PhysicalWords {
   /** What the guest means by a word of memory that the monitor has changed; absent: nothing is changed. */
   meant: ((phys: number, value: number) => number) | undefined;
+  /** Told before the monitor writes a word for the guest, which may lie in one of its page tables; absent: nobody cares. */
+  writing: ((phys: number) => void) | undefined;
   readonly #words: PhysicalWords;
   readonly #from: number;
   readonly #to: number;
@@ -41,6 +43,13 @@ export class GuestPhysical implements PhysicalWords {
 
   /** See {@linkcode PhysicalWords}. */
   write32(phys: number, value: number): void {
-    if (!this.owns(phys, 4)) this.#words.write32(phys, value);
+    if (this.owns(phys, 4)) return;
+    this.writing?.(phys);
+    this.#words.write32(phys, value);
+  }
+
+  /** Sets bits of a word as the processor does in an entry that it uses: whatever else the monitor has changed stays. */
+  mark(phys: number, bits: number): void {
+    if (!this.owns(phys, 4)) this.#words.write32(phys, this.#words.read32(phys) | bits);
   }
 }

@@ -5,11 +5,18 @@
  * An upper entry gets its accessed bit when it is used, the leaf accessed and dirty only when the access is allowed.
  * Sources: SDM-3A 4.3, 4.4, 4.6, 4.7, 4.8. Warm; no allocation.
  */
-import type { PhysicalWords } from "../../../core/monitor.ts";
 import { Cr0, Cr4, Efer, PageFault, PHYS_BITS, Pte } from "../../../spec/i386_regs.ts";
 import type { VirtualState } from "./virtual_state.ts";
 
 const HIGH_FRAME = (1 << (PHYS_BITS - 32)) - 1;
+
+/** Memory that a walk goes through. */
+export interface WalkedMemory {
+  /** Reads an aligned word, i32. */
+  read32(phys: number): number;
+  /** Sets the accessed and dirty bits of an entry. */
+  mark(phys: number, bits: number): void;
+}
 
 /** One walk; refilled by each. */
 export class GuestWalk {
@@ -40,7 +47,7 @@ export class GuestWalk {
   /** Walks. @returns False: a guest page fault with {@linkcode GuestWalk.error}. */
   walk(
     v: VirtualState,
-    mem: PhysicalWords,
+    mem: WalkedMemory,
     linear: number,
     write: boolean,
     user: boolean,
@@ -52,7 +59,7 @@ export class GuestWalk {
       : this.#walk32(v, mem, linear, write, user, code);
   }
 
-  #walk32(v: VirtualState, mem: PhysicalWords, linear: number, write: boolean, user: boolean, code: number): boolean {
+  #walk32(v: VirtualState, mem: WalkedMemory, linear: number, write: boolean, user: boolean, code: number): boolean {
     const pdeAt = ((v.cr3 & 0xfffff000) | ((linear >>> 20) & 0xffc)) >>> 0;
     const pde = mem.read32(pdeAt);
     if ((pde & Pte.present) === 0) return this.#fail(code);
@@ -63,7 +70,7 @@ export class GuestWalk {
       this.frame = ((pde & 0xffc00000) | (linear & 0x003ff000)) >>> 0;
       return this.#leaf(v, mem, pdeAt, pde, 0, write, user, false, code);
     }
-    if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
+    if ((pde & Pte.accessed) === 0) mem.mark(pdeAt, Pte.accessed);
     this.large = false;
     this.table = (pde & 0xfffff000) >>> 0;
     const pteAt = ((pde & 0xfffff000) | ((linear >>> 10) & 0xffc)) >>> 0;
@@ -75,7 +82,7 @@ export class GuestWalk {
 
   #walkPae(
     v: VirtualState,
-    mem: PhysicalWords,
+    mem: WalkedMemory,
     linear: number,
     write: boolean,
     user: boolean,
@@ -101,7 +108,7 @@ export class GuestWalk {
       this.frame = address((pde & 0xffe00000) | (linear & 0x001ff000), pdeHigh);
       return this.#leaf(v, mem, pdeAt, pde, pdeHigh, write, user, fetch, code);
     }
-    if ((pde & Pte.accessed) === 0) mem.write32(pdeAt, pde | Pte.accessed);
+    if ((pde & Pte.accessed) === 0) mem.mark(pdeAt, Pte.accessed);
     this.large = false;
     this.table = address(pde & 0xfffff000, pdeHigh);
     const pteAt = this.table + ((linear >>> 9) & 0xff8);
@@ -120,7 +127,7 @@ export class GuestWalk {
 
   #leaf(
     v: VirtualState,
-    mem: PhysicalWords,
+    mem: WalkedMemory,
     at: number,
     entry: number,
     high: number,
@@ -135,8 +142,8 @@ export class GuestWalk {
     const systemWrite = this.write || (v.cr0 & Cr0.wp) === 0;
     const denied = user ? !this.user || (write && !this.write) : write && !systemWrite;
     if (denied || (this.noExecute && fetch)) return this.#fail(code | PageFault.protection);
-    const marked = entry | Pte.accessed | (write ? Pte.dirty : 0);
-    if (marked !== entry) mem.write32(at, marked);
+    const bits = Pte.accessed | (write ? Pte.dirty : 0), marked = entry | bits;
+    if (marked !== entry) mem.mark(at, bits);
     this.leafAt = at;
     this.leaf = marked;
     this.leafHigh = high;

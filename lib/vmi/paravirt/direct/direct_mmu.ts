@@ -64,7 +64,9 @@ export class DirectMmu implements GuestMmu {
 
   /** No slot leads to this frame any more. */
   unlinkFrame(frame: number): void {
-    if (this.#directory.unlinkTo((link) => link.frame === frame)) this.#cpu.guest.flush("all-global");
+    if (!this.#directory.unlinkTo((link) => link.frame === frame)) return;
+    this.#progress.made();
+    this.#cpu.guest.flush("all-global");
   }
 
   /** See {@linkcode GuestMmu}. */

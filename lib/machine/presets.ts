@@ -117,7 +117,7 @@ export type PersonalityPcMachine<N extends string = string> = PcMachine & {
 };
 
 const DEFAULT_MEMORY = 64 * MiB;
-const CPU_KEYS = ["model", "engine", "jit"];
+const CPU_KEYS = ["model", "engine", "jit", "interpreter"];
 const PC_KEYS = [
   ...["memory", "cpus", "bios", "vgaBios", "disks", "cd", "bootFrom", "cards", "devices", "date"],
   ...["hz", "seed", "costs", "trace", "onReset", "stopOnFault", ...CPU_KEYS],
@@ -258,10 +258,11 @@ function pcMemory(size: number, cpus: number, bios: Uint8Array | undefined): rea
   ];
 }
 
-function cpuOptions({ model, engine, jit }: I386Options): I386Options {
+function cpuOptions({ model, engine, jit, interpreter }: I386Options): I386Options {
   return {
     ...(model === undefined ? {} : { model }),
     ...(engine === undefined ? {} : { engine }),
     ...(jit === undefined ? {} : { jit }),
+    ...(interpreter === undefined ? {} : { interpreter }),
   };
 }

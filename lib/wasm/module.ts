@@ -29,6 +29,12 @@ export class ModuleBuilder {
   #tables: { module: string; name: string; size: number }[] = [];
   #elements: { slot: number; index: number }[] = [];
   #functions: { type: number; body: FunctionBody; export: string | undefined }[] = [];
+  readonly #hints: boolean;
+
+  /** @param hints Branch hints are part of the module. */
+  constructor(hints: boolean = true) {
+    this.#hints = hints;
+  }
 
   /** Declares the imported memory with its true, fixed size in 64 KiB pages: V8 then drops checks of constant addresses. */
   importMemory(module: string, name: string, pages: number): void {
@@ -80,7 +86,7 @@ export class ModuleBuilder {
     });
     section(out, 7, (s) => this.#exportSection(s));
     if (this.#elements.length > 0) section(out, 9, (s) => this.#elementSection(s));
-    const hinted = this.#functions.some((f) => f.body.hints.length > 0);
+    const hinted = this.#hints && this.#functions.some((f) => f.body.hints.length > 0);
     if (hinted) section(out, 0, (s) => this.#hintSection(s));
     section(out, 10, (s) => {
       s.leb(this.#functions.length);

@@ -1,68 +1,47 @@
 /**
  * The long lockstep run, a part of `deno task fuzz`: random programs under every setting of the JIT, recorded guests on
- * interpreter and JIT side by side, code that changes for minutes. Cold.
+ * interpreter and JIT from region boundary to region boundary, code that changes for minutes. Cold.
  */
-import { guests, linux, type Machine, MiB, pc, vmiPc } from "../../mod.ts";
-import { guestSync } from "../guests/guest.ts";
 import { change } from "./changing.ts";
-import { compare, VARIANTS } from "./lockstep.ts";
+import { GUESTS, lockstepGuest } from "./guests.ts";
+import { compare } from "./lockstep.ts";
+import { VARIANTS } from "./variants.ts";
 
 /** Programs a setting. @returns Failures. */
 export function fullPrograms(seed: number, count: number, only: string): number {
   let failures = 0;
   for (const variant of Object.keys(VARIANTS)) {
     if (only !== "" && only !== variant) continue;
-    const found = compare(variant, seed, count);
-    for (const text of found) console.log(text);
-    failures += found.length;
-    console.log(`lockstep, ${variant}: ${count} programs, ${found.length} failures`);
+    const { reports, boundaries } = compare(variant, seed, count);
+    for (const text of reports) console.log(text);
+    failures += reports.length;
+    console.log(`lockstep, ${variant}: ${count} programs, ${boundaries} boundaries, ${reports.length} failures`);
   }
   return failures;
 }
 
-/** Guests by name; undefined: not here. */
-const GUESTS: Readonly<Record<string, (engine: "interpreter" | "jit") => Machine | undefined>> = {
-  minikernel: (engine) => {
-    const m = vmiPc({ engine });
-    m.boot(guests.minikernel());
-    return m;
-  },
-  "linux-686": (engine) => boot("linux-686", engine),
-  "memtest86+": (engine) => boot("memtest86+", engine),
-};
-
-function boot(name: "linux-686" | "memtest86+", engine: "interpreter" | "jit"): Machine | undefined {
-  const image = guestSync(name);
-  if (!image.available) return undefined;
-  const m = pc({ memory: 64 * MiB, engine });
-  m.boot(linux({ kernel: Deno.readFileSync(image.path), append: "console=ttyS0 nokaslr" }));
-  return m;
-}
-
-/** The complete state of each guest after every `step` instructions, on both engines. @returns Failures. */
-export function fullGuests(millions: number, step = 20_000_003): number {
+/**
+ * Recorded guests for so many million instructions each, a tenth of them compared at every region boundary; `whole`: all.
+ * @returns Failures.
+ */
+export function fullGuests(millions: number, whole: boolean, only: string, variant: string): number {
   let failures = 0;
-  for (const [name, make] of Object.entries(GUESTS)) {
-    const a = make("interpreter"), b = make("jit");
-    if (a === undefined || b === undefined) {
+  for (const name of Object.keys(GUESTS)) {
+    if (only !== "" && only !== name) continue;
+    const sampling = { window: 1_000_003, stretch: whole ? 0 : 9_000_041, total: millions * 1e6, memoryEvery: 50_021 };
+    const out = lockstepGuest(name, sampling, VARIANTS[variant]);
+    if (out === undefined) {
       console.log(`not run: lockstep of ${name}: the guest is not available`);
       continue;
     }
-    let wrong = false;
-    while (!wrong && a.cpu.instructions < millions * 1e6) {
-      const [x, y] = [a, b].map((m) => JSON.stringify([m.run({ instructions: step }), m.hash()]));
-      wrong = x !== y;
-      if (wrong) {
-        console.log(
-          `lockstep of ${name}: differs within the ${step} instructions before ${a.cpu.instructions}: ${x} ${y}`,
-        );
-      }
-      if (!x.includes('"budget"')) break;
-    }
-    if (wrong) failures++;
-    console.log(
-      `lockstep of ${name}: ${(a.cpu.instructions / 1e6).toFixed(0)} million instructions, ${wrong ? 1 : 0} failures`,
-    );
+    const { difference, instructions, boundaries } = out;
+    const done = `${(instructions / 1e6).toFixed(0)} million instructions, ${boundaries} boundaries`;
+    console.log(`lockstep of ${name}: ${done}, ${difference === undefined ? 0 : 1} failures`);
+    if (difference === undefined) continue;
+    failures++;
+    console.log(`  ${difference}`);
+    const part = `--parts lockstep --lockstep 0 --changing 0 --guests ${millions} --guest '${name}'`;
+    console.log(`again: deno task fuzz ${part}${whole ? " --whole yes" : ""} --variant '${variant}'`);
   }
   return failures;
 }

@@ -42,8 +42,8 @@ export function generate(seed: number): Program {
   const starts = [...Array(4 + r.below(8)).keys()].map((i) => 0x4f00 + i * 0x40 + r.below(8));
   const blocks = starts.map((at): Block => {
     const parts: Part[] = [];
-    const count = r.below(5);
-    for (let i = 0; i < count; i++) parts.push({ bytes: programOf(r, 1, TRANSFERS) });
+    const isQuiet = r.below(3) === 0, count = r.below(isQuiet ? 12 : 5);
+    for (let i = 0; i < count; i++) parts.push({ bytes: isQuiet ? quiet(r) : programOf(r, 1, TRANSFERS) });
     if (r.below(6) === 0) parts.push({ bytes: patch(r, starts) });
     const far = (bytes: number[]): void => void parts.push({ bytes, target: r.pick(starts) });
     const n = r.below(10);
@@ -56,6 +56,38 @@ export function generate(seed: number): Program {
     return { at, parts };
   });
   return { seed, blocks };
+}
+
+/** Instructions between registers that cannot leave a region: opcode bytes, and whether ModRM.reg is part of them. */
+const QUIET: readonly (readonly [bytes: readonly number[], digit: number])[] = [
+  ...[0, 1, 2, 3, 4, 5, 6, 7].flatMap((op) => [0, 1, 2, 3].map((form) => [[op * 8 + form], -1] as const)),
+  ...[0, 1, 2, 3, 4, 5, 7].map((digit) => [[0xd1], digit] as const),
+  ...[2, 3].map((digit) => [[0xf7], digit] as const),
+  ...[0, 1].map((digit) => [[0xfe], digit] as const),
+  ...[0xa3, 0xab, 0xaf, 0xb3, 0xb6, 0xbb, 0xbe, 0xbc, 0xc1].map((second) => [[0x0f, second], -1] as const),
+];
+
+/** One instruction of registers and flags, ESP left alone. */
+function quiet(r: Prng): number[] {
+  const register = (): number => r.pick([0, 1, 2, 3, 5, 6, 7]),
+    modrm = (reg: number): number => 0xc0 | reg * 8 | register();
+  const prefix = r.below(8) === 0 ? [0x66] : [];
+  switch (r.below(8)) {
+    case 0:
+      return [...prefix, r.pick([0x40, 0x48]) + register()];
+    case 1:
+      return [r.pick([0x9e, 0x9f, 0xf5, 0xf8, 0xf9, 0x27, 0x37])];
+    case 2:
+      return [...prefix, r.pick([0xc0, 0xc1]), modrm(r.pick([0, 1, 2, 3, 4, 5, 7])), r.pick([0, 1, 31, r.below(33)])];
+    case 3:
+      return [0x0f, 0x40 + r.below(16), modrm(register())];
+    case 4:
+      return [0x0f, 0x90 + r.below(16), modrm(0)];
+    default: {
+      const [bytes, digit] = r.pick(QUIET);
+      return [...prefix, ...bytes, modrm(digit < 0 ? register() : digit)];
+    }
+  }
 }
 
 /** MOV of a byte or register into code. */

@@ -2,8 +2,10 @@
  * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
  * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder, `--x87 N` cases of
  * the x87 alone, `--system N` cases against Bochs, `--lockstep N` programs for each setting of the JIT (`--variant NAME`
- * for one), `--guests N` million instructions of recorded guests, `--changing N` million of code that changes. Exit code 1
- * with the shortest failing case of each kind; what cannot be judged here is said by name.
+ * for one), `--guests N` million instructions of recorded guests (`--guest NAME` for one, `--whole yes` compares all of them
+ * at every region boundary rather than a tenth), `--changing N` million of code that changes; `--parts` with some of
+ * lengths, system, x87, lockstep, native for those alone. Exit code 1 with the shortest failing case of each kind; what
+ * cannot be judged here is said by name.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { jit } from "../../lib/cpu/i386/engines/jit/engine.ts";
@@ -118,9 +120,28 @@ async function x87(): Promise<number> {
 function lockstep(): number {
   const programs = Number(option("lockstep", "1000")), seed = Number(option("seed", "1"));
   const guests = Number(option("guests", "1000")), changing = Number(option("changing", "300"));
-  const failures = fullPrograms(seed, programs, option("variant", "")) +
-    (guests > 0 ? fullGuests(guests) : 0) + (changing > 0 ? fullChanging(changing) : 0);
+  const variant = option("variant", ""), whole = option("whole", "") === "yes";
+  const failures = (programs > 0 ? fullPrograms(seed, programs, variant) : 0) +
+    (guests > 0 ? fullGuests(guests, whole, option("guest", ""), variant === "" ? "all on" : variant) : 0) +
+    (changing > 0 ? fullChanging(changing) : 0);
   return failures === 0 ? 0 : 1;
 }
 
-Deno.exit(Math.max(lengths(), system(), await x87(), lockstep(), await main()));
+/** The parts of the run by name, each with its exit code. */
+const PARTS: Readonly<Record<string, () => number | Promise<number>>> = {
+  lengths,
+  system,
+  x87,
+  lockstep,
+  native: main,
+};
+
+let code = 0;
+for (const name of option("parts", Object.keys(PARTS).join()).split(",")) {
+  const part = PARTS[name];
+  if (part === undefined) {
+    console.log(`There is no part "${name}"; there are ${Object.keys(PARTS).join(", ")}`);
+    code = 64;
+  } else code = Math.max(code, await part());
+}
+Deno.exit(code);

@@ -327,8 +327,8 @@ export class Builder {
 
   // Control.
 
-  /** Two branches of effects. */
-  if(c: Expr, then: () => void, otherwise: () => void = () => {}): void {
+  /** Two branches of effects; `isShortcut`: the second would do alone. */
+  if(c: Expr, then: () => void, otherwise: () => void = () => {}, isShortcut = false): void {
     const outer = this.#out;
     const a: Stmt[] = [], b: Stmt[] = [];
     this.#out = a;
@@ -336,7 +336,7 @@ export class Builder {
     this.#out = b;
     otherwise();
     this.#out = outer;
-    outer.push({ s: "if", c, then: a, otherwise: b });
+    outer.push({ s: "if", c, then: a, otherwise: b, ...(isShortcut ? { shortcut: true } : {}) });
   }
 
   /** Continues at nextEip + imm. */

@@ -6,7 +6,8 @@ import { ConfigError } from "../../core/errors.ts";
 import type { CpuBoard, CpuFactory } from "../../memory/board.ts";
 import { I386Cpu } from "./cpu.ts";
 import type { EngineFactory } from "./engine.ts";
-import { interpreter } from "./engines/interpreter/engine.ts";
+import { interpreterWith } from "./engines/interpreter/engine.ts";
+import type { InterpreterOptions } from "./engines/interpreter/options.ts";
 import { jit } from "./engines/jit/engine.ts";
 import type { JitOptions } from "./engines/jit/options.ts";
 import { reference } from "./engines/reference.ts";
@@ -16,7 +17,7 @@ import { TLB_BYTES } from "./tlb.ts";
 
 /** Engines by name. */
 const ENGINES: Readonly<Record<string, (options: I386Options) => EngineFactory>> = {
-  interpreter: () => interpreter,
+  interpreter: (options) => interpreterWith(options.interpreter),
   jit: (options) => jit(options.jit),
   reference: () => reference,
 };
@@ -32,6 +33,8 @@ export interface I386Options {
   readonly engine?: EngineName;
   /** Switches and sizes of the JIT; used with `engine: "jit"` only. */
   readonly jit?: JitOptions;
+  /** Switches of the interpreter; used with `engine: "interpreter"` only, the JIT has them among its own. */
+  readonly interpreter?: InterpreterOptions;
 }
 
 /**

@@ -128,7 +128,14 @@ export type Stmt =
     readonly b: Expr | null;
     readonly c: Expr | null;
   }
-  | { readonly s: "if"; readonly c: Expr; readonly then: readonly Stmt[]; readonly otherwise: readonly Stmt[] }
+  /** `shortcut`: `otherwise` alone would do the same, only slower. */
+  | {
+    readonly s: "if";
+    readonly c: Expr;
+    readonly then: readonly Stmt[];
+    readonly otherwise: readonly Stmt[];
+    readonly shortcut?: true;
+  }
   /** Continues at nextEip + imm, masked to the operand size. Faults: #GP(0) beyond the limit of CS. */
   | { readonly s: "jumpRelative" }
   /** Continues at an EIP, masked by the tree. */

@@ -97,7 +97,7 @@ export const div: Semantic = (b) => {
       const n = b.let(dividend64(b)), d = b.let(wide(b, y, false));
       const q = b.let(b.unary("wrap", b.binary("divU", n, d)));
       commit(b, q, b.let(b.unary("wrap", b.binary("remU", n, d))));
-    });
+    }, true);
     return;
   }
   const n = b.let(dividend32(b));

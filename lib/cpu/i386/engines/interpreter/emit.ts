@@ -142,6 +142,10 @@ export class TreeEmitter {
         this.#flags(s);
         break;
       case "if":
+        if (s.shortcut === true && !this.#calls.settings.shortcuts) {
+          this.#body(s.otherwise);
+          break;
+        }
         this.#expr(s.c);
         f.if();
         this.#body(s.then);
@@ -201,6 +205,11 @@ export class TreeEmitter {
   /** Iterations at once, but not where the instruction has hooks: they are met at each one. */
   #bulk(s: Stmt & { readonly s: "bulk" }): void {
     const f = this.#f, l = this.#l;
+    if (!this.#calls.settings.bulk) {
+      f.i32(0);
+      f.set(this.#temps[s.id].local);
+      return;
+    }
     this.#expr(s.source);
     f.get(l.rec);
     f.mem("i32.load16_u", Rec.base);

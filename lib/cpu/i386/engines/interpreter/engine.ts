@@ -15,33 +15,35 @@ import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
 import { CodeCache, type CodePage, type Run } from "./code_cache.ts";
-import { JUMP_CACHE_ENTRIES, jumpEntry } from "./entry.ts";
+import { JUMP_CACHES_BYTES, JumpCaches } from "./jump_caches.ts";
 import { Program } from "./links.ts";
 import type { ProgramImports } from "./program.ts";
 import { Lowerer } from "./lower.ts";
-import { Places } from "./places.ts";
+import { type InterpreterOptions, type InterpreterSettings, interpreterSettings } from "./options.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.ts";
 
-/** Bytes of one jump cache. */
-const CACHE_BYTES = JUMP_CACHE_ENTRIES * 8;
-/** Instructions after which the run loop is seen again when code is translated. */
-const LONGEST_STAY = 1 << 20;
 /** Bytes of a write after which single instructions are decoded again in place. */
 const LONGEST_PATCH = 16;
 /** Bytes of the record pool. */
 const POOL_BYTES = 16 << 20;
 /** Bytes of working memory. */
-export const INTERPRETER_BYTES: number = 2 * CACHE_BYTES + POOL_BYTES;
+export const INTERPRETER_BYTES: number = JUMP_CACHES_BYTES + POOL_BYTES;
 /** Mode bits that decide how code is decoded. */
 const DECODE_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 
+/** Makes interpreter engines with some switches. */
+export function interpreterWith(options: InterpreterOptions = {}): EngineFactory {
+  const settings = interpreterSettings(options);
+  return {
+    name: "interpreter",
+    workBytes: INTERPRETER_BYTES,
+    create: (cpu) => new InterpreterEngine(cpu, settings),
+  };
+}
+
 /** Makes interpreter engines. */
-export const interpreter: EngineFactory = {
-  name: "interpreter",
-  workBytes: INTERPRETER_BYTES,
-  create: (cpu) => new InterpreterEngine(cpu),
-};
+export const interpreter: EngineFactory = interpreterWith();
 
 /** The interpreter of one CPU, with or without a translator of hot code. */
 export class InterpreterEngine implements Engine {
@@ -50,16 +52,13 @@ export class InterpreterEngine implements Engine {
   readonly #cpu: I386Cpu;
   readonly #view: DataView;
   readonly #cache: CodeCache;
-  readonly #jumps: Int32Array;
-  /** Places in the jump caches that were filled since they were last emptied: jumps to global pages, and others. */
-  readonly #used: Places = new Places();
-  readonly #localUsed: Places = new Places();
-  readonly #jumpsAt: number;
+  readonly #jumps: JumpCaches;
   readonly #index: OpcodeIndex;
   readonly #decoder: BlockDecoder;
   readonly #lowerer: Lowerer;
   readonly #program: Program;
   readonly #translator: Translator | undefined;
+  readonly #settings: InterpreterSettings;
   readonly #mend = (page: CodePage, run: Run, from: number, to: number): boolean =>
     this.#decoder.mend(page, run, from, to);
   /** The last write to code: page, first offset, offset after the last. */
@@ -74,21 +73,22 @@ export class InterpreterEngine implements Engine {
   #placeAt = 0;
   #placeSize = 0;
 
-  /** @param cpu The CPU. @param translator Makes the translator, if there is one. */
-  constructor(cpu: I386Cpu, translator?: TranslatorMaker) {
+  /** @param cpu The CPU. @param settings Switches. @param translator Makes the translator, if there is one. */
+  constructor(cpu: I386Cpu, settings: InterpreterSettings, translator?: TranslatorMaker) {
     this.#cpu = cpu;
+    this.#settings = settings;
     const { memory, stateAt, workAt, space } = cpu.board;
     this.#view = new DataView(memory.buffer);
-    this.#jumpsAt = workAt + TLB_BYTES;
-    this.#jumps = new Int32Array(memory.buffer, this.#jumpsAt, (2 * CACHE_BYTES) >>> 2);
-    const pool = this.#jumpsAt + 2 * CACHE_BYTES;
+    this.#jumps = new JumpCaches(memory, workAt + TLB_BYTES, settings);
+    const pool = workAt + TLB_BYTES + JUMP_CACHES_BYTES;
     this.#cache = new CodeCache(space, cpu.board.index, pool, pool + POOL_BYTES);
-    this.#lowerer = new Lowerer(cpu, this.#cache, (one) => this.#program.link(one));
+    this.#lowerer = new Lowerer(cpu, this.#cache, settings, (one) => this.#program.link(one));
     this.#index = opcodeIndex(cpu.model.features);
     const runs = new StringRuns(memory, stateAt);
     this.#translator = translator?.(this.#asHost(runs));
     this.#decoder = new BlockDecoder(cpu, this.#cache, this.#lowerer, this.#index, this.#translator);
-    const place = { pages: memory.buffer.byteLength >>> 16, state: stateAt, regions: this.#translator?.tableSize ?? 0 };
+    const regions = this.#translator?.tableSize ?? 0;
+    const place = { pages: memory.buffer.byteLength >>> 16, state: stateAt, regions, settings };
     const parts = { memory, kernels: this.#lowerer.kernels.table, regions: this.#translator?.table, runs };
     this.#program = new Program(place, parts, this.#functions());
   }
@@ -97,20 +97,21 @@ export class InterpreterEngine implements Engine {
     this.#relook = false;
     if (this.#full || this.#cache.isFull(RUN_RECORDS)) this.forget();
     // A region that loops for long must be left now and then: V8 changes to better code at the next call only.
-    if (this.#translator !== undefined) this.#cpu.pauseAfter(LONGEST_STAY);
+    if (this.#translator !== undefined) this.#cpu.pauseAfter(this.#translator.longestStay);
     return this.#program.run() !== 0;
   }
 
   translationsChanged(all: boolean): void {
     this.#translator?.translationsChanged(all);
-    if (all) this.#forgetJumps();
-    else this.#forgetLocalJumps();
+    this.#relook = true;
+    if (all) this.#jumps.forget();
+    else this.#jumps.forgetLocal();
   }
 
   modeChanged(): void {
     const s = this.#cpu.state;
     const mode = s.get(Layout.mode) & DECODE_MODE, base = s.seg(SegReg.cs, Seg.base);
-    s.set(Layout.jumpCache, this.#jumpsAt + (s.get(Layout.cpl) === 3 ? CACHE_BYTES : 0));
+    s.set(Layout.jumpCache, this.#jumps.address(s.get(Layout.cpl) === 3));
     this.#relook = true;
     if (mode === this.#mode && base === this.#codeSegment) return;
     this.#mode = mode;
@@ -126,7 +127,7 @@ export class InterpreterEngine implements Engine {
     // One write after the other replaces code as a whole; it is decoded again when it is executed.
     const isPatch = to - from <= LONGEST_PATCH &&
       (pfn !== this.#patched || from !== this.#patchEnd && to !== this.#patchStart);
-    const mend = isPatch ? this.#mend : undefined;
+    const mend = isPatch && this.#settings.patch ? this.#mend : undefined;
     [this.#patched, this.#patchStart, this.#patchEnd] = [pfn, from, to];
     if (this.#cache.written(pfn, from, to, mend)) this.#dropped(pfn, from, to);
   }
@@ -173,7 +174,7 @@ export class InterpreterEngine implements Engine {
       cache: this.#cache,
       lowerer: this.#lowerer,
       index: this.#index,
-      jumpCache: (user) => this.#jumpsAt + (user ? CACHE_BYTES : 0),
+      jumpCache: (user) => this.#jumps.address(user),
       decodeKey: () => this.#key(),
       known: (pfn, offset) => this.#decoder.known(pfn, offset, this.#key()),
       entry: (pfn, offset) => this.#decoder.entry(pfn, offset, this.#key()),
@@ -199,21 +200,7 @@ export class InterpreterEngine implements Engine {
 
   #forgetJumps(): void {
     this.#relook = true;
-    this.#forgetPlaces(this.#used);
-    this.#forgetPlaces(this.#localUsed);
-  }
-
-  /** Forgets the jumps to pages that are not global. */
-  #forgetLocalJumps(): void {
-    this.#relook = true;
-    if (this.#localUsed.isFull) this.#forgetPlaces(this.#used);
-    this.#forgetPlaces(this.#localUsed);
-  }
-
-  #forgetPlaces(used: Places): void {
-    if (used.isFull) this.#jumps.fill(0);
-    else for (let i = 0; i < used.count; i++) this.#jumps[used.at[i]] = this.#jumps[used.at[i] + 1] = 0;
-    used.clear();
+    this.#jumps.forget();
   }
 
   /** Runs what may raise a guest fault; true if it did. */
@@ -356,12 +343,8 @@ export class InterpreterEngine implements Engine {
   }
 
   #remember(eip: number, record: number): void {
-    const slot = jumpEntry(eip) * 2;
-    const table = this.#cpu.state.get(Layout.cpl) === 3 ? CACHE_BYTES >>> 2 : 0;
     const isLocal = this.#cpu.mem.isLocalFetch((eip + this.#codeSegment) | 0);
-    (isLocal ? this.#localUsed : this.#used).add(table + slot);
-    this.#jumps[table + slot] = eip;
-    this.#jumps[table + slot + 1] = record;
+    this.#jumps.remember(eip, record, this.#cpu.state.get(Layout.cpl) === 3, isLocal);
   }
 
   #recordAt(eip: number): number {

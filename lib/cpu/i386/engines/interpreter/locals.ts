@@ -3,6 +3,8 @@
  * Cold contract between the emitters.
  */
 
+import type { ProgramSettings } from "./options.ts";
+
 /** Locals of the interpreter function. */
 export interface Locals {
   readonly rec: number;
@@ -45,6 +47,8 @@ export interface Calls {
   run(n: number): number;
   /** (vector, code) -> void: records a fault. */
   readonly raise: number;
+  /** What is emitted at all. */
+  readonly settings: ProgramSettings;
 }
 
 /** Labels the emitted code branches to. */

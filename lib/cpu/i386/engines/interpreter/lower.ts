@@ -21,6 +21,7 @@ import { treeFor } from "../../trees.ts";
 import { type Case, cases } from "./cases.ts";
 import type { CodeCache } from "./code_cache.ts";
 import { registerOffset } from "./operators.ts";
+import type { InterpreterSettings } from "./options.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 
 /** An instruction the interpreter leaves to TypeScript. */
@@ -45,10 +46,15 @@ export class Lowerer {
   readonly #cache: CodeCache;
   readonly #view: DataView;
   readonly #link: (one: Case) => void;
+  readonly #settings: InterpreterSettings;
   #mode = 0;
 
-  /** @param cpu The CPU. @param cache Where records come from. @param link Told of each case that is used. */
-  constructor(cpu: I386Cpu, cache: CodeCache, link: (one: Case) => void) {
+  /**
+   * @param cpu The CPU. @param cache Where records come from. @param settings Switches. @param link Told of each case that
+   * is used.
+   */
+  constructor(cpu: I386Cpu, cache: CodeCache, settings: InterpreterSettings, link: (one: Case) => void) {
+    this.#settings = settings;
     this.#link = link;
     this.#cpu = cpu;
     this.#cache = cache;
@@ -99,7 +105,7 @@ export class Lowerer {
     if (semantic === undefined) {
       const fn = FNS[d.row.sem];
       if (fn === undefined) throw new InternalError(`No semantics "${d.row.sem}" for ${d.row.mnemonic}`);
-      const kernel = kernelNumber(d);
+      const kernel = this.#settings.kernels ? kernelNumber(d) : -1;
       if (kernel < 0) this.#lowerCall(fn, offset, d.length);
       else this.#lowerKernel(kernel, fn, offset);
       return d.length;
@@ -107,7 +113,7 @@ export class Lowerer {
     const stackSize = (this.#mode & ModeBit.stack32) !== 0 ? 32 : 16, rep = d.row.rep === undefined ? 0 : d.rep;
     const found = cases().find(d.rowIndex, d.isMem, rep, [d.opSize, d.addrSize, stackSize]);
     if (found.segmented.needs.ea?.late !== true || this.#isPlain()) {
-      const isFlat = found.flat !== undefined && this.#fits(found.flat);
+      const isFlat = this.#settings.flatCases && found.flat !== undefined && this.#fits(found.flat);
       this.#lowerTree(isFlat && found.flat !== undefined ? found.flat : found.segmented, offset);
     } else {
       const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, rep, stackSize);

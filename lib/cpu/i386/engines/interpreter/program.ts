@@ -18,6 +18,7 @@ import type { Calls } from "./emit.ts";
 import { segmentBody } from "./entry.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
 import { loopBody, type Others } from "./loop_code.ts";
+import { type ProgramSettings, settingsKey } from "./options.ts";
 import { MOST_HANDLERS } from "./partition.ts";
 import { rareBody } from "./rare_code.ts";
 
@@ -69,6 +70,8 @@ export interface ProgramPlace {
   readonly state: number;
   /** Size of the table of regions; 0: there is no translator. */
   readonly regions: number;
+  /** Switches. */
+  readonly settings: ProgramSettings;
 }
 
 /** Element of the table of rare functions that is the other loop. */
@@ -88,9 +91,15 @@ const built: Map<string, Imports> = new Map();
 
 /** A module under construction; what it needs from outside is imported when it is first asked for. */
 class Imports implements Calls {
-  readonly m: ModuleBuilder = new ModuleBuilder();
+  readonly m: ModuleBuilder;
   readonly runs: number[] = [];
+  readonly settings: ProgramSettings;
   readonly #functions: Map<string, number> = new Map();
+
+  constructor(settings: ProgramSettings) {
+    this.m = new ModuleBuilder(settings.branchHints);
+    this.settings = settings;
+  }
 
   get carry(): number {
     return this.shared("carry");
@@ -168,13 +177,13 @@ class Imports implements Calls {
 
 /** The main module: exports `run` and the shared functions. */
 export function mainModule(at: ProgramPlace): Compiled {
-  return kept("main", at, () => buildMain(at.state, at.regions), true);
+  return kept("main", at, () => buildMain(at), true);
 }
 
 /** The module of the other loop: exports `loop`. */
 export function otherModule(at: ProgramPlace): Compiled {
   return kept("other", at, () => {
-    const imports = new Imports();
+    const imports = new Imports(at.settings);
     const body = loopBody(at.state, imports, imports.others(at.regions), cases().other);
     imports.m.addFunction(signature(1, 1), body, "loop");
     return imports;
@@ -184,15 +193,16 @@ export function otherModule(at: ProgramPlace): Compiled {
 /** The module of a rare case: exports `loop`. */
 export function rareModule(one: Case, at: ProgramPlace): Compiled {
   return kept(`${one.handler}`, { ...at, regions: 0 }, () => {
-    const imports = new Imports();
+    const imports = new Imports(at.settings);
     imports.m.addFunction(signature(1, 1), rareBody(one, at.state, imports), "loop");
     return imports;
   }, false);
 }
 
 /** Compiles a module or finds it; `again`: its parts are kept, since for another memory size only the import differs. */
-function kept(name: string, { pages, state, regions }: ProgramPlace, make: () => Imports, again: boolean): Compiled {
-  const parts = `${name}:${state}:${regions}`, key = `${parts}:${pages}`;
+function kept(name: string, at: ProgramPlace, make: () => Imports, again: boolean): Compiled {
+  const { pages, state, regions, settings } = at;
+  const parts = `${name}:${state}:${regions}:${settingsKey(settings)}`, key = `${parts}:${pages}`;
   let one = compiled.get(key);
   if (one === undefined) {
     const imports = built.get(parts) ?? make();
@@ -203,8 +213,8 @@ function kept(name: string, { pages, state, regions }: ProgramPlace, make: () =>
   return one;
 }
 
-function buildMain(state: number, regions: number): Imports {
-  const imports = new Imports(), { m } = imports;
+function buildMain({ state, regions, settings }: ProgramPlace): Imports {
+  const imports = new Imports(settings), { m } = imports;
   const others = imports.others(regions), { commit, raise } = imports;
   const [load, store, place] = (["slowLoad", "slowStore", "slowPlace"] as const).map((n) => imports.typescript(n));
   const own = (name: keyof typeof SHARED, body: FunctionBody): number =>
@@ -219,7 +229,7 @@ function buildMain(state: number, regions: number): Imports {
     run: () => {
       throw new InternalError("A string instruction is a case of the main loop");
     },
-    ...{ commit, raise },
+    ...{ commit, raise, settings },
   };
   const loop = m.addFunction(signature(1, 1), loopBody(state, calls, others, cases().flat));
   m.addFunction(signature(0, 1), runBody(loop, others.rare), "run");

@@ -60,7 +60,8 @@ export class TransferEmitter {
    */
   jumpRelative(opSize: 16 | 32, segmented: boolean): void {
     const f = this.#f, l = this.#l;
-    if (!segmented) this.#followLink();
+    const links = this.#calls.settings.recordLinks;
+    if (!segmented && links) this.#followLink();
     this.nextEip();
     f.get(l.rec);
     f.mem("i32.load", Rec.imm);
@@ -71,6 +72,13 @@ export class TransferEmitter {
     }
     f.set(l.eip);
     if (segmented) this.checkTarget(() => f.get(l.eip));
+    if (links) this.#rememberLink(segmented);
+    f.br(this.#labels.lookup);
+  }
+
+  /** The record of a target in this page is to be remembered; where that was done before it may be followed now. */
+  #rememberLink(follow: boolean): void {
+    const f = this.#f, l = this.#l;
     f.get(l.eip);
     f.i32(0);
     f.mem("i32.load", this.#state + Layout.codeBase);
@@ -78,11 +86,10 @@ export class TransferEmitter {
     f.i32(4096);
     f.num("i32.lt_u");
     f.if();
-    if (segmented) this.#followLink();
+    if (follow) this.#followLink();
     f.get(l.rec);
     f.set(l.from);
     f.end();
-    f.br(this.#labels.lookup);
   }
 
   /** EIP of the following instruction on the stack. */

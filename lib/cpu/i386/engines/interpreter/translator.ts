@@ -38,6 +38,8 @@ export interface Translator {
   readonly table: WebAssembly.Table;
   /** Size of the table. */
   readonly tableSize: number;
+  /** Instructions after which the run loop is seen again while there is translated code. */
+  readonly longestStay: number;
   /** True if code of this mode is counted and offered. */
   accepts(mode: number): boolean;
   /** Executions after which a block of page `pfn` is offered. */

@@ -15,10 +15,10 @@ export class Checks {
   readonly #checked: Set<number> = new Set();
   readonly #cost: number[] = [];
 
-  /** @param blocks All blocks. @param items Their layout. */
-  constructor(blocks: readonly Block[], items: readonly Item[]) {
+  /** @param blocks All blocks. @param items Their layout. @param few False: in each block. */
+  constructor(blocks: readonly Block[], items: readonly Item[], few: boolean) {
     this.#blocks = blocks;
-    for (const b of blocks) if (b.isEntry || b.afterCall) this.#checked.add(b.id);
+    for (const b of blocks) if (!few || b.isEntry || b.afterCall) this.#checked.add(b.id);
     this.#loops(items);
   }
 

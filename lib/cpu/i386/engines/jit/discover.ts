@@ -33,6 +33,8 @@ export interface Limits {
   readonly tables: boolean;
   /** Calls come back into the region. */
   readonly calls: boolean;
+  /** Calls and returns whose return address is replaced are jumps. */
+  readonly callJumps: boolean;
   /** Code that stays out: it belongs to another region. */
   readonly isForeign?: (offset: number) => boolean;
 }
@@ -135,7 +137,7 @@ export class Discovery {
 
   /** Recognises calls and returns that are jumps: the return address is replaced between them. */
   #findJump(i: Instruction, before: Instruction | undefined): void {
-    if (!this.#limits.calls || i.way !== Way.tree) return;
+    if (!this.#limits.calls || !this.#limits.callJumps || i.way !== Way.tree) return;
     if (i.sem === "ret") i.isJump = before?.replacesReturn === true;
     const target = i.next + i.imm;
     if (i.sem !== "callRel" || target < 0 || target >= 0x1000) return;

@@ -71,7 +71,7 @@ export function jit(options: JitOptions = {}): EngineFactory {
     name: "jit",
     workBytes: INTERPRETER_BYTES + 0x10000,
     create: (cpu) => {
-      const make = (): Engine => new InterpreterEngine(cpu, (host) => new JitTranslator(cpu, host, settings));
+      const make = (): Engine => new InterpreterEngine(cpu, settings, (host) => new JitTranslator(cpu, host, settings));
       return settings.leadIn > 0 ? new LeadInEngine(cpu, settings.leadIn, make) : make();
     },
   };
@@ -80,6 +80,7 @@ export function jit(options: JitOptions = {}): EngineFactory {
 class JitTranslator implements Translator {
   readonly table: WebAssembly.Table;
   readonly tableSize: number = TABLE_SIZE;
+  readonly longestStay: number;
   readonly #cpu: I386Cpu;
   readonly #host: TranslatorHost;
   readonly #settings: JitSettings;
@@ -97,6 +98,7 @@ class JitTranslator implements Translator {
     this.#cpu = cpu;
     this.#host = host;
     this.#settings = settings;
+    this.longestStay = settings.longestStay;
     this.#regions = new RegionMap(cpu, (pfn) => this.threshold(pfn));
     this.table = this.#regions.table;
     this.#secondsAt = cpu.board.workAt + TLB_BYTES + INTERPRETER_BYTES;
@@ -108,6 +110,7 @@ class JitTranslator implements Translator {
       write: (linear, size) => this.#fill(linear, size, true),
       call: (index) => host.call(index),
       second: (linear) => this.#second(linear),
+      ...(settings.boundary === undefined ? {} : { boundary: settings.boundary }),
     };
   }
 
@@ -145,7 +148,7 @@ class JitTranslator implements Translator {
 
   dropped(pfn: number, from: number, to: number): void {
     this.#generation++;
-    this.#volatile.note(pfn, from, to);
+    if (this.#settings.volatileCode) this.#volatile.note(pfn, from, to);
     if (this.#regions.dropBytes(pfn, from, to)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
   }
 
@@ -165,13 +168,14 @@ class JitTranslator implements Translator {
   /** Translates the region around a block and lets its entries call it. @returns False: not yet. */
   #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
-    const linear = this.#cpu.state.get(Layout.codeBase) >>> 0, warm = this.#settings.warm;
+    const linear = this.#cpu.state.get(Layout.codeBase) >>> 0,
+      { warm, fold, kernels, steps, singleFlags, secondPage } = this.#settings;
     const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
     const source = new CodeSource(this.#cpu, host, pfn, linear, {
       threshold: (page) => this.threshold(page),
       warm,
       volatile: this.#volatile,
-      x87,
+      ...{ x87, fold, kernels, steps, singleFlags, secondPage },
     });
     const { discovery, merged } = this.#discover(source, pfn, offset);
     const entry = discovery.blocks[0].start, isOther = entry !== offset;
@@ -183,7 +187,9 @@ class JitTranslator implements Translator {
     const wide = plan.blocks.some((b) => b.instructions.some((i) => i.next > 0x1000));
     const second = wide ? source.second?.pfn ?? -1 : -1;
     const slot = this.#regions.takeSlot();
-    for (const n of kernelsOf(plan)) this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
+    for (const n of kernelsOf(plan, this.#settings.inlineKernels)) {
+      this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
+    }
     for (const n of runsOf(plan)) this.#imports[`run${n}`] ??= host.runs.get(n);
     const bytes = buildModule(
       this.#target(),
@@ -214,12 +220,13 @@ class JitTranslator implements Translator {
 
   /** The code of a new region: with that of all it overlaps if that is not too much, else without the others'. */
   #discover(source: CodeSource, pfn: number, offset: number): { discovery: Discovery; merged: Region[] } {
-    const { regionInstructions: instructions, loops, tables, calls, merge } = this.#settings, regions = this.#regions;
+    const { regionInstructions: instructions, loops, tables, calls, callJumps, heads, merge } = this.#settings;
+    const regions = this.#regions;
     const find = (entries: readonly number[], isForeign: (at: number) => boolean = () => false): Discovery =>
-      new Discovery(source, { instructions, loops, tables, calls, isForeign }, entries);
+      new Discovery(source, { instructions, loops, tables, calls, callJumps, isForeign }, entries);
     let discovery = find([offset]);
     let entry = offset;
-    const head = headAround(discovery.blocks);
+    const head = heads ? headAround(discovery.blocks) : undefined;
     if (head !== undefined) {
       const whole = find([head]);
       if (isInside(whole.blocks, offset)) [entry, discovery] = [head, whole];

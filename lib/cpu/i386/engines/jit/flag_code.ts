@@ -173,6 +173,12 @@ export class FlagEmitter {
       expr(s.a);
       this.#align(after.stepShift);
       f.set(this.#step);
+      if (after.over !== 0 && after.over !== before.over) { // the others of the single flags are its own now
+        f.get(this.#over);
+        f.i32(after.over);
+        f.num("i32.and");
+        f.set(this.#over);
+      }
     } else this.#words3(s, after, expr);
     this.state = after;
     if (!this.#fuse) this.forget();
@@ -186,7 +192,7 @@ export class FlagEmitter {
 
   #words3(s: FlagsStmt, after: FlagState, expr: (e: Expr) => void): void {
     const f = this.#f, [, a, b, c] = this.#words;
-    const shift = s.kind === FlagsKind.word || s.kind === FlagsKind.result ? 0 : after.shift;
+    const isSum = s.kind === FlagsKind.add || s.kind === FlagsKind.sub, shift = isSum ? after.shift : 0;
     const put = (e: Expr, by: number): void => {
       expr(e);
       this.#align(by);

@@ -96,9 +96,9 @@ export function stateAfter(s: FlagsStmt, before: FlagState): FlagState {
   };
 }
 
-/** True for INC and DEC, which keep CF. */
+/** True for INC and DEC, which keep CF, unless they record it. */
 export function isStep(s: FlagsStmt): boolean {
-  return s.kind === FlagsKind.inc || s.kind === FlagsKind.dec;
+  return (s.kind === FlagsKind.inc || s.kind === FlagsKind.dec) && s.b === null;
 }
 
 function isZero(e: Expr | null): boolean {

@@ -8,6 +8,7 @@ import { TREES } from "../../semantics/index.ts";
 import type { Slot, Tree } from "../../tree.ts";
 import type { Access } from "./groups.ts";
 import { folded } from "./fold.ts";
+import { type PartialFlags, wholeFlags } from "./whole_flags.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
 import type { MemoryOperand } from "../../kernels/kernel.ts";
 import { SegReg } from "../../segment.ts";
@@ -33,6 +34,16 @@ export interface KernelUse {
   readonly number: number;
   /** Last-opcode field, for kernels that are remembered. */
   readonly fop: number;
+}
+
+/** How instructions are translated. */
+export interface Translation extends PartialFlags {
+  /** x87 instructions are done in place. */
+  readonly x87: boolean;
+  /** Kernels are used. */
+  readonly kernels: boolean;
+  /** Immediates are put into trees where they decide something. */
+  readonly fold: boolean;
 }
 
 /** An instruction with its fields. */
@@ -91,9 +102,9 @@ export class Instruction {
 
   /**
    * @param d Decoded. @param offset In its page. @param call Gives the number in the list of TypeScript instructions.
-   * @param inPlace x87 instructions are done in place.
+   * @param how Switches.
    */
-  constructor(d: Decoded, offset: number, call: () => number, inPlace: boolean) {
+  constructor(d: Decoded, offset: number, call: () => number, how: Translation) {
     this.offset = offset;
     this.length = d.length;
     this.sem = d.row.sem;
@@ -114,13 +125,15 @@ export class Instruction {
       this.call = -1;
       this.kernel = undefined;
       const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep, 32);
-      this.tree = folded(tree, d.row.sem, d.imm);
+      this.tree = wholeFlags(how.fold ? folded(tree, d.row.sem, d.imm) : tree, how);
       this.effects = effectsOf(this.tree);
       this.x87 = undefined;
     } else {
       const ends = d.row.ends || isNarrowJump(d);
-      const op = inPlace && !ends ? x87Op(d.row.sem, d.isMem) : undefined;
-      this.kernel = ends ? undefined : kernelOf(d) ?? (op === undefined || d.isMem ? undefined : withoutKernel(d));
+      const op = how.x87 && how.kernels && !ends ? x87Op(d.row.sem, d.isMem) : undefined;
+      this.kernel = ends || !how.kernels
+        ? undefined
+        : kernelOf(d) ?? (op === undefined || d.isMem ? undefined : withoutKernel(d));
       this.x87 = this.kernel === undefined ? undefined : op;
       this.way = ends ? Way.callEnd : this.x87 === undefined ? Way.call : Way.x87;
       this.call = this.x87 === undefined ? call() : -1;

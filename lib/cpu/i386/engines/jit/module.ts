@@ -12,6 +12,7 @@ import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
 import { KERNEL_SIGNATURE, kernelSize } from "../../kernels/module.ts";
 import { REGION } from "../interpreter/program.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
+import { emitBoundary } from "./boundary_code.ts";
 import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { emitRegion } from "./region.ts";
@@ -47,7 +48,7 @@ const SMALL_BYTES = 600;
 const LARGE_BYTES = 1500, REGION_BYTES = 12_000;
 
 /** Numbers of the kernels that a plan calls; a module imports kernel n as `kn`. The others are emitted in place. */
-export function kernelsOf(plan: Plan): Set<number> {
+export function kernelsOf(plan: Plan, inline: boolean): Set<number> {
   const numbers = new Set<number>();
   const sizes: [number, number][] = [];
   for (const b of plan.blocks) {
@@ -57,7 +58,7 @@ export function kernelsOf(plan: Plan): Set<number> {
   }
   const large = sizes.filter(([, size]) => size > SMALL_BYTES && size <= LARGE_BYTES);
   const isCrowded = large.reduce((sum, [, size]) => sum + size, 0) > REGION_BYTES;
-  for (const [n, size] of sizes) if (size > (isCrowded ? SMALL_BYTES : LARGE_BYTES)) numbers.add(n);
+  for (const [n, size] of sizes) if (!inline || size > (isCrowded ? SMALL_BYTES : LARGE_BYTES)) numbers.add(n);
   return numbers;
 }
 
@@ -78,6 +79,8 @@ export interface RegionImports {
   second(linear: number): number;
   /** Runs TypeScript instruction `index`: 0 go on, 1 look EIP up, 2 a fault is recorded. */
   call(index: number): number;
+  /** See `JitOptions.boundary`; imported if it is there. */
+  boundary?(): void;
 }
 
 /** A region of a module. */
@@ -98,31 +101,38 @@ export function buildModule(
   regions: readonly RegionToBuild[],
   settings: JitSettings,
 ): Uint8Array<ArrayBuffer> {
-  const m = new ModuleBuilder();
+  const m = new ModuleBuilder(settings.branchHints);
   m.importMemory("env", "memory", target.pages);
   const read = m.importFunction("env", "read", { params: ["i32", "i32"], results: ["i32"] });
   const write = m.importFunction("env", "write", { params: ["i32", "i32"], results: ["i32"] });
   const call = m.importFunction("env", "call", { params: ["i32"], results: ["i32"] });
   const look = m.importFunction("env", "second", { params: ["i32"], results: ["i32"] });
+  const boundary = settings.boundary === undefined
+    ? undefined
+    : m.importFunction("env", "boundary", { params: [], results: [] });
   const kernels = new Map<number, number>(), runs = new Map<number, number>();
   for (const { plan } of regions) {
     for (const n of runsOf(plan)) {
       if (!runs.has(n)) runs.set(n, m.importFunction("env", `run${n}`, RUN_SIGNATURE));
     }
-    for (const n of kernelsOf(plan)) {
+    for (const n of kernelsOf(plan, settings.inlineKernels)) {
       if (!kernels.has(n)) kernels.set(n, m.importFunction("env", `k${n}`, KERNEL_SIGNATURE));
     }
   }
   m.importTable("env", "regions", target.tableSize);
   const four = { params: ["i32", "i32", "i32", "i32"], results: ["i32"] } as const;
   const derive = { carry: m.addFunction(four, carryBody()), flags: m.addFunction(four, flagsBody()) };
-  const link = m.addFunction(LINK, settings.links ? linkBody(target, m.typeOf(REGION)) : noLinkBody());
+  const link = m.addFunction(
+    LINK,
+    settings.links ? linkBody(target, m.typeOf(REGION), boundary) : noLinkBody(boundary),
+  );
   const slow = {
     read: m.addFunction(SLOW, slowBody(target, target.readTable, read)),
     write: m.addFunction(SLOW, slowBody(target, target.writeTable, write)),
   };
   const second = m.addFunction(REGION, secondBody(target, look));
-  const outside = { ...target, slow, call, link, derive, kernels, runs };
+  const { probes, shortcuts } = settings;
+  const outside = { ...target, slow, call, link, derive, kernels, runs, boundary, probes, shortcuts };
   regions.forEach(({ plan, slot, second: pfn, record }, i) => {
     const one = { ...outside, second, pfn, record, type: m.typeOf(REGION), self: second + 1 + i };
     m.addElement(slot, m.addFunction(REGION, emitRegion(plan, one, settings)));
@@ -208,14 +218,15 @@ function secondBody(target: Target, other: number): FunctionBody {
 /** (eip, depth of calls) -> as a region. */
 const LINK: Signature = { params: ["i32", "i32"], results: ["i32"] };
 
-function noLinkBody(): FunctionBody {
+function noLinkBody(boundary: number | undefined): FunctionBody {
   const f = new FunctionBody(2);
+  emitBoundary(f, boundary);
   f.i32(0);
   return f;
 }
 
 /** (eip, depth) -> as a region: enters the region at EIP if the jump cache knows one, else the interpreter looks it up. */
-function linkBody(target: Target, region: number): FunctionBody {
+function linkBody(target: Target, region: number, boundary: number | undefined): FunctionBody {
   const f = new FunctionBody(2), eip = 0, depth = 1, t = f.local("i32");
   f.get(eip);
   emitJumpEntry(f);
@@ -246,6 +257,7 @@ function linkBody(target: Target, region: number): FunctionBody {
   f.returnCallIndirect(region);
   f.end();
   f.end();
+  emitBoundary(f, boundary);
   f.i32(0);
   return f;
 }

@@ -46,9 +46,9 @@ export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
   const { blocks } = discovery;
   const entries = blocks.filter((b) => b.isEntry).map((b) => b.id);
   if (settings.guards) guardBlocks(blocks);
-  let items = layOut(blocks, entries);
-  if (settings.unroll && unroll(blocks, items)) items = layOut(blocks, entries);
-  const checks = new Checks(blocks, items);
+  let items = layOut(blocks, entries, settings.nesting);
+  if (settings.unroll && unroll(blocks, items)) items = layOut(blocks, entries, settings.nesting);
+  const checks = new Checks(blocks, items, settings.fewChecks);
   let used = 0, written = 0;
   for (const b of blocks) {
     for (const i of b.instructions) {
@@ -57,9 +57,9 @@ export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
     }
   }
   const live = settings.deadFlags ? markLiveFlags(blocks, checks) : blocks.map(() => true);
-  if (settings.groups) blocks.forEach(findGroups);
+  if (settings.groups && settings.probes) blocks.forEach(findGroups);
   const states = settings.fuse ? flagStates(blocks, live, settings.calls) : blocks.map(() => UNKNOWN);
-  const dirty = dirtyRegisters(blocks, settings.calls);
+  const dirty = settings.dirtyRegisters ? dirtyRegisters(blocks, settings.calls) : blocks.map(() => -1);
   const x87 = planX87(blocks);
   return { blocks, discovery, items, entries, checks, states, dirty, used, written, x87 };
 }

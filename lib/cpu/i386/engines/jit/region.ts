@@ -4,6 +4,7 @@
  */
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
+import { emitBoundary, emitBoundaryAfter } from "./boundary_code.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { DEPTH, emitParameter, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
@@ -29,6 +30,8 @@ export interface Outside extends Omit<Site, "base">, ExitSite {
   readonly second: number;
   /** What it must be, or -1. */
   readonly pfn: number;
+  /** Function () -> (): tells of a boundary, if somebody wants to know. */
+  readonly boundary: number | undefined;
   /** Functions that derive flags. */
   readonly derive: { readonly carry: number; readonly flags: number };
 }
@@ -54,6 +57,7 @@ class RegionEmitter implements Control {
   readonly #f: FunctionBody = new FunctionBody(1);
   readonly #plan: Plan;
   readonly #outside: Outside;
+  readonly #settings: JitSettings;
   readonly #registers: RegisterEmitter;
   readonly #flags: FlagEmitter;
   readonly #trees: TreeCode;
@@ -63,9 +67,7 @@ class RegionEmitter implements Control {
   readonly #depth: number;
   readonly #exitEip: number;
   readonly #exitLeft: number;
-  readonly #calls: boolean;
   readonly #exits: ExitCode;
-  readonly #bulk: boolean;
   readonly #layout: LayoutCode;
   readonly #saved: SavedState;
   readonly #x87: X87Region;
@@ -78,11 +80,10 @@ class RegionEmitter implements Control {
     const f = this.#f;
     this.#plan = plan;
     this.#outside = outside;
+    this.#settings = settings;
     this.#base = f.local("i32");
     this.#count = f.local("i32");
     this.#depth = f.local("i32");
-    this.#calls = settings.calls;
-    this.#bulk = settings.bulk;
     this.#exitEip = f.local("i32");
     this.#exitLeft = f.local("i32");
     this.#registers = new RegisterEmitter(f, outside.state, settings.registersInLocals, plan.used, plan.written);
@@ -96,13 +97,14 @@ class RegionEmitter implements Control {
       settings.links ? plan.blocks[0].start : -1,
     );
     const kept = { count: this.#count, eip: this.#exitEip };
-    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, kept);
+    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, kept, !settings.dirtyRegisters);
     this.#layout = new LayoutCode(f, SELECTOR, (id) => this.#emitBlock(plan.blocks[id]));
     this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
   }
 
   emit(): FunctionBody {
     const f = this.#f;
+    emitBoundary(f, this.#outside.boundary);
     this.#saved.get(Layout.codeBase);
     f.set(this.#base);
     emitParameter(f, SELECTOR, this.#depth);
@@ -127,6 +129,7 @@ class RegionEmitter implements Control {
     f.num("i32.add");
     f.set(this.#exitEip);
     this.#saved.store(-1);
+    emitBoundary(f, this.#outside.boundary);
     f.i32(INTERPRET);
     f.return();
     f.end(); // out: where control rarely goes
@@ -158,6 +161,7 @@ class RegionEmitter implements Control {
     f.if("unlikely");
     this.#exits.go(-1);
     f.end();
+    emitBoundary(f, this.#outside.boundary);
     f.i32(0);
     f.return();
   }
@@ -174,12 +178,13 @@ class RegionEmitter implements Control {
     if (checks.has(block.id)) this.#check(block);
     // What did not change in the block needs no choice where its ways out meet, which keeps V8's work small.
     const leave = this.#leave;
-    this.#leave = f.block();
+    if (this.#settings.blockExits) this.#leave = f.block();
     for (const i of block.instructions) if (i !== last || block.guarded === undefined) this.#instruction(i);
     if (block.guarded !== undefined) {
       this.#guarded(last, block.guarded);
       this.#pass(last.next + last.imm);
     } else if (!this.#plan.discovery.stops(last) && !Discovery.isCall(last)) this.#pass(last.next);
+    if (!this.#settings.blockExits) return;
     f.end();
     this.#leave = leave;
     f.br(leave);
@@ -244,6 +249,7 @@ class RegionEmitter implements Control {
     f.i32(i.call);
     f.call(this.#outside.call);
     f.set(t);
+    emitBoundaryAfter(f, this.#outside.boundary, t, FAULT);
     if (i.way === Way.call) {
       f.get(t);
       f.if("unlikely");
@@ -298,7 +304,7 @@ class RegionEmitter implements Control {
   /** See {@linkcode Control.spare}. A string instruction is a block by itself, which is checked. */
   spare(): void {
     const f = this.#f, block = this.#block, need = block === undefined ? 0 : this.#plan.checks.need(block.id);
-    if (!this.#bulk || need === 0 || block?.instructions.length !== 1) {
+    if (!this.#settings.bulk || need === 0 || block?.instructions.length !== 1) {
       f.i32(0);
       return;
     }
@@ -316,7 +322,7 @@ class RegionEmitter implements Control {
   goto(i: Instruction, offset: number): void {
     if (Discovery.isCall(i)) {
       this.#eip(offset);
-      if (this.#calls) this.#callRegion(i, offset);
+      if (this.#settings.calls) this.#callRegion(i, offset);
       else this.#exit(offset);
       return;
     }
@@ -345,7 +351,7 @@ class RegionEmitter implements Control {
   jump(i: Instruction, target: () => void): void {
     target();
     this.#f.set(this.#exitEip);
-    if (this.#calls && Discovery.isCall(i)) {
+    if (this.#settings.calls && Discovery.isCall(i)) {
       this.#callRegion(i, -1);
       return;
     }
@@ -357,7 +363,7 @@ class RegionEmitter implements Control {
       f.set(this.#exitLeft);
       emitChoice(f, this.#exitLeft, i.targets, (offset) => this.#pass(offset));
     }
-    if (this.#calls && i.sem === "ret" && !i.isJump) this.#return();
+    if (this.#settings.calls && i.sem === "ret" && !i.isJump) this.#return();
     else this.#exit(-1);
   }
 

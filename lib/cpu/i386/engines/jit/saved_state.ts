@@ -14,15 +14,18 @@ export class SavedState {
   readonly #registers: RegisterEmitter;
   readonly #flags: FlagEmitter;
   readonly #locals: { readonly count: number; readonly eip: number };
+  readonly #all: boolean;
 
-  /** @param f The function. @param at Address of the state block. @param registers Registers. @param flags Flags. @param locals Others. */
+  /** @param f The function. @param at Address of the state block. @param registers Registers. @param flags Flags. @param locals Others. @param all All registers are written that the region changes. */
   constructor(
     f: FunctionBody,
     at: number,
     registers: RegisterEmitter,
     flags: FlagEmitter,
     locals: { readonly count: number; readonly eip: number },
+    all: boolean,
   ) {
+    this.#all = all;
     this.#f = f;
     this.#at = at;
     this.#registers = registers;
@@ -52,7 +55,7 @@ export class SavedState {
 
   /** Writes the registers of a mask, flags, count and EIP. */
   store(mask: number): void {
-    this.#registers.store(mask);
+    this.#registers.store(this.#all ? -1 : mask);
     this.#flags.store();
     this.#put(Layout.count, this.#locals.count);
     this.#put(Layout.eip, this.#locals.eip);

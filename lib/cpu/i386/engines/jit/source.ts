@@ -9,21 +9,21 @@ import type { CodePage } from "../interpreter/code_cache.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { TranslatorHost } from "../interpreter/translator.ts";
 import type { VolatileCode } from "./volatile.ts";
-import { Instruction } from "./instruction.ts";
+import { Instruction, type Translation } from "./instruction.ts";
 
 /** Entries of a jump table that are looked at. */
 const MOST_TARGETS = 64;
 
 /** What of the code is left out. */
-export interface SourceLimits {
+export interface SourceLimits extends Translation {
   /** Count of a new counter of a page. */
   readonly threshold: (pfn: number) => number;
   /** Executions that make code warm. */
   readonly warm: number;
   /** Bytes that are written over and over. */
   readonly volatile: VolatileCode;
-  /** x87 instructions are done in place. */
-  readonly x87: boolean;
+  /** Code goes on in the page behind the first one. */
+  readonly secondPage: boolean;
 }
 
 /** Code of one or two pages. */
@@ -59,7 +59,7 @@ export class CodeSource {
     this.#host = host;
     this.#bytes = space.host;
     this.first = host.cache.page(pfn, key);
-    const behind = linear >= 0xffff_f000 ? -1 : cpu.mem.fetched((linear + 0x1000) | 0);
+    const behind = !limits.secondPage || linear >= 0xffff_f000 ? -1 : cpu.mem.fetched((linear + 0x1000) | 0);
     const next = behind < 0 ? -1 : space.bus(behind) >>> 12;
     this.second = next >= 0 && next !== pfn && host.cache.isKept(next) ? host.cache.page(next, key) : undefined;
     this.#at = [space.pages[pfn] & ~0xfff, next < 0 ? 0 : space.pages[next] & ~0xfff];
@@ -85,7 +85,7 @@ export class CodeSource {
       if (volatile.has(this.second.pfn, 0, first + d.length - 0x1000)) return undefined;
     }
     if (status !== DecodeStatus.ok) return undefined;
-    return new Instruction(d, offset, () => lowerer.typescript(d), this.#limits.x87);
+    return new Instruction(d, offset, () => lowerer.typescript(d), this.#limits);
   }
 
   /** Targets in reach of a jump through a table whose address is a constant; hints, compared when they are used. */

@@ -19,18 +19,18 @@ export type Item =
     readonly body: readonly Item[];
   };
 
-/** Lays out blocks; `entries` are where control comes in. */
-export function layOut(blocks: readonly Block[], entries: readonly number[]): Item[] {
-  return sequence(blocks, blocks.map((b) => b.id), entries, new Set());
+/** Lays out blocks; `entries` are where control comes in. Not `nesting`: every entry into a loop is a head of it. */
+export function layOut(blocks: readonly Block[], entries: readonly number[], nesting: boolean = true): Item[] {
+  return sequence({ blocks, nesting }, blocks.map((b) => b.id), entries, new Set());
 }
 
 function sequence(
-  blocks: readonly Block[],
+  graph: { readonly blocks: readonly Block[]; readonly nesting: boolean },
   nodes: readonly number[],
   entries: readonly number[],
   cut: ReadonlySet<number>,
 ): Item[] {
-  const inside = new Set(nodes);
+  const { blocks, nesting } = graph, inside = new Set(nodes);
   const edges = (n: number): number[] => blocks[n].successors.filter((s) => inside.has(s) && !cut.has(s));
   return components(entries, edges).map((component) => {
     const [first] = component;
@@ -41,9 +41,10 @@ function sequence(
       if (members.has(p)) continue;
       for (const s of edges(p)) if (members.has(s)) natural.add(s);
     }
-    const heads = natural.size > 0 ? [...natural] : [headOf(blocks, component, [...other], edges)];
+    const known = nesting ? natural : new Set([...natural, ...other]);
+    const heads = known.size > 0 ? [...known] : [headOf(blocks, component, [...other], edges)];
     const all = [...new Set([...heads, ...other])];
-    return { kind: "loop", heads, entries: all, body: sequence(blocks, component, all, new Set([...cut, ...heads])) };
+    return { kind: "loop", heads, entries: all, body: sequence(graph, component, all, new Set([...cut, ...heads])) };
   });
 }
 

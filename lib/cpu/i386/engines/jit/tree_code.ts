@@ -31,6 +31,10 @@ export interface Site {
   readonly slow: { readonly read: number; readonly write: number };
   /** Imported runs of string instructions by number. */
   readonly runs: ReadonlyMap<number, number>;
+  /** Accesses look at the TLB where they are. */
+  readonly probes: boolean;
+  /** Shortcuts are taken. */
+  readonly shortcuts: boolean;
   /** Local: EIP of offset 0 of the page. */
   readonly base: number;
 }
@@ -184,6 +188,7 @@ export class TreeCode {
   }
 
   #if(s: Stmt & { readonly s: "if" }): void {
+    if (s.shortcut === true && !this.#site.shortcuts) return this.#body(s.otherwise);
     const f = this.#f;
     const records = this.#instruction.flagsLive && recordsFlags(s);
     this.#expr(s.c);
@@ -269,10 +274,12 @@ export class TreeCode {
 
   /** Linear address on the stack -> host address on the stack. */
   #translate(w: AccessWidth, write: boolean): void {
-    const f = this.#f, { slow, readTable, writeTable } = this.#site;
-    emitProbe(f, w, this.#la, this.#t, write ? writeTable : readTable);
-    f.if("unlikely");
-    f.get(this.#la);
+    const f = this.#f, { probes, slow, readTable, writeTable } = this.#site;
+    if (probes) {
+      emitProbe(f, w, this.#la, this.#t, write ? writeTable : readTable);
+      f.if("unlikely");
+      f.get(this.#la);
+    }
     f.i32(w >>> 3);
     f.call(write ? slow.write : slow.read);
     f.tee(this.#t);
@@ -281,7 +288,7 @@ export class TreeCode {
     f.if("unlikely");
     this.#control.leave(this.#instruction);
     f.end();
-    f.end();
+    if (probes) f.end();
     f.get(this.#t);
   }
 

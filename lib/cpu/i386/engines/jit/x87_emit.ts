@@ -26,6 +26,8 @@ import { FRESH, Guard, slotMask, slotOf, stateAfter, type X87Effect } from "./x8
 export interface X87Outside {
   /** Address of the state block. */
   readonly state: number;
+  /** Accesses look at the TLB where they are. */
+  readonly probes: boolean;
   /** Byte address of the TLB table for reads. */
   readonly readTable: number;
   /** Byte address of the TLB table for writes. */
@@ -127,9 +129,13 @@ export class X87Emitter {
 
   /** Host address of the operand in `t`, its linear address in `la`. */
   #probe(i: Instruction, { size, write }: MemoryOperand, slow: number): void {
-    const f = this.#f, { readTable, writeTable } = this.#out, [access] = i.accesses;
+    const f = this.#f, { probes, readTable, writeTable } = this.#out, [access] = i.accesses;
     if (access === undefined || access.group.count < 2) {
       this.#address(i);
+      if (!probes) {
+        f.set(this.#la);
+        return this.#ask(size, write, slow);
+      }
       emitProbe(f, 8, this.#la, this.#t, write ? writeTable : readTable);
       f.drop();
       f.get(this.#t);

@@ -1,0 +1,23 @@
+/** Recorded guests in lockstep, a sample of each: the long run is a part of `deno task fuzz`. */
+import { assert, assertEquals, assertGreater } from "../../scripts/deps/std.ts";
+import { guestSync } from "../guests/guest.ts";
+import { GUESTS, lockstepGuest } from "./guests.ts";
+
+const SAMPLING = { stretch: 12_000_041, window: 120_011, total: 60_000_000, memoryEvery: 20_011 };
+
+for (const name of Object.keys(GUESTS)) {
+  const isHere = name === "minikernel" || guestSync(name as "linux-686").available;
+  Deno.test({
+    name: `lockstep: JIT and interpreter agree at the region boundaries of ${name}${
+      isHere ? "" : " (guest not available)"
+    }`,
+    ignore: !isHere,
+    fn() {
+      const out = lockstepGuest(name, SAMPLING);
+      assert(out !== undefined);
+      assertEquals(out.difference, undefined);
+      assertGreater(out.boundaries, 1000);
+      assertGreater(out.instructions, SAMPLING.stretch);
+    },
+  });
+}

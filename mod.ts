@@ -76,6 +76,7 @@ export {
 
 // CPU
 export { type EngineName, i386, type I386Options } from "./lib/cpu/i386/factory.ts";
+export type { InterpreterOptions } from "./lib/cpu/i386/engines/interpreter/options.ts";
 export type { JitOptions } from "./lib/cpu/i386/engines/jit/options.ts";
 export type { Model, ModelName } from "./lib/cpu/i386/model.ts";
 export type { CpuFeature } from "./lib/spec/i386_op_row.ts";

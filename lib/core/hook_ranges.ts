@@ -15,24 +15,27 @@ export interface AddressRange {
 /** Where a hook is: an address, a range, or a list of addresses. */
 export type HookPlace = number | AddressRange | readonly number[];
 
-interface Entry<T> {
+/** A value with its range. */
+export interface Entry<T> {
+  /** First address. */
   readonly from: number;
   /** Address after the last. */
   readonly to: number;
+  /** What was added. */
   readonly value: T;
 }
 
-/** Addresses whose values are remembered. */
+/** Addresses whose values are remembered, and pages whose entries are. */
 const MOST_KNOWN = 1 << 16;
 
-/** Ordered multimap from address range to value. */
+/** Ordered multimap from address range to value. Addresses are keys as i32, which the engine below us need not box. */
 export class HookRanges<T> {
   #entries: readonly Entry<T>[] = [];
-  #pages: Set<number> = new Set();
   #single: Set<number> = new Set();
   #wide: readonly Entry<T>[] = [];
-  /** Values by address, as far as somebody has asked. */
+  /** Values by address, and entries by page, as far as somebody has asked. */
   readonly #known: Map<number, readonly T[]> = new Map();
+  readonly #pages: Map<number, readonly Entry<T>[]> = new Map();
   readonly #space: number;
   readonly #noun: string;
 
@@ -84,50 +87,58 @@ export class HookRanges<T> {
   /** Is something at this address? */
   hits(address: number): boolean {
     if (this.#entries.length === 0) return false;
+    if (this.#single.has(address | 0)) return true;
     const at = address >>> 0;
-    if (this.#single.has(at)) return true;
     return this.#wide.length > 0 && this.#wide.some((e) => e.from <= at && at < e.to);
   }
 
   /** Is something in this page (address >>> 12)? */
   hitsPage(page: number): boolean {
-    if (this.#entries.length === 0) return false;
-    const from = (page >>> 0) * 4096;
-    return this.#pages.has(page >>> 0) || this.#wide.some((e) => e.from < from + 4096 && from < e.to);
+    return this.#entries.length !== 0 && this.inPage(page).length !== 0;
+  }
+
+  /** Entries that touch a page (address >>> 12), in the order they were added; not to be changed. */
+  inPage(page: number): readonly Entry<T>[] {
+    let entries = this.#pages.get(page);
+    if (entries === undefined) {
+      const from = (page >>> 0) * 4096;
+      entries = this.#entries.filter((e) => e.from < from + 4096 && from < e.to);
+      if (this.#pages.size >= MOST_KNOWN) this.#pages.clear();
+      this.#pages.set(page, entries);
+    }
+    return entries;
   }
 
   /** Values at an address, in the order they were added; not to be changed. */
   at(address: number): readonly T[] {
-    let values = this.#known.get(address);
+    let values = this.#known.get(address | 0);
     if (values === undefined) {
-      values = this.overlapping(address, 1);
+      values = this.overlapping(address >>> 0, 1);
       if (this.#known.size >= MOST_KNOWN) this.#known.clear();
-      this.#known.set(address, values);
+      this.#known.set(address | 0, values);
     }
     return values;
   }
 
   /** Values whose range shares an address with `size` addresses from `address` (wrapping at the end). */
   overlapping(address: number, size: number): T[] {
-    const out: T[] = [];
+    return this.touching(address, size).map((e) => e.value);
+  }
+
+  /** The same with their ranges. */
+  touching(address: number, size: number): Entry<T>[] {
     const to = address + size;
-    for (const e of this.#entries) {
-      if ((e.from < to && address < e.to) || (to > this.#space && e.from < to - this.#space)) out.push(e.value);
-    }
-    return out;
+    return this.#entries.filter((e) =>
+      (e.from < to && address < e.to) || (to > this.#space && e.from < to - this.#space)
+    );
   }
 
   #set(entries: readonly Entry<T>[]): void {
     this.#entries = entries;
     this.#known.clear();
-    this.#single = new Set();
-    this.#pages = new Set();
+    this.#pages.clear();
     this.#wide = entries.filter((e) => e.to - e.from > 1);
-    for (const e of entries) {
-      if (e.to - e.from > 1) continue;
-      this.#single.add(e.from);
-      this.#pages.add(Math.floor(e.from / 4096));
-    }
+    this.#single = new Set(entries.filter((e) => e.to - e.from === 1).map((e) => e.from | 0));
   }
 }
 

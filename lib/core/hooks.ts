@@ -11,7 +11,6 @@ import type { Width } from "./bus.ts";
 import type {
   CodeEvent,
   FaultEvent,
-  HookKind,
   HypercallEvent,
   InstructionMatch,
   InterruptEvent,
@@ -30,6 +29,9 @@ export type * from "./hook_events.ts";
 
 const WHOLE = 2 ** 32;
 
+/** Code hooks of one address, in the order in which they fire. */
+export type CodeHooks = readonly ((linear: number) => void)[];
+
 /** All hooks of one machine. */
 export class HookTable {
   /** Index of the CPU that executes or did last; the machine sets it. */
@@ -44,12 +46,14 @@ export class HookTable {
   readonly #memory = new HookRanges<MemoryHook>(WHOLE, "Linear address");
   readonly #ports = new HookRanges<(event: PortEvent) => void>(0x10000, "Port");
   #instructions: readonly InstructionHook[] = [];
-  #blocks: readonly ((event: CodeEvent) => void)[] = [];
+  #blocks: readonly ((linear: number) => void)[] = [];
   #interrupts: readonly VectorHook<InterruptEvent>[] = [];
   #faults: readonly VectorHook<FaultEvent>[] = [];
   #hypercalls: readonly HypercallHook[] = [];
   /** What events stop with, by the name used when they give none. */
   readonly #stoppers: Map<string, (name?: string) => void> = new Map();
+  readonly #stopPort = this.#stopper("port");
+  readonly #stopMemory = this.#stopper("memory");
   #stopped = false;
   /** Instructions not to be hooked again, linear address by CPU. */
   readonly #skip: Map<number, number> = new Map();
@@ -64,7 +68,8 @@ export class HookTable {
    * @throws {ConfigError} hook-range
    */
   onCode(where: HookPlace, fn: (event: CodeEvent) => void): () => void {
-    const one = (linear: number): void => fn(this.#codeEvent("code", linear, ""));
+    const stop = this.#stopper("code");
+    const one = (linear: number): void => fn({ kind: "code", cpu: this.cpu, stop, linear, mnemonic: "" });
     return this.#announce(this.#code.add(where, one));
   }
 
@@ -91,7 +96,8 @@ export class HookTable {
    * interrupt, fault or page end that cuts a run. Otherwise as {@linkcode HookTable.onCode}.
    */
   onBlock(fn: (event: CodeEvent) => void): () => void {
-    const one = (event: CodeEvent): void => fn(event);
+    const stop = this.#stopper("block");
+    const one = (linear: number): void => fn({ kind: "block", cpu: this.cpu, stop, linear, mnemonic: "" });
     this.#blocks = [...this.#blocks, one];
     return this.#announce(() => this.#blocks = this.#blocks.filter((h) => h !== one));
   }
@@ -239,15 +245,20 @@ export class HookTable {
       this.#interrupts.length + this.#faults.length + this.#hypercalls.length;
   }
 
+  /** The code hooks at this linear address as they are now, for {@linkcode HookTable.fireCode}; true until they change. */
+  codeAt(linear: number): CodeHooks {
+    return this.#code.at(linear);
+  }
+
   /**
-   * Fires code hooks at this linear address.
+   * Fires code hooks at this linear address: `fns`, which the caller has asked for, or those that are there now.
    * @returns True: a hook asked to stop; leave before executing the instruction.
    */
-  fireCode(linear: number): boolean {
+  fireCode(linear: number, fns: CodeHooks = this.#code.at(linear)): boolean {
     const at = linear >>> 0;
     if (this.#skips(at)) return false;
     this.#stopped = false;
-    for (const fn of this.#code.at(at)) fn(at);
+    for (let i = 0; i < fns.length; i++) fns[i](at);
     return this.#before(at);
   }
 
@@ -256,7 +267,7 @@ export class HookTable {
     if (this.#skips(linear >>> 0)) return false;
     this.#stopped = false;
     for (const h of this.#instructions) {
-      if (h.match(mnemonic)) h.fn(this.#codeEvent("instruction", linear, mnemonic));
+      if (h.match(mnemonic)) h.fn(this.#instructionEvent(linear, mnemonic));
     }
     return this.#before(linear);
   }
@@ -265,15 +276,21 @@ export class HookTable {
   fireBlock(linear: number): boolean {
     if (this.#skips(linear >>> 0)) return false;
     this.#stopped = false;
-    for (const fn of this.#blocks) fn(this.#codeEvent("block", linear, ""));
-    return this.#before(linear);
+    const fns = this.#blocks, at = linear >>> 0;
+    for (let i = 0; i < fns.length; i++) fns[i](at);
+    return this.#before(at);
   }
 
   /** Fires memory hooks that cover a part of the access; true: leave after the instruction. */
   fireMemory(access: "read" | "write", linear: number, sizeBytes: number, value: number): boolean {
     this.#stopped = false;
-    for (const h of this.#memory.overlapping(linear >>> 0, sizeBytes)) {
-      if (access === "read" ? h.read : h.write) h.fn(this.#memoryEvent(access, linear, sizeBytes, value));
+    const at = linear >>> 0, to = at + sizeBytes;
+    const isHere = (at & 0xfff) + sizeBytes <= 0x1000;
+    const entries = isHere ? this.#memory.inPage(at >>> 12) : this.#memory.touching(at, sizeBytes);
+    for (let i = 0; i < entries.length; i++) {
+      const { from, to: end, value: hook } = entries[i];
+      if (isHere && (from >= to || at >= end)) continue;
+      if (access === "read" ? hook.read : hook.write) hook.fn(this.#memoryEvent(access, at, sizeBytes, value));
     }
     return this.#stopped;
   }
@@ -281,10 +298,10 @@ export class HookTable {
   /** Fires port hooks; returns the value to use, u32. */
   firePort(access: "read" | "write", port: number, width: Width, value: number): number {
     let now = value;
-    for (const fn of this.#ports.overlapping(port, width >>> 3)) {
-      const stop = this.#stopper("port");
-      const event: PortEvent = { kind: "port", cpu: this.cpu, stop, access, port, width, value: now };
-      fn(event);
+    const fns = width === 8 ? this.#ports.at(port) : this.#ports.overlapping(port, width >>> 3);
+    for (let i = 0; i < fns.length; i++) {
+      const event: PortEvent = { kind: "port", cpu: this.cpu, stop: this.#stopPort, access, port, width, value: now };
+      fns[i](event);
       now = width === 32 ? event.value >>> 0 : event.value & ((1 << width) - 1);
     }
     return now;
@@ -295,7 +312,7 @@ export class HookTable {
     this.#stopped = false;
     for (const h of this.#interrupts) {
       if (h.vector !== undefined && h.vector !== vector) continue;
-      h.fn({ ...this.#what("interrupt", "interrupt"), vector, source });
+      h.fn({ kind: "interrupt", cpu: this.cpu, stop: this.#stopper("interrupt"), vector, source });
     }
     return this.#stopped;
   }
@@ -305,7 +322,8 @@ export class HookTable {
     this.#stopped = false;
     for (const h of this.#faults) {
       if (h.vector !== undefined && h.vector !== vector) continue;
-      h.fn({ ...this.#what("fault", "fault"), vector, errorCode, linear: linear >>> 0 });
+      const stop = this.#stopper("fault");
+      h.fn({ kind: "fault", cpu: this.cpu, stop, vector, errorCode, linear: linear >>> 0 });
     }
     return this.#stopped;
   }
@@ -320,7 +338,8 @@ export class HookTable {
     let now = result;
     for (const h of this.#hypercalls) {
       if (h.name !== undefined && h.name !== name) continue;
-      const event: HypercallEvent = { ...this.#what("hypercall", name), phase, name, args, result: now };
+      const stop = this.#stopper(name);
+      const event: HypercallEvent = { kind: "hypercall", cpu: this.cpu, stop, phase, name, args, result: now };
       h.fn(event);
       now = event.result;
     }
@@ -380,17 +399,12 @@ export class HookTable {
     return stop;
   }
 
-  #what<K extends HookKind>(kind: K, name: string): { kind: K; cpu: number; stop: (name?: string) => void } {
-    return { kind, cpu: this.cpu, stop: this.#stopper(name) };
-  }
-
-  #codeEvent(kind: "code" | "instruction" | "block", linear: number, mnemonic: string): CodeEvent {
-    const stop = this.#stopper(mnemonic === "" ? kind : mnemonic);
-    return { kind, cpu: this.cpu, stop, linear: linear >>> 0, mnemonic };
+  #instructionEvent(linear: number, mnemonic: string): CodeEvent {
+    return { kind: "instruction", cpu: this.cpu, stop: this.#stopper(mnemonic), linear: linear >>> 0, mnemonic };
   }
 
   #memoryEvent(access: MemoryAccess, linear: number, size: number, value: number): MemoryEvent {
-    const stop = this.#stopper("memory");
-    return { kind: "memory", cpu: this.cpu, stop, access, linear: linear >>> 0, size, value: value >>> 0 };
+    const at = linear >>> 0;
+    return { kind: "memory", cpu: this.cpu, stop: this.#stopMemory, access, linear: at, size, value: value >>> 0 };
   }
 }

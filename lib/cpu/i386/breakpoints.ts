@@ -8,6 +8,11 @@ import { type CpuState, Layout } from "./state.ts";
 /** Enable bits of all four breakpoints in DR7. */
 const ENABLED = 0xff;
 
+/** Is any breakpoint enabled? */
+export function anyEnabled(s: CpuState): boolean {
+  return (s.get(Layout.dr7) & ENABLED) !== 0;
+}
+
 /** True if breakpoint `i` is enabled, locally or globally. */
 function isEnabled(dr7: number, i: number): boolean {
   return ((dr7 >>> (2 * i)) & 3) !== 0;

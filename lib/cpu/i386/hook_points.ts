@@ -6,16 +6,17 @@
  * time ({@linkcode HookPoints.before}); the run loop, while it steps, has it made anew at each instruction. Both do the
  * same. Sources: SDM-3B 17.3.1.1 (instruction breakpoints, RF). Warm when present.
  */
-import type { HookTable, InterruptSource } from "../../core/hooks.ts";
+import type { CodeHooks, HookTable, InterruptSource } from "../../core/hooks.ts";
 import { Flag, Vector } from "../../spec/i386_regs.ts";
 import { mnemonicAt, peekLinear } from "./inspect.ts";
-import { armed, breakpointInPage, instructionHits } from "./breakpoints.ts";
+import { anyEnabled, armed, breakpointInPage, instructionHits } from "./breakpoints.ts";
 import type { I386Cpu } from "./cpu.ts";
 import { EventKind } from "./event.ts";
 import { deliverDebug } from "./fault.ts";
 import { decode, Decoded, DecodeStatus, LONGEST_INSTRUCTION } from "./decode.ts";
 import { opcodeIndex } from "./opcode_index.ts";
-import { Layout, ModeBit } from "./state.ts";
+import { SegReg } from "./segment.ts";
+import { Layout, ModeBit, Seg } from "./state.ts";
 
 /** What may fire before one instruction, as found when it was decoded. */
 export interface HookPlan {
@@ -23,12 +24,16 @@ export interface HookPlan {
   readonly mnemonic: string;
   /** Bytes to the instruction that goes on the block, or -1 if the block ends here. */
   readonly goesOn: number;
+  /** Code hooks. */
+  readonly code: CodeHooks;
+  /** Nothing fires if it only goes on the running block. */
+  readonly isSilent: boolean;
 }
 
 /** Where an interrupt comes from, by `EventKind`. */
 const SOURCES: readonly InterruptSource[] = ["software", "software", "software", "external", "nmi"];
 
-const NOTHING: HookPlan = { mnemonic: "", goesOn: -1 };
+const NONE: CodeHooks = [];
 
 /** Fires the hooks before instructions of one CPU. */
 export class HookPoints {
@@ -43,8 +48,9 @@ export class HookPoints {
   readonly #hooks: HookTable;
   readonly #d: Decoded = new Decoded();
   readonly #bytes: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
-  /** Linear address at which the running block goes on, or -1. */
-  #next = -1;
+  /** Linear address at which the running block goes on, i32, if it does. */
+  #next = 0;
+  #goes = false;
 
   /** @param cpu The CPU. @param hooks Its hooks. */
   constructor(cpu: I386Cpu, hooks: HookTable) {
@@ -73,8 +79,9 @@ export class HookPoints {
     const wanted = mnemonic !== "" && h.instructionHooked(mnemonic);
     const here = wanted || h.hasCode(linear) || instructionHits(this.#cpu.state, linear) !== 0;
     if (!here && !h.hasBlock) return undefined;
-    if (!wanted && !h.hasBlock) return NOTHING;
-    return { mnemonic: wanted ? mnemonic : "", goesOn: h.hasBlock ? this.#goesOn(linear) : -1 };
+    const code = h.hasCode(linear) ? h.codeAt(linear) : NONE;
+    const goesOn = h.hasBlock ? this.#goesOn(linear) : -1;
+    return { mnemonic: wanted ? mnemonic : "", goesOn, code, isSilent: !here };
   }
 
   /**
@@ -88,11 +95,12 @@ export class HookPoints {
       return true;
     }
     const cpu = this.#cpu, s = cpu.state;
+    if (plan !== undefined && plan.isSilent && this.#goesOnWith(plan)) return true;
     const flags = s.get(Layout.eflags);
     this.moved = false;
     if ((flags & Flag.rf) === 0 && this.#hitBreakpoint()) return false;
     const linear = cpu.pcLinear;
-    const wanted = !this.#hooks.hasAnyCode ? undefined : plan ?? this.plan(linear);
+    const wanted = plan ?? (this.#hooks.hasAnyCode ? this.plan(linear) : undefined);
     if (wanted === undefined) return true;
     const eip = s.get(Layout.eip), mode = s.get(Layout.mode);
     if (this.#fire(linear, wanted)) return false;
@@ -113,9 +121,21 @@ export class HookPoints {
     } else if (h.hasInterrupt) h.fireInterrupt(vector, SOURCES[kind]);
   }
 
+  /** The instruction at EIP, before which nothing but a block can begin, goes on the running one. */
+  #goesOnWith(plan: HookPlan): boolean {
+    const s = this.#cpu.state;
+    if (!this.#goes || anyEnabled(s)) return false;
+    const at = (s.seg(SegReg.cs, Seg.base) + s.get(Layout.eip)) | 0;
+    if (at !== this.#next) return false;
+    this.#goes = plan.goesOn >= 0;
+    this.#next = (at + plan.goesOn) | 0;
+    return true;
+  }
+
   /** Instruction breakpoints of the debug registers: a fault before the instruction. */
   #hitBreakpoint(): boolean {
-    const cpu = this.#cpu, s = cpu.state, hits = instructionHits(s, cpu.pcLinear);
+    const cpu = this.#cpu, s = cpu.state;
+    const hits = anyEnabled(s) ? instructionHits(s, cpu.pcLinear) : 0;
     if (hits === 0) return false;
     s.set(Layout.count, s.get(Layout.count) - 1);
     s.set(Layout.pendingDebug, hits);
@@ -143,11 +163,12 @@ export class HookPoints {
   /** @returns True: one of them asked to stop. */
   #fireAll(linear: number, plan: HookPlan): boolean {
     const h = this.#hooks;
-    let stop = h.hasCode(linear) && h.fireCode(linear);
+    let stop = plan.code.length > 0 && h.fireCode(linear, plan.code);
     if (h.hasBlock) {
-      const at = linear >>> 0;
-      if (at !== this.#next && h.fireBlock(at)) stop = true;
-      this.#next = plan.goesOn < 0 ? -1 : (at + plan.goesOn) >>> 0;
+      const at = linear | 0;
+      if ((at !== this.#next || !this.#goes) && h.fireBlock(at)) stop = true;
+      this.#goes = plan.goesOn >= 0;
+      this.#next = (at + plan.goesOn) | 0;
     }
     if (plan.mnemonic !== "" && h.hasInstruction && h.fireInstruction(plan.mnemonic, linear)) stop = true;
     return stop;
@@ -155,7 +176,7 @@ export class HookPoints {
 
   /** Forgets the block and what has fired: a change from outside. */
   cut(): void {
-    this.#next = -1;
+    this.#goes = false;
     this.passed = false;
   }
 

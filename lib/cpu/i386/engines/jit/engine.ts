@@ -277,7 +277,7 @@ class JitTranslator implements Translator {
   /** Fills the TLB as the interpreter's access would. @returns Host address, or -1: the interpreter has to do it. */
   #fill(linear: number, size: number, write: boolean): number {
     const cpu = this.#cpu, user = cpu.state.get(Layout.cpl) === 3;
-    if ((linear & 0xfff) + size > 0x1000) return -1;
+    if ((linear & 0xfff) + size > 0x1000 || cpu.board.hooks.watchesPage(linear >>> 12)) return -1;
     // What costs time is left to the interpreter, whose count is exact.
     if (cpu.mem.model?.covers(linear, write) === false) return -1;
     const generation = this.#generation;

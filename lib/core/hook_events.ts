@@ -38,9 +38,9 @@ export interface MemoryEvent extends HookEvent {
   readonly access: MemoryAccess;
   /** Linear address of the first byte, u32. */
   readonly linear: number;
-  /** Bytes of the access: 1, 2, 4 or more for wide operands; 0 for `execute`. */
+  /** Bytes of the access: 1, 2 or 4, a wider operand comes as several accesses; 0 for `execute`. */
   readonly size: number;
-  /** Value read or written, u32 (low 32 bits of wider operands); 0 for `execute`. */
+  /** Value read or written, u32; 0 for `execute`. */
   readonly value: number;
 }
 

@@ -304,7 +304,7 @@ export class LinearAccess implements LinearMemory {
         value |= this.#readPhysical(i < low ? first + i : second + i - low, 1) << (8 * i);
       }
     }
-    if (this.watching || this.#hooks.watchesPage(linear >>> 12)) this.#watch(linear, size, false, value);
+    if (this.watching || this.#hooks.hasMemory) this.#watch(linear, size, false, value);
     return value;
   }
 
@@ -331,7 +331,7 @@ export class LinearAccess implements LinearMemory {
         this.#writePhysical(i < low ? first + i : second + i - low, 1, (value >>> (8 * i)) & 0xff);
       }
     }
-    if (this.watching || this.#hooks.watchesPage(linear >>> 12)) this.#watch(linear, size, true, value);
+    if (this.watching || this.#hooks.hasMemory) this.#watch(linear, size, true, value);
   }
 
   /** The write made the page dirty: the next one may be fast. */
@@ -357,7 +357,8 @@ export class LinearAccess implements LinearMemory {
   }
 
   #watch(linear: number, size: number, write: boolean, value: number): void {
-    if (this.#hooks.watchesPage(linear >>> 12)) {
+    const page = linear >>> 12, last = ((linear + size - 1) | 0) >>> 12;
+    if (this.#hooks.watchesPage(page) || (last !== page && this.#hooks.watchesPage(last))) {
       this.#hooks.fireMemory(write ? "write" : "read", linear >>> 0, size, value);
     }
     if (!this.watching) return;

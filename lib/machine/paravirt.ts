@@ -26,7 +26,7 @@ import { Paravirt } from "../vmi/paravirt/dispatch.ts";
 import type { DispatchHost } from "../vmi/paravirt/dispatch_host.ts";
 import { known } from "../vmi/paravirt/observers.ts";
 import type { AfterFn, BeforeFn, CallCounts, OverrideFn } from "../vmi/paravirt/observers.ts";
-import type { Recording } from "../vmi/paravirt/record.ts";
+import type { Recording, RecordOptions } from "../vmi/paravirt/record.ts";
 import type { ParavirtRom, ParavirtRomOptions } from "../vmi/paravirt/rom.ts";
 import type { Hypervisor, HypervisorHost } from "./platform.ts";
 
@@ -143,8 +143,8 @@ export class ParavirtHypervisor implements Hypervisor {
     this.backend.setWallclock(nanoseconds);
   }
   /** See {@linkcode Paravirt.record}. */
-  record(): Recording {
-    return this.#dispatch.record();
+  record(options?: RecordOptions): Recording {
+    return this.#dispatch.record(options);
   }
   /** Begins to count all calls by name, those that do not trap as well; until it is stopped each call costs host time. */
   countCalls(): CallCounts {

@@ -13,7 +13,7 @@ import type { Region } from "../memory/region.ts";
 import { Msr, Reg } from "../spec/i386_regs.ts";
 import { type HypercallAnswer, HypercallDispatch } from "../vmi/personality/dispatch.ts";
 import type { CpuidLeaf, Hypercall, Personality, PersonalityHost } from "../vmi/personality/personality.ts";
-import type { Recording } from "../vmi/paravirt/record.ts";
+import type { Recording, RecordOptions } from "../vmi/paravirt/record.ts";
 import type { Hypervisor, HypervisorHost } from "./platform.ts";
 
 /** What a personality cannot know by itself. */
@@ -70,8 +70,8 @@ export class PersonalityHypervisor<N extends string = string> implements Hypervi
   // --- for scripts
 
   /** Starts a record of every call: name, arguments, result, EIP, time. */
-  record(): Recording {
-    return this.#dispatch.record();
+  record(options?: RecordOptions): Recording {
+    return this.#dispatch.record(options);
   }
   /** Calls `fn` before each call of this name is answered. @throws {ConfigError} hypercall-name */
   before<M extends N>(name: M, fn: (call: Hypercall<M>) => void): () => void {

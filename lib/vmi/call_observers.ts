@@ -3,7 +3,7 @@
  * and after, overrides, and the machine's hypercall hooks. Cold to change, warm to ask.
  */
 import type { HookTable } from "../core/hooks.ts";
-import { type RecordedCall, Recording } from "./paravirt/record.ts";
+import { type RecordedCall, Recording, type RecordOptions } from "./paravirt/record.ts";
 
 /** What is asked of the machine's hook table. */
 export type HypercallHooks = Pick<HookTable, "hasHypercall" | "hypercallHooked" | "fireHypercall">;
@@ -75,6 +75,12 @@ export class CallObservers<C extends RecordedCall, A> {
     return (hasResult && this.#recordings.length > 0) || this.of(no).after.length > 0 || this.#hooks(no) !== undefined;
   }
 
+  /** The record that calls of this number go to, if there is but one and nobody else asks for them. */
+  onlyRecording(no: number): Recording | undefined {
+    if (this.#recordings.length !== 1 || this.#interests.size > 0 && this.of(no) !== NOBODY) return undefined;
+    return this.#hooks(no) === undefined ? this.#recordings[0] : undefined;
+  }
+
   /** Is this call observed? */
   wants(no: number): boolean {
     return this.#recordings.length > 0 || this.#interests.has(no) || this.#hooks(no) !== undefined;
@@ -113,12 +119,12 @@ export class CallObservers<C extends RecordedCall, A> {
     return this.of(no).override;
   }
 
-  /** Starts a record of every call. */
-  record(): Recording {
+  /** Starts a record of every call. @throws {ConfigError} record-size */
+  record(options?: RecordOptions): Recording {
     const recording = new Recording(() => {
       this.#recordings = this.#recordings.filter((r) => r !== recording);
       this.#host.changed();
-    });
+    }, options);
     this.#recordings = [...this.#recordings, recording];
     this.#host.changed();
     return recording;

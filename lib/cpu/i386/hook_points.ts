@@ -28,6 +28,8 @@ export interface HookPlan {
   readonly code: CodeHooks;
   /** Nothing fires if it only goes on the running block. */
   readonly isSilent: boolean;
+  /** The record that has it has nothing of the instruction. */
+  readonly isAlone: boolean;
 }
 
 /** Where an interrupt comes from, by `EventKind`. */
@@ -81,7 +83,7 @@ export class HookPoints {
     if (!here && !h.hasBlock) return undefined;
     const code = h.hasCode(linear) ? h.codeAt(linear) : NONE;
     const goesOn = h.hasBlock ? this.#goesOn(linear) : -1;
-    return { mnemonic: wanted ? mnemonic : "", goesOn, code, isSilent: !here };
+    return { mnemonic: wanted ? mnemonic : "", goesOn, code, isSilent: !here, isAlone: false };
   }
 
   /**

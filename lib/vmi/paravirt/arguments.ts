@@ -87,24 +87,28 @@ const NO_ARGS: AnyArgs = Object.freeze({});
  * Reads the words of the arguments, i32, as the guest's registers and stack hold them at entry.
  * @returns False: the stack is not mapped.
  */
-export function readWords(guest: GuestContext, call: CallPlan, into: Int32Array): boolean {
+export function readWords(guest: GuestContext, call: CallPlan, into: Int32Array, at = 0): boolean {
   const { words } = call;
   for (let i = 0; i < words.length; i++) {
     const place = words[i];
-    const word = place >= 0 ? guest.reg(place) : guest.peek32((guest.reg(Reg.esp) - 4 * place) >>> 0);
-    if (word < 0) return false;
-    into[i] = word;
+    if (place >= 0) into[at + i] = guest.reg(place);
+    else {
+      const word = guest.peek32((guest.reg(Reg.esp) - 4 * place) >>> 0);
+      if (word < 0) return false;
+      into[at + i] = word;
+    }
   }
   return true;
 }
 
-/** Arguments by name, from their words, u32, which begin at `at`. */
-export function argsOf(call: CallPlan, words: Float64Array, at: number): AnyArgs {
+/** Arguments by name, from their words, i32, which begin at `at`. */
+export function argsOf(call: CallPlan, words: Int32Array, at: number): AnyArgs {
   if (call.args.length === 0) return NO_ARGS;
   const args: Record<string, number | bigint> = {};
   let next = at;
   for (const { name, places } of call.args) {
-    args[name] = places.length === 1 ? words[next] : BigInt(words[next]) | BigInt(words[next + 1]) << 32n;
+    const low = words[next] >>> 0;
+    args[name] = places.length === 1 ? low : BigInt(low) | BigInt(words[next + 1] >>> 0) << 32n;
     next += places.length;
   }
   return args;

@@ -33,20 +33,19 @@ import type { OverrideFn } from "./observers.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
 import { CallMaker } from "./make_call.ts";
 import { awaitsResult, isBare, type Place, watchedPlaces } from "./places.ts";
-import type { Recording } from "./record.ts";
-import { buildParavirtRom, type ParavirtRom, type ParavirtRomOptions, type RomSlot, STRIDE } from "./rom.ts";
-
-interface Pending {
-  readonly call: LiveCall;
-  readonly entered: Entered;
-}
+import { OpenCalls } from "./open_calls.ts";
+import type { Recording, RecordOptions } from "./record.ts";
+import {
+  buildParavirtRom,
+  type ParavirtRom,
+  type ParavirtRomOptions,
+  type RomSlot,
+  STRIDE,
+  STRIDE_LOG2,
+} from "./rom.ts";
 
 /** At more linear addresses than this the ROM is not known at once; the oldest is forgotten. */
 const MOST_BASES = 16;
-/** No linear address. */
-const NOWHERE = 2 ** 40;
-/** More open calls than this are forgotten, oldest first: their guest threads never came back. */
-const MOST_PENDING = 256;
 
 /** The paravirtual part of one machine. */
 export class Paravirt implements Component {
@@ -61,12 +60,13 @@ export class Paravirt implements Component {
   readonly #observers: Observers = new Observers(() => this.#rewatch(), () => this.#made?.hooks);
   readonly #watches = new Map<number, { readonly key: string; readonly remove: () => void }>();
   readonly #bases = new Set<number>();
-  /** The one of them that the last trap was in, or far beyond all addresses. */
-  #found = NOWHERE;
+  /** The one of them that the last trap was in, i32, and how many bytes the ROM has there; 0: none. */
+  #found = 0;
+  #foundBytes = 0;
   readonly #maker: CallMaker;
   /** Watched places by their offset in the ROM. */
   #places: readonly (Place | undefined)[] = [];
-  #pending: Pending[] = [];
+  readonly #open: OpenCalls = new OpenCalls();
   #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
 
@@ -92,9 +92,9 @@ export class Paravirt implements Component {
 
   // --- for scripts
 
-  /** Starts a record of every call: name, arguments, result, EIP, time. */
-  record(): Recording {
-    return this.#observers.record();
+  /** Starts a record of every call: name, arguments, result, EIP, time. @throws {ConfigError} record-size */
+  record(options?: RecordOptions): Recording {
+    return this.#observers.record(options);
   }
 
   /** Begins to count all calls, those of plain code as well. */
@@ -150,15 +150,16 @@ export class Paravirt implements Component {
   hypercall(guest: GuestContext): boolean {
     if (this.backend.hidden === true || guest.cpl === 3) return false; // user code has no business here
     const eip = guest.eip >>> 0;
-    const base = this.#findBase(guest, eip);
+    const isFound = ((eip - this.#found) >>> 0) < this.#foundBytes;
+    const base = isFound ? this.#found >>> 0 : this.#findBase(guest, eip);
     if (base < 0) return false;
     const offset = eip - base;
     if (offset === this.rom.returnAt && this.#injected !== undefined) {
       this.#injected();
       return true;
     }
-    const no = (offset - this.rom.slotsAt) / STRIDE;
-    const slot = Number.isInteger(no) ? this.rom.slots[no] : undefined;
+    const from = offset - this.rom.slotsAt, no = from >> STRIDE_LOG2;
+    const slot = no >= 0 && (from & (STRIDE - 1)) === 0 ? this.rom.slots[no] : undefined;
     const plan = PLANS[no];
     if (slot === undefined || plan === undefined || !slot.trap) {
       this.#host.kill(`offset 0x${offset.toString(16)} of the ROM`, "unknown-call", eip);
@@ -241,9 +242,9 @@ export class Paravirt implements Component {
   }
 
   #forget(): void {
-    this.#pending = [];
+    this.#open.clear();
     this.#bases.clear();
-    this.#found = NOWHERE;
+    this.#foundBytes = 0;
     this.#rewatch();
   }
 
@@ -272,11 +273,13 @@ export class Paravirt implements Component {
     const place = this.#places[offset];
     if (place === undefined) return;
     if (place.begins !== undefined && this.#codeCall(guest, place.begins, stop)) return;
-    if (place.ends !== undefined && this.#pending.length > 0) this.#codeReturn(guest, place.ends);
+    if (place.ends !== undefined && this.#open.count > 0) this.#codeReturn(guest, place.ends);
   }
 
   /** A slot of plain code begins. @returns True if an override answered, and EIP is back at the caller. */
   #codeCall(guest: GuestContext, plan: CallPlan, stop: (name: string) => void): boolean {
+    const recording = this.#observers.onlyRecording(plan.no);
+    if (recording !== undefined && this.#open.record(guest, plan, recording)) return false;
     const call = this.#maker.make(guest, plan, true, stop);
     try {
       const entered = this.#observers.enter(call);
@@ -304,13 +307,11 @@ export class Paravirt implements Component {
   }
 
   #codeReturn(guest: GuestContext, no: number): void {
-    const esp = guest.reg(Reg.esp) >>> 0;
-    let at = this.#pending.length - 1;
-    while (at >= 0 && (this.#pending[at].call.no !== no || this.#pending[at].call.esp !== esp)) at--;
-    if (at < 0) return;
-    const { call, entered } = this.#pending[at], plan = PLANS[no];
-    if (at === this.#pending.length - 1) this.#pending.pop();
-    else this.#pending.splice(at, 1);
+    const open = this.#open.close(no, guest.reg(Reg.esp) >>> 0);
+    if (open === undefined) return;
+    const plan = PLANS[no], { call, entered, recording } = open;
+    recording?.endRow(open.seq, plan.result === "edx:eax", guest.reg(Reg.eax), guest.reg(Reg.edx));
+    if (call === undefined || entered === undefined) return;
     try {
       const result = readResult(guest, plan);
       const final = this.#observers.leave(call, entered, result);
@@ -344,15 +345,13 @@ export class Paravirt implements Component {
 
   /** The call goes on in guest code; its result is read at the slot's RET, if anybody wants to know. */
   #await(call: LiveCall, entered: Entered): void {
-    if (!awaitsResult(this.#observers, call.no)) return;
-    if (this.#pending.push({ call, entered }) > MOST_PENDING) this.#pending.shift();
+    if (awaitsResult(this.#observers, call.no)) this.#open.add(call, entered);
   }
 
   /** Linear address of the ROM around `eip`, or -1. */
   #findBase(guest: GuestContext, eip: number): number {
     const { length } = this.rom.bytes;
-    if (eip >= this.#found && eip < this.#found + length) return this.#found;
-    for (const base of this.#bases) if (eip >= base && eip < base + length) return this.#found = base;
+    for (const base of this.#bases) if (eip >= base && eip < base + length) return this.#find(base);
     const header = new Uint8Array(ParavirtRomHeader.size);
     for (let back = 0; back < this.rom.bytes.length; back += 2048) {
       const base = ((eip & ~2047) - back) >>> 0;
@@ -360,14 +359,20 @@ export class Paravirt implements Component {
       if (this.#bases.size >= MOST_BASES) this.#bases.delete([...this.#bases][0] ?? -1);
       this.#bases.add(base);
       this.#rewatch();
-      return this.#found = base;
+      return this.#find(base);
     }
     return -1;
   }
 
+  #find(base: number): number {
+    this.#found = base | 0;
+    this.#foundBytes = this.rom.bytes.length;
+    return base;
+  }
+
   /** Code hooks for each place of the ROM, where observed calls begin and end. */
   #rewatch(): void {
-    this.#places = watchedPlaces(this.rom, this.#observers, new Set(this.#pending.map((p) => p.call.no)));
+    this.#places = watchedPlaces(this.rom, this.#observers, this.#open.numbers);
     const offsets = [...this.#places.keys()].filter((at) => this.#places[at] !== undefined), key = offsets.join();
     for (const [base, watch] of this.#watches) {
       if (watch.key === key && this.#bases.has(base)) continue;

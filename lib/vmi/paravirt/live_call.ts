@@ -16,28 +16,34 @@ export interface CallVerbs {
   forward(plan: CallPlan, call: LiveCall, changed: AnyArgs): CallAnswer;
 }
 
-const scratch = new Int32Array(MAX_WORDS), row = new Float64Array(MAX_WORDS);
-
-/** A call that goes on. Words are kept as i32, which the engine below us need not box. */
-export class LiveCall implements ParavirtCall {
-  /** See {@linkcode ParavirtCall.cpu}. */
+/** What calls have in common that are made on one CPU in the same way. */
+export interface CallSite {
+  /** Number of the CPU. */
   readonly cpu: number;
+  /** Its guest. */
+  readonly guest: GuestContext;
+  /** What calls can have done. */
+  readonly verbs: CallVerbs;
+  /** Asks the run to end. */
+  readonly stop: (name: string) => void;
+}
+
+const scratch = new Int32Array(MAX_WORDS), row = new Int32Array(MAX_WORDS);
+/** Arguments of a call whose stack is not mapped. */
+const CUT: AnyArgs = Object.freeze({});
+
+/** A call that goes on. Words are kept as i32, which the engine below us need not box; the fields are as few as can be. */
+export class LiveCall implements ParavirtCall {
   /** See {@linkcode ParavirtCall.time}. */
   readonly time: number;
-  /** See {@linkcode ParavirtCall.guest}. */
-  readonly guest: GuestContext;
   /** Why a script has refused the call, if it has. */
   refused: KillCode | undefined;
-  /** The stack that holds arguments is not mapped: there are none. */
-  readonly isCut: boolean;
+  readonly #site: CallSite;
   readonly #plan: CallPlan;
-  readonly #verbs: CallVerbs;
-  readonly #stop: (name: string) => void;
   readonly #eip: number;
   readonly #esp: number;
-  #from: number;
-  /** The return address has been read. */
-  #hasFrom: boolean;
+  /** Return address; undefined: it has not been read. */
+  #from: number | undefined;
   readonly #a: number;
   readonly #b: number;
   readonly #c: number;
@@ -49,34 +55,38 @@ export class LiveCall implements ParavirtCall {
    * @param observed Somebody may keep it: everything is read now, what lies in memory included.
    * @param args Arguments of a call that no guest has made; default: those in registers and stack.
    */
-  constructor(
-    plan: CallPlan,
-    guest: GuestContext,
-    cpu: number,
-    verbs: CallVerbs,
-    stop: (name: string) => void,
-    observed: boolean,
-    args?: AnyArgs,
-  ) {
-    this.cpu = cpu;
+  constructor(plan: CallPlan, site: CallSite, observed: boolean, args?: AnyArgs) {
+    const { guest } = site;
     this.time = guest.now();
-    this.guest = guest;
     this.refused = undefined;
-    this.#verbs = verbs;
-    this.#stop = stop;
-    this.isCut = args === undefined && plan.words.length > 0 && !readWords(guest, plan, scratch);
+    this.#site = site;
+    const isCut = args === undefined && plan.words.length > 0 && !readWords(guest, plan, scratch);
     this.#plan = plan;
     this.#eip = guest.eip | 0;
-    this.#esp = guest.reg(Reg.esp) | 0;
-    this.#from = 0;
-    this.#hasFrom = false;
-    if (observed) this.#readFrom();
+    const esp = guest.reg(Reg.esp) | 0;
+    this.#esp = esp;
+    this.#from = observed ? readFrom(guest, esp) : undefined;
     this.#a = scratch[0];
     this.#b = scratch[1];
     this.#c = scratch[2];
     this.#d = scratch[3];
     this.#e = scratch[4];
-    this.#args = this.isCut ? {} : args;
+    this.#args = isCut ? CUT : args;
+  }
+
+  /** See {@linkcode ParavirtCall.cpu}. */
+  get cpu(): number {
+    return this.#site.cpu;
+  }
+
+  /** See {@linkcode ParavirtCall.guest}. */
+  get guest(): GuestContext {
+    return this.#site.guest;
+  }
+
+  /** The stack that holds arguments is not mapped: there are none. */
+  get isCut(): boolean {
+    return this.#args === CUT;
   }
 
   /** See {@linkcode ParavirtCall.no}. */
@@ -103,19 +113,12 @@ export class LiveCall implements ParavirtCall {
 
   /** See {@linkcode ParavirtCall.from}. */
   get from(): number {
-    if (!this.#hasFrom) this.#readFrom();
-    return this.#from >>> 0;
-  }
-
-  #readFrom(): void {
-    this.#hasFrom = true;
-    const from = this.guest.peek32(this.#esp >>> 0);
-    if (from >= 0) this.#from = from | 0;
+    return (this.#from ??= readFrom(this.#site.guest, this.#esp)) >>> 0;
   }
 
   /** See {@linkcode ParavirtCall.stop}. */
   stop(name: string): void {
-    this.#stop(name);
+    this.#site.stop(name);
   }
 
   /** See {@linkcode ParavirtCall.kill}. */
@@ -125,12 +128,12 @@ export class LiveCall implements ParavirtCall {
 
   /** See {@linkcode ParavirtCall.delay}. */
   delay(ticks: number): void {
-    this.#verbs.delay(this.#plan, ticks);
+    this.#site.verbs.delay(this.#plan, ticks);
   }
 
   /** See {@linkcode ParavirtCall.forward}. */
   forward(changed: AnyArgs = {}): CallAnswer {
-    return this.#verbs.forward(this.#plan, this, changed);
+    return this.#site.verbs.forward(this.#plan, this, changed);
   }
 
   /** This call with other arguments; what it asks for, this one asks for. */
@@ -156,13 +159,19 @@ export class LiveCall implements ParavirtCall {
     return this.#esp >>> 0;
   }
 
-  /** Writes the words of the arguments, u32, to a row of a record. @returns False: there are none, take `args`. */
-  putWords(into: Float64Array, at: number): boolean {
-    into[at] = this.#a >>> 0;
-    into[at + 1] = this.#b >>> 0;
-    into[at + 2] = this.#c >>> 0;
-    into[at + 3] = this.#d >>> 0;
-    into[at + 4] = this.#e >>> 0;
+  /** Writes the words of the arguments to a row of a record. @returns False: there are none, take `args`. */
+  putWords(into: Int32Array, at: number): boolean {
+    into[at] = this.#a;
+    into[at + 1] = this.#b;
+    into[at + 2] = this.#c;
+    into[at + 3] = this.#d;
+    into[at + 4] = this.#e;
     return this.#args === undefined;
   }
+}
+
+/** Return address of a call that begins with this stack pointer, i32; 0 where the stack is not mapped. */
+function readFrom(guest: GuestContext, esp: number): number {
+  const from = guest.peek32(esp >>> 0);
+  return from < 0 ? 0 : from | 0;
 }

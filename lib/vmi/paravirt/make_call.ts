@@ -12,7 +12,7 @@ import { checkAnswer, isKill } from "./answer.ts";
 import type { AnyArgs, CallPlan } from "./arguments.ts";
 import type { CallAnswer, ParavirtBackend } from "./backend.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
-import { type CallVerbs, LiveCall } from "./live_call.ts";
+import { type CallSite, type CallVerbs, LiveCall } from "./live_call.ts";
 import type { ParavirtRom } from "./rom.ts";
 
 /** Virtual time is exact to 2^53 ticks: a script may bring a machine to half of that. */
@@ -23,6 +23,8 @@ export class CallMaker implements CallVerbs {
   readonly #backend: ParavirtBackend;
   readonly #rom: ParavirtRom;
   readonly #host: () => DispatchHost;
+  /** That of the last call. */
+  #site: CallSite | undefined;
   readonly #stop = (name: string): void => this.#host().stop(name);
 
   /** @param host Asked when there is a machine. */
@@ -43,7 +45,13 @@ export class CallMaker implements CallVerbs {
     stop: (name: string) => void = this.#stop,
     args?: AnyArgs,
   ): LiveCall {
-    return new LiveCall(plan, guest, this.#host().current(), this, stop, observed, args);
+    return new LiveCall(plan, this.#siteOf(guest, stop), observed, args);
+  }
+
+  #siteOf(guest: GuestContext, stop: (name: string) => void): CallSite {
+    const known = this.#site, cpu = this.#host().current();
+    if (known !== undefined && known.guest === guest && known.stop === stop && known.cpu === cpu) return known;
+    return this.#site = { cpu, guest, verbs: this, stop };
   }
 
   /** See {@linkcode ParavirtCall.delay}. */

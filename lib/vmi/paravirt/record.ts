@@ -1,8 +1,20 @@
 /**
- * The record of a guest's calls, as a script reads it. A recorded call costs a row of numbers; entries are made from
- * the rows when a script looks at them. Warm.
+ * The record of a guest's calls, as a script reads it. Calls are kept in columns of numbers, call_rows.ts; entries are
+ * made from them when a script looks. A record keeps its latest calls, a million unless told otherwise, and counts those
+ * that it has dropped: it takes about 50 bytes a call, and 300 more for each entry that a script has looked at. Warm.
  */
-import { type AnyArgs, argsOf, MAX_WORDS, PLANS } from "./arguments.ts";
+import { ConfigError } from "../../core/errors.ts";
+import { type AnyArgs, argsOf, PLANS } from "./arguments.ts";
+import { CallRows, Kind } from "./call_rows.ts";
+
+/** Calls that a record keeps unless told otherwise. */
+const MOST = 1 << 20;
+
+/** What can be chosen about a record. */
+export interface RecordOptions {
+  /** How many calls it keeps, the latest ones: a whole number from 1 on, or `Infinity`. Default 1,048,576. */
+  readonly most?: number;
+}
 
 /** One recorded call. */
 export interface RecordEntry {
@@ -36,86 +48,109 @@ export type RecordFilter = string | readonly string[] | ((entry: RecordEntry) =>
 /** A call as a record keeps it. */
 export interface RecordedCall extends Omit<RecordEntry, "result"> {
   /** Writes the words of its arguments to a row. @returns False: there are none, its arguments are kept as they are. */
-  putWords?(row: Float64Array, at: number): boolean;
+  putWords?(row: Int32Array, at: number): boolean;
 }
 
-/** Fields of a row; the words of the arguments follow. */
-const Row = { no: 0, eip: 1, from: 2, time: 3, kind: 4, value: 5, words: 6 } as const;
-const ROW = Row.words + MAX_WORDS;
-/** What a result is. */
-const Kind = { none: 0, number: 1, bigint: 2 } as const;
-/** Rows of a piece, a power of two. */
-const PIECE = 1024;
-
-/** A growing record of calls, in the order of their entries. */
+/** A record of calls, in the order of their entries. */
 export class Recording {
-  /** Sequence number of the first row. */
+  /** Sequence number of the first call that is kept. */
   #first = 0;
-  #length = 0;
-  readonly #pieces: Float64Array[] = [];
-  /** Entries made so far, from the first row on. */
+  /** Sequence number of the next call. */
+  #next = 0;
+  #dropped = 0;
+  readonly #most: number;
+  readonly #rows: CallRows = new CallRows();
+  /** Entries made so far, from the call with sequence number `#madeFrom` on. */
   #made: { -readonly [K in keyof RecordEntry]: RecordEntry[K] }[] = [];
+  #madeFrom = 0;
   /** Name and arguments of calls that have no row of the call table, by sequence number. */
   readonly #others: Map<number, Pick<RecordEntry, "name" | "args">> = new Map();
-  readonly #wide: Map<number, bigint> = new Map();
+  /** Results that no 64 bits hold as they are, by sequence number. */
+  readonly #odd: Map<number, number | bigint> = new Map();
   readonly #stop: () => void;
 
-  /** Begins a record. @param stop Called once, when recording is to end. */
-  constructor(stop: () => void = () => {}) {
+  /**
+   * Begins a record. @param stop Called when recording is to end.
+   * @throws {ConfigError} record-size
+   */
+  constructor(stop: () => void = () => {}, options: RecordOptions = {}) {
+    const most = options.most ?? MOST;
+    if (!(most >= 1) || (most !== Infinity && !Number.isSafeInteger(most))) {
+      throw new ConfigError(
+        "record-size",
+        `A record keeps a whole number of calls from 1 on, or Infinity, not ${most}`,
+      );
+    }
+    this.#most = most;
     this.#stop = stop;
   }
 
-  /** The entries so far; do not change them. */
+  /** The calls that are kept; do not change them. */
   get entries(): readonly RecordEntry[] {
-    while (this.#made.length < this.#length) this.#made.push(this.#make(this.#made.length));
+    if (this.#madeFrom < this.#first) {
+      this.#made = this.#made.slice(this.#first - this.#madeFrom);
+      this.#madeFrom = this.#first;
+    }
+    while (this.#made.length < this.length) this.#made.push(this.#make(this.#first + this.#made.length));
     return this.#made;
   }
 
   /** Number of entries. */
   get length(): number {
-    return this.#length;
+    return this.#next - this.#first;
+  }
+
+  /** How many calls were recorded and are no longer kept, because later ones have their place; since it was cleared. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   /** The last `n` entries, made for the caller alone: cheaper than all of them. */
   last(n: number): RecordEntry[] {
-    const from = Math.max(0, this.#length - n);
-    return Array.from({ length: this.#length - from }, (_, i) => this.#make(from + i));
+    const from = Math.max(this.#first, this.#next - n);
+    return Array.from({ length: this.#next - from }, (_, i) => this.#make(from + i));
   }
 
   /** A call begins; for the dispatcher. @returns Its sequence number, for {@linkcode Recording.end}. */
   begin(call: RecordedCall): number {
-    const i = this.#length++, seq = this.#first + i;
-    const at = (i & (PIECE - 1)) * ROW;
-    if (at === 0 && this.#pieces.length === i / PIECE) this.#pieces.push(new Float64Array(PIECE * ROW));
-    const row = this.#pieces[(i / PIECE) | 0];
-    row[at] = call.no;
-    row[at + Row.eip] = call.eip;
-    row[at + Row.from] = call.from;
-    row[at + Row.time] = call.time;
-    row[at + Row.kind] = Kind.none;
-    if (call.putWords?.(row, at + Row.words) !== true) this.#others.set(seq, { name: call.name, args: call.args });
+    const seq = this.beginRow(call.no, call.eip, call.from, call.time);
+    const { rows } = this;
+    if (call.putWords?.(rows.words, rows.wordsAt) !== true) this.#others.set(seq, { name: call.name, args: call.args });
     return seq;
+  }
+
+  /** The same for a call whose words the caller puts where {@linkcode Recording.rows} says. */
+  beginRow(no: number, eip: number, from: number, time: number): number {
+    const seq = this.#next++;
+    if (seq - this.#first >= this.#most) this.#drop();
+    this.#rows.begin(no, eip, from, time);
+    return seq;
+  }
+
+  /** Where the words of the call that has just begun go. */
+  get rows(): Pick<CallRows, "words" | "wordsAt"> {
+    return this.#rows;
   }
 
   /** The call of that sequence number has its result; for the dispatcher. */
   end(seq: number, result: number | bigint | undefined): void {
-    const i = seq - this.#first;
-    if (i < 0) return; // forgotten meanwhile
-    const made = i < this.#made.length ? this.#made[i] : undefined;
+    if (seq < this.#first) return; // forgotten meanwhile
+    const made = this.#made[seq - this.#madeFrom];
     if (made !== undefined) made.result = result;
-    const row = this.#pieces[(i / PIECE) | 0], at = (i & (PIECE - 1)) * ROW;
-    if (typeof result === "number") {
-      row[at + Row.kind] = Kind.number;
-      row[at + Row.value] = result;
-    } else if (result !== undefined) {
-      row[at + Row.kind] = Kind.bigint;
-      this.#wide.set(seq, result);
-    } else row[at + Row.kind] = Kind.none;
+    if (!this.#rows.end(seq, result) && result !== undefined) this.#odd.set(seq, result);
+  }
+
+  /** The same for a result in one register, or `isWide` in two. */
+  endRow(seq: number, isWide: boolean, low: number, high: number): void {
+    if (seq < this.#first) return;
+    this.#rows.endWords(seq, isWide ? Kind.bigint : Kind.number, low, high);
+    const made = this.#made[seq - this.#madeFrom];
+    if (made !== undefined) made.result = this.#result(seq);
   }
 
   /** Names in order. */
   names(): string[] {
-    return Array.from({ length: this.#length }, (_, i) => this.#name(i));
+    return Array.from({ length: this.length }, (_, i) => this.#name(this.#first + i));
   }
 
   /** Entries of a name, of some names, or that pass a test. */
@@ -127,8 +162,8 @@ export class Recording {
   /** How often each name was called, in the order of first calls. */
   counts(): Map<string, number> {
     const counts = new Map<string, number>();
-    for (let i = 0; i < this.#length; i++) {
-      const name = this.#name(i);
+    for (let seq = this.#first; seq < this.#next; seq++) {
+      const name = this.#name(seq);
       counts.set(name, (counts.get(name) ?? 0) + 1);
     }
     return counts;
@@ -136,12 +171,12 @@ export class Recording {
 
   /** Forgets the entries. */
   clear(): void {
-    this.#first += this.#length;
-    this.#length = 0;
-    this.#pieces.length = Math.min(1, this.#pieces.length);
+    this.#first = this.#madeFrom = this.#next;
+    this.#dropped = 0;
     this.#made = [];
+    this.#rows.clear();
     this.#others.clear();
-    this.#wide.clear();
+    this.#odd.clear();
   }
 
   /** Ends recording; the entries stay. */
@@ -159,22 +194,30 @@ export class Recording {
     }));
   }
 
-  #name(i: number): string {
-    const no = this.#pieces[(i / PIECE) | 0][(i & (PIECE - 1)) * ROW];
-    return this.#others.get(this.#first + i)?.name ?? PLANS[no].name;
+  /** The first call gives its place to the one that begins. */
+  #drop(): void {
+    if (this.#others.size > 0) this.#others.delete(this.#first);
+    if (this.#odd.size > 0) this.#odd.delete(this.#first);
+    this.#rows.dropTo(++this.#first);
+    this.#dropped++;
   }
 
-  #make(i: number): RecordEntry {
-    const row = this.#pieces[(i / PIECE) | 0], at = (i & (PIECE - 1)) * ROW, seq = this.#first + i;
-    const kind = row[at + Row.kind], no = row[at], other = this.#others.get(seq);
+  #name(seq: number): string {
+    return this.#others.get(seq)?.name ?? PLANS[this.#rows.no(seq)].name;
+  }
+
+  #result(seq: number): number | bigint | undefined {
+    return this.#rows.kind(seq) === Kind.odd ? this.#odd.get(seq) : this.#rows.result(seq);
+  }
+
+  #make(seq: number): RecordEntry {
+    const no = this.#rows.no(seq), other = this.#others.get(seq);
     return {
       no,
       name: other?.name ?? PLANS[no].name,
-      args: other?.args ?? argsOf(PLANS[no], row, at + Row.words),
-      result: kind === Kind.number ? row[at + Row.value] : kind === Kind.bigint ? this.#wide.get(seq) : undefined,
-      eip: row[at + Row.eip],
-      from: row[at + Row.from],
-      time: row[at + Row.time],
+      args: other?.args ?? argsOf(PLANS[no], ...this.#rows.wordsOf(seq)),
+      result: this.#result(seq),
+      ...this.#rows.place(seq),
     };
   }
 }

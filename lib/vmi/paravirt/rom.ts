@@ -29,7 +29,8 @@ import { codeBytes, codeText } from "../../spec/paravirt_native.ts";
 
 /** Bytes of a slot. */
 export const STRIDE = 64;
-const STRIDE_LOG2 = 6;
+/** The same as a power of two. */
+export const STRIDE_LOG2 = 6;
 const PCI_AT = ParavirtRomHeader.size;
 const PNP_AT = PCI_AT + ParavirtPciHeader.bytes;
 const TYPES_AT = 0x100;

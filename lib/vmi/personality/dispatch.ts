@@ -7,7 +7,7 @@ import type { GuestContext } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { Reg } from "../../spec/i386_regs.ts";
 import { CallObservers, type HypercallHooks } from "../call_observers.ts";
-import type { Recording } from "../paravirt/record.ts";
+import type { Recording, RecordOptions } from "../paravirt/record.ts";
 import type { CallRegisters, CallRow, CallWay, Decoded, Hypercall, Personality } from "./personality.ts";
 
 /** What a script answers a call with: EAX, registers, or `"native"`: let the personality do it after all. */
@@ -58,8 +58,8 @@ export class HypercallDispatch<N extends string> {
   }
 
   /** Starts a record. */
-  record(): Recording {
-    return this.#observers.record();
+  record(options?: RecordOptions): Recording {
+    return this.#observers.record(options);
   }
 
   /** Adds a function before. @throws {ConfigError} hypercall-name */

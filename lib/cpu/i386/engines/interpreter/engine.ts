@@ -317,10 +317,19 @@ export class InterpreterEngine implements Engine {
   /** An instruction whose hook moves EIP is never fetched: decodes it all the same if that cannot be seen, for the next time. */
   #keepHooked(eip: number, linear: number): void {
     const { mem, points, board } = this.#cpu, frame = mem.fetched(linear);
-    if (frame < 0 || (linear & 0xfff) > 0x1000 - LONGEST_INSTRUCTION) return;
+    if (frame < 0) return this.#keepAlone(eip, linear);
+    if ((linear & 0xfff) > 0x1000 - LONGEST_INSTRUCTION) return;
     const pfn = board.space.bus(frame) >>> 12, variant = points.variant(linear >>> 12);
     const record = this.#decoder.recordAt(linear, pfn, this.#mode, this.#key(), variant);
     if (!this.#decoder.isOutside) this.#remember(eip, record);
+  }
+
+  /** The same where nobody has fetched from the page: a record of the hooks alone, if they are not a matter of the bytes there. */
+  #keepAlone(eip: number, linear: number): void {
+    const { hooks } = this.#cpu.board;
+    if (hooks.hasInstruction || hooks.hasBlock) return;
+    const record = this.#lowerer.alone(linear);
+    if (record !== 0) this.#remember(eip, record);
   }
 
   /** Hooks come before the fetch, which may fault. @returns False: leave. */
@@ -335,11 +344,12 @@ export class InterpreterEngine implements Engine {
 
   /** Hooks before the instruction of the following record: 0 execute it, 1 leave, 2 look EIP up. */
   #hook(record: number): number {
-    const { points } = this.#cpu;
+    const { points } = this.#cpu, plan = this.#lowerer.plans[this.#view.getInt32(record + Rec.op, true)];
     this.#relook = false;
-    if (!points.before(this.#lowerer.plans[this.#view.getInt32(record + Rec.op, true)])) return points.moved ? 2 : 1;
-    points.passed = this.#relook;
-    return this.#relook ? 1 : 0;
+    if (!points.before(plan)) return points.moved ? 2 : 1;
+    points.passed = this.#relook || plan.isAlone;
+    if (plan.isAlone) this.#remember(this.#cpu.state.get(Layout.eip), 0);
+    return this.#relook ? 1 : plan.isAlone ? 2 : 0;
   }
 
   #remember(eip: number, record: number): void {

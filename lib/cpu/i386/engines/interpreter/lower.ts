@@ -73,12 +73,28 @@ export class Lowerer {
   begin(linear: number, offset: number, variant: number): void {
     this.#first = 0;
     const plan = variant === -1 ? undefined : this.#cpu.points.plan(linear);
-    if (plan === undefined) return;
-    this.#first = this.#cache.take();
-    this.clear(this.#first);
-    this.#view.setUint16(this.#first + Rec.handler, Handler.hook, true);
-    this.#view.setInt32(this.#first + Rec.offset, offset, true);
-    this.#view.setInt32(this.#first + Rec.op, this.plans.push(plan) - 1, true);
+    if (plan !== undefined) this.#first = this.#hook(offset, plan);
+  }
+
+  /**
+   * A record of the hooks at a linear address, of whose code nothing is known: the engine looks EIP up after it. 0: there
+   * are none any more.
+   */
+  alone(linear: number): number {
+    const plan = this.#cpu.points.plan(linear);
+    if (plan === undefined) return 0;
+    const record = this.#hook(linear & 0xfff, { ...plan, isAlone: true });
+    this.close(linear & 0xfff);
+    return record;
+  }
+
+  #hook(offset: number, plan: HookPlan): number {
+    const r = this.#cache.take();
+    this.clear(r);
+    this.#view.setUint16(r + Rec.handler, Handler.hook, true);
+    this.#view.setInt32(r + Rec.offset, offset, true);
+    this.#view.setInt32(r + Rec.op, this.plans.push(plan) - 1, true);
+    return r;
   }
 
   /** Forgets what records refer to. */

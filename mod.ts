@@ -188,6 +188,7 @@ export {
   type RecordFilter,
   Recording,
   type RecordJson,
+  type RecordOptions,
 } from "./lib/vmi/paravirt/record.ts";
 export type { ParavirtRom, ParavirtRomOptions, RomLine, RomSlot } from "./lib/vmi/paravirt/rom.ts";
 export { PARAVIRT_CALLS, PARAVIRT_ENTRIES, type ParavirtName, type ParavirtRow } from "./lib/spec/paravirt_calls.ts";

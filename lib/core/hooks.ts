@@ -29,9 +29,6 @@ export type * from "./hook_events.ts";
 
 const WHOLE = 2 ** 32;
 
-/** Code hooks of one address, in the order in which they fire. */
-export type CodeHooks = readonly ((linear: number) => void)[];
-
 /** All hooks of one machine. */
 export class HookTable {
   /** Index of the CPU that executes or did last; the machine sets it. */
@@ -246,7 +243,7 @@ export class HookTable {
   }
 
   /** The code hooks at this linear address as they are now, for {@linkcode HookTable.fireCode}; true until they change. */
-  codeAt(linear: number): CodeHooks {
+  codeAt(linear: number): readonly ((linear: number) => void)[] {
     return this.#code.at(linear);
   }
 
@@ -254,7 +251,7 @@ export class HookTable {
    * Fires code hooks at this linear address: `fns`, which the caller has asked for, or those that are there now.
    * @returns True: a hook asked to stop; leave before executing the instruction.
    */
-  fireCode(linear: number, fns: CodeHooks = this.#code.at(linear)): boolean {
+  fireCode(linear: number, fns: readonly ((linear: number) => void)[] = this.#code.at(linear)): boolean {
     const at = linear >>> 0;
     if (this.#skips(at)) return false;
     this.#stopped = false;

@@ -6,7 +6,7 @@
  * time ({@linkcode HookPoints.before}); the run loop, while it steps, has it made anew at each instruction. Both do the
  * same. Sources: SDM-3B 17.3.1.1 (instruction breakpoints, RF). Warm when present.
  */
-import type { CodeHooks, HookTable, InterruptSource } from "../../core/hooks.ts";
+import type { HookTable, InterruptSource } from "../../core/hooks.ts";
 import { Flag, Vector } from "../../spec/i386_regs.ts";
 import { mnemonicAt, peekLinear } from "./inspect.ts";
 import { anyEnabled, armed, breakpointInPage, instructionHits } from "./breakpoints.ts";
@@ -25,7 +25,7 @@ export interface HookPlan {
   /** Bytes to the instruction that goes on the block, or -1 if the block ends here. */
   readonly goesOn: number;
   /** Code hooks. */
-  readonly code: CodeHooks;
+  readonly code: ReturnType<HookTable["codeAt"]>;
   /** Nothing fires if it only goes on the running block. */
   readonly isSilent: boolean;
   /** The record that has it has nothing of the instruction. */
@@ -35,7 +35,7 @@ export interface HookPlan {
 /** Where an interrupt comes from, by `EventKind`. */
 const SOURCES: readonly InterruptSource[] = ["software", "software", "software", "external", "nmi"];
 
-const NONE: CodeHooks = [];
+const NONE: HookPlan["code"] = [];
 
 /** Fires the hooks before instructions of one CPU. */
 export class HookPoints {

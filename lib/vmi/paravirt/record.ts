@@ -128,7 +128,7 @@ export class Recording {
   }
 
   /** Where the words of the call that has just begun go. */
-  get rows(): Pick<CallRows, "words" | "wordsAt"> {
+  get rows(): { readonly words: Int32Array; readonly wordsAt: number } {
     return this.#rows;
   }
 

@@ -125,12 +125,19 @@ export class HookRanges<T> {
     return this.touching(address, size).map((e) => e.value);
   }
 
-  /** The same with their ranges. */
-  touching(address: number, size: number): Entry<T>[] {
+  /** The same with their ranges; not to be changed. */
+  touching(address: number, size: number): readonly Entry<T>[] {
+    const isInPage = (address & 0xfff) + size <= 0x1000;
+    const all = isInPage ? this.inPage(address >>> 12) : this.#entries;
+    for (let i = 0; i < all.length; i++) {
+      if (!this.#touches(all[i], address, size)) return all.filter((e) => this.#touches(e, address, size));
+    }
+    return all;
+  }
+
+  #touches(e: Entry<T>, address: number, size: number): boolean {
     const to = address + size;
-    return this.#entries.filter((e) =>
-      (e.from < to && address < e.to) || (to > this.#space && e.from < to - this.#space)
-    );
+    return (e.from < to && address < e.to) || (to > this.#space && e.from < to - this.#space);
   }
 
   #set(entries: readonly Entry<T>[]): void {

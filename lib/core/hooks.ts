@@ -247,10 +247,7 @@ export class HookTable {
     return this.#code.at(linear);
   }
 
-  /**
-   * Fires code hooks at this linear address: `fns`, which the caller has asked for, or those that are there now.
-   * @returns True: a hook asked to stop; leave before executing the instruction.
-   */
+  /** Fires code hooks at this linear address; true: a hook asked to stop, leave before executing the instruction. */
   fireCode(linear: number, fns: readonly ((linear: number) => void)[] = this.#code.at(linear)): boolean {
     const at = linear >>> 0;
     if (this.#skips(at)) return false;
@@ -273,21 +270,17 @@ export class HookTable {
   fireBlock(linear: number): boolean {
     if (this.#skips(linear >>> 0)) return false;
     this.#stopped = false;
-    const fns = this.#blocks, at = linear >>> 0;
-    for (let i = 0; i < fns.length; i++) fns[i](at);
-    return this.#before(at);
+    for (const fn of this.#blocks) fn(linear >>> 0);
+    return this.#before(linear);
   }
 
   /** Fires memory hooks that cover a part of the access; true: leave after the instruction. */
   fireMemory(access: "read" | "write", linear: number, sizeBytes: number, value: number): boolean {
     this.#stopped = false;
-    const at = linear >>> 0, to = at + sizeBytes;
-    const isHere = (at & 0xfff) + sizeBytes <= 0x1000;
-    const entries = isHere ? this.#memory.inPage(at >>> 12) : this.#memory.touching(at, sizeBytes);
+    const entries = this.#memory.touching(linear >>> 0, sizeBytes);
     for (let i = 0; i < entries.length; i++) {
-      const { from, to: end, value: hook } = entries[i];
-      if (isHere && (from >= to || at >= end)) continue;
-      if (access === "read" ? hook.read : hook.write) hook.fn(this.#memoryEvent(access, at, sizeBytes, value));
+      const hook = entries[i].value;
+      if (access === "read" ? hook.read : hook.write) hook.fn(this.#memoryEvent(access, linear, sizeBytes, value));
     }
     return this.#stopped;
   }
@@ -319,8 +312,7 @@ export class HookTable {
     this.#stopped = false;
     for (const h of this.#faults) {
       if (h.vector !== undefined && h.vector !== vector) continue;
-      const stop = this.#stopper("fault");
-      h.fn({ kind: "fault", cpu: this.cpu, stop, vector, errorCode, linear: linear >>> 0 });
+      h.fn({ kind: "fault", cpu: this.cpu, stop: this.#stopper("fault"), vector, errorCode, linear: linear >>> 0 });
     }
     return this.#stopped;
   }

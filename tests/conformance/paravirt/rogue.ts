@@ -7,6 +7,7 @@ import {
   type CostTable,
   type Device,
   type ParavirtName,
+  type PciCard,
   type Personality,
   type StopReason,
   vmiPc,
@@ -74,6 +75,10 @@ export interface RogueOptions {
   readonly cpus?: number;
   /** Devices beside those of a PC. */
   readonly devices?: readonly Device[];
+  /** Cards in PCI slots, from slot 3 on. */
+  readonly cards?: readonly PciCard[];
+  /** Hard disks. */
+  readonly disks?: readonly Uint8Array[];
   /** What events cost. */
   readonly costs?: CostTable;
   /** What hypervisor of today the guest finds. */
@@ -84,10 +89,10 @@ export interface RogueOptions {
 
 /** Runs a body on a backend. */
 export function rogue(candidate: Candidate, body: (kit: Kit) => string, options: RogueOptions = {}): Rogue {
-  const { cpus = 1, devices = [] } = options;
+  const { cpus = 1, devices = [], cards = [], disks = [] } = options;
   const engine = options.engine === undefined ? {} : { engine: options.engine };
   const costs = options.costs === undefined ? {} : { costs: options.costs };
-  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices, ...engine, ...costs };
+  const parts = { backend: candidate.make(), memory: 16 << 20, cpus, devices, cards, disks, ...engine, ...costs };
   const { personality } = options;
   const m = personality === undefined ? vmiPc(parts) : vmiPc<string>({ ...parts, personality });
   let label = 0;

@@ -36,6 +36,16 @@ export const RING_0: Reason = {
   reason: "the guest's kernel keeps ring 0: there is nothing to confine it to",
   applies: (c) => !c.deprivileges,
 };
+/** The backend has no memory of its own. */
+export const HIDES_NOTHING: Reason = {
+  reason: "the backend keeps no memory for itself: there is none to reach for",
+  applies: (c) => c.make().memory === undefined,
+};
+/** There is no ROM. */
+export const NO_ROM: Reason = {
+  reason: "the guest is told nothing of the hypervisor: there is no ROM",
+  applies: (c) => c.transparent,
+};
 
 /** A test on a backend and an engine. */
 export interface Cell {

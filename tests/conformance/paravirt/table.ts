@@ -7,6 +7,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "attack_test.ts": () => import("./attack_test.ts"),
   "calls_test.ts": () => import("./calls_test.ts"),
   "costs_test.ts": () => import("./costs_test.ts"),
+  "devices_test.ts": () => import("./devices_test.ts"),
   "guest_test.ts": () => import("./guest_test.ts"),
   "lazy_test.ts": () => import("./lazy_test.ts"),
   "mappings_test.ts": () => import("./mappings_test.ts"),

@@ -41,6 +41,11 @@ export const HIDES_NOTHING: Reason = {
   reason: "the backend keeps no memory for itself: there is none to reach for",
   applies: (c) => c.make().memory === undefined,
 };
+/** Every call is done at once. */
+export const DEFERS_NOTHING: Reason = {
+  reason: "the calls are the processor's own instructions, done at once: there is nothing to keep for later",
+  applies: (c) => !c.deprivileges,
+};
 /** There is no ROM. */
 export const NO_ROM: Reason = {
   reason: "the guest is told nothing of the hypervisor: there is no ROM",

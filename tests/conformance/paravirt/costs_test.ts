@@ -2,7 +2,7 @@
 import type { CostTable } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue, TICKS } from "./rogue.ts";
-import { conformance, HIDES_NOTHING, NO_CALLS, RING_0 } from "./suite.ts";
+import { conformance, HIDES_NOTHING, NO_CALLS } from "./suite.ts";
 
 const PRICE = 1_000_000;
 

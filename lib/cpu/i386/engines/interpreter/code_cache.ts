@@ -7,6 +7,7 @@
  * beside code costs a call, not a translation. Warm.
  */
 import { type AddressSpace, PageBit } from "../../../../memory/address_space.ts";
+import { OffsetMap } from "./offset_map.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 
 /** Bytes of a granule. */
@@ -35,7 +36,7 @@ export class CodePage {
   /** See `HookPoints.variant`: -1 for code without hooks. */
   readonly variant: number;
   /** Record address by page offset. */
-  readonly entries: Map<number, number> = new Map();
+  readonly entries: OffsetMap = new OffsetMap();
   readonly #runs: Run[] = [];
   /** How many runs and translations hold code in a granule. */
   readonly #granules: Uint32Array = new Uint32Array(GRANULES);

@@ -11,7 +11,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   wasm: ["base"],
   memory: ["base", "core"],
   cpu: ["base", "wasm", "spec", "core", "memory"],
-  vmi: ["base", "spec", "core"],
+  vmi: ["base", "wasm", "spec", "core"],
   device: ["base", "spec", "core"],
   machine: ["base", "spec", "core", "memory", "cpu", "vmi", "device"],
   guests: ["base", "spec", "core", "cpu", "machine"],

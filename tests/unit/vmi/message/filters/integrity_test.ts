@@ -1,4 +1,5 @@
 /** The building blocks of checksum, compress and encrypt against published vectors and damage. */
+import { createCipheriv } from "node:crypto";
 import { chacha20, open, poly1305, seal } from "../../../../../lib/vmi/message/chacha20_poly1305.ts";
 import { compressLz, decompressLz } from "../../../../../lib/vmi/message/lz.ts";
 import { job } from "../../../../../lib/vmi/message/job.ts";
@@ -62,6 +63,28 @@ Deno.test("seal() and open() agree with RFC 8439 2.8.2 and refuse every changed 
   }
   assertEquals(open(key, nonce, aad.subarray(1), sealed), undefined);
   assertEquals(open(key, nonce, aad, sealed.subarray(0, 15)), undefined);
+});
+
+Deno.test("seal() agrees with another implementation at every size up to some blocks, and around the kernel's room", () => {
+  const prng = new Prng(21);
+  const [room, block] = [65536, 64];
+  const sizes = [
+    ...Array.from({ length: 600 }, (_, n) => n),
+    ...[-block - 1, -block, -block + 1, -1, 0, 1, room - block, room - block + 1, 2 * room].map((n) => room + n),
+  ];
+  for (const size of sizes) {
+    const [key, nonce, aad] = [prng.bytes(32), prng.bytes(12), prng.bytes(prng.below(300))];
+    const plain = prng.bytes(size);
+    const cipher = createCipheriv("chacha20-poly1305", key, nonce, { authTagLength: 16 });
+    cipher.setAAD(aad, { plaintextLength: size });
+    const want = [...cipher.update(plain), ...cipher.final(), ...cipher.getAuthTag()];
+    const sealed = seal(key, nonce, aad, plain);
+    assert(sealed.length === want.length && sealed.every((b, i) => b === want[i]), `${size} bytes`);
+    const back = open(key, nonce, aad, sealed);
+    assert(back?.length === size && back.every((b, i) => b === plain[i]), `${size} bytes back`);
+    sealed[prng.below(sealed.length)] ^= 1 << prng.below(8);
+    assertEquals(open(key, nonce, aad, sealed), undefined);
+  }
 });
 
 Deno.test("compressLz() round-trips texts of every kind, decompressLz() survives damage", () => {

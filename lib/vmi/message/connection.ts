@@ -131,6 +131,7 @@ export class Connection {
 
   /** Called by the handshake when traffic begins. */
   began(): void {
+    this.#host.began(this.peer);
     this.#latency.begin();
   }
 

@@ -152,6 +152,10 @@ export class Runtime implements ConnectionHost {
     if (event.kind === "disconnected") this.mailbox.gone(event.connection.peer, MessageStatus.peerGone);
     this.#host.emit(event);
   }
+  /** See {@linkcode ConnectionHost.began}. */
+  began(peer: number): void {
+    this.mailbox.began(peer);
+  }
   /** A message of a collective arrived. */
   internal(source: number, tag: number, data: Uint8Array): void {
     this.mailbox.arrived(source, tag, data);

@@ -14,7 +14,7 @@ const NONE: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 /** Dissemination barrier: ceil(log2 P) rounds. */
 export function* barrier(g: Group): Steps<void> {
   for (let k = 1, round = 0; k < g.size; k *= 2, round++) {
-    g.send((g.me + k) % g.size, round, NONE);
+    yield* g.send((g.me + k) % g.size, round, NONE);
     yield* g.receive((g.me - k + g.size) % g.size, round);
   }
 }
@@ -22,12 +22,12 @@ export function* barrier(g: Group): Steps<void> {
 /** Central barrier: all tell the first, it tells all; 2(P - 1) messages. */
 export function* centralBarrier(g: Group): Steps<void> {
   if (g.me !== 0) {
-    g.send(0, 0, NONE);
+    yield* g.send(0, 0, NONE);
     yield* g.receive(0, 1);
     return;
   }
   for (let r = 1; r < g.size; r++) yield* g.receive(r, 0);
-  for (let r = 1; r < g.size; r++) g.send(r, 1, NONE);
+  for (let r = 1; r < g.size; r++) yield* g.send(r, 1, NONE);
 }
 
 /** Broadcast from member `root`; others' data is ignored. Large data is scattered and gathered again. */
@@ -48,7 +48,7 @@ export function* broadcast(g: Group, root: number, data: Uint8Array): Steps<Uint
   const share = Math.ceil(size / g.size);
   const parts = Array.from({ length: g.size }, (_, i) => data.subarray(i * share, Math.min(size, (i + 1) * share)));
   let mine = parts[g.me];
-  if (g.me === root) { for (let r = 0; r < g.size; r++) if (r !== root) g.send(r, 64, parts[r]); }
+  if (g.me === root) { for (let r = 0; r < g.size; r++) if (r !== root) yield* g.send(r, 64, parts[r]); }
   else mine = yield* g.receive(root, 64);
   return join(yield* allgatherRing(g, mine, 128));
 }
@@ -60,7 +60,7 @@ function* binomial(g: Group, root: number, round: number, data: Uint8Array): Ste
   let bit = 1;
   while (bit < g.size && (v & bit) === 0) bit *= 2;
   if (v !== 0) got = yield* g.receive((v - bit + root) % g.size, round);
-  for (let b = bit / 2; b >= 1; b /= 2) if (v + b < g.size) g.send((v + b + root) % g.size, round, got);
+  for (let b = bit / 2; b >= 1; b /= 2) if (v + b < g.size) yield* g.send((v + b + root) % g.size, round, got);
   return got;
 }
 
@@ -68,7 +68,7 @@ function* binomial(g: Group, root: number, round: number, data: Uint8Array): Ste
 export function* broadcastTree(g: Group, root: number, data: Uint8Array, k = 4): Steps<Uint8Array> {
   const v = (g.me - root + g.size) % g.size;
   const got = v === 0 ? data : yield* g.receive((Math.floor((v - 1) / k) + root) % g.size, 0);
-  for (let c = k * v + 1; c <= k * v + k && c < g.size; c++) g.send((c + root) % g.size, 0, got);
+  for (let c = k * v + 1; c <= k * v + k && c < g.size; c++) yield* g.send((c + root) % g.size, 0, got);
   return got;
 }
 
@@ -77,13 +77,13 @@ export function* reduce(g: Group, root: number, data: Uint8Array, combine: Combi
   const sum = data.slice();
   for (let bit = 1, round = 0; bit < g.size; bit *= 2, round++) {
     if ((g.me & bit) !== 0) {
-      g.send(g.me - bit, round, sum);
+      yield* g.send(g.me - bit, round, sum);
       break;
     }
     if (g.me + bit < g.size) combine(sum, yield* g.receive(g.me + bit, round));
   }
   if (root === 0) return g.me === 0 ? sum : NONE;
-  if (g.me === 0) g.send(root, 64, sum);
+  if (g.me === 0) yield* g.send(root, 64, sum);
   return g.me === root ? yield* g.receive(0, 64) : NONE;
 }
 
@@ -102,7 +102,7 @@ function* doubling(g: Group, data: Uint8Array, combine: Combine): Steps<Uint8Arr
   let sum = data.slice();
   for (let bit = 1, round = 0; bit < g.size; bit *= 2, round++) {
     const peer = g.me ^ bit;
-    g.send(peer, round, sum);
+    yield* g.send(peer, round, sum);
     const other = yield* g.receive(peer, round);
     const [low, high] = peer > g.me ? [sum.slice(), other] : [other.slice(), sum];
     combine(low, high);
@@ -123,7 +123,7 @@ function* rabenseifner(g: Group, data: Uint8Array, combine: Combine, unit: numbe
     const half = middle - low;
     const peer = g.me < middle ? g.me + half : g.me - half;
     const [keep, give] = g.me < middle ? [[low, middle], [middle, high]] : [[middle, high], [low, middle]];
-    g.send(peer, round, sum.slice(edge(give[0]), edge(give[1])));
+    yield* g.send(peer, round, sum.slice(edge(give[0]), edge(give[1])));
     halves.push([peer, give[0], give[1]]);
     const other = yield* g.receive(peer, round);
     const mine = sum.subarray(edge(keep[0]), edge(keep[1]));
@@ -136,7 +136,7 @@ function* rabenseifner(g: Group, data: Uint8Array, combine: Combine, unit: numbe
     [low, high] = [keep[0], keep[1]];
   }
   for (const [peer, from, to] of halves.reverse()) {
-    g.send(peer, 64 + to - from, sum.slice(edge(low), edge(high)));
+    yield* g.send(peer, 64 + to - from, sum.slice(edge(low), edge(high)));
     sum.set(yield* g.receive(peer, 64 + to - from), edge(from));
     [low, high] = [Math.min(low, from), Math.max(high, to)];
   }
@@ -150,7 +150,7 @@ export function* gather(g: Group, root: number, data: Uint8Array): Steps<Uint8Ar
   const have: Uint8Array[] = [data];
   for (let bit = 1; bit < g.size; bit *= 2) {
     if ((v & bit) !== 0) {
-      g.send((v - bit + root) % g.size, 0, packList(have));
+      yield* g.send((v - bit + root) % g.size, 0, packList(have));
       return [];
     }
     if (v + bit < g.size) {
@@ -170,7 +170,7 @@ export function* scatter(g: Group, root: number, parts: readonly Uint8Array[]): 
   if (v !== 0) have = unpackList(yield* g.receive((v - bit + root) % g.size, 0));
   for (let b = bit / 2; b >= 1; b /= 2) {
     if (v + b >= g.size) continue;
-    g.send((v + b + root) % g.size, 0, packList(have.slice(b)));
+    yield* g.send((v + b + root) % g.size, 0, packList(have.slice(b)));
     have = have.slice(0, b);
   }
   return have[0];
@@ -183,7 +183,7 @@ export function* allgather(g: Group, data: Uint8Array): Steps<Uint8Array[]> {
   let have: Uint8Array[] = [data]; // of members me, me + 1, ...
   for (let k = 1, round = 0; k < g.size; k *= 2, round++) {
     const count = Math.min(k, g.size - k);
-    g.send((g.me - k + g.size) % g.size, round, packList(have.slice(0, count)));
+    yield* g.send((g.me - k + g.size) % g.size, round, packList(have.slice(0, count)));
     have = [...have, ...unpackList(yield* g.receive((g.me + k) % g.size, round))];
   }
   return Array.from({ length: g.size }, (_, i) => have[(i - g.me + g.size) % g.size]);
@@ -194,7 +194,7 @@ export function* allgatherRing(g: Group, data: Uint8Array, round: number): Steps
   const parts = new Array<Uint8Array>(g.size).fill(NONE);
   parts[g.me] = data;
   for (let k = 0; k < g.size - 1; k++) {
-    g.send((g.me + 1) % g.size, round + k, parts[(g.me - k + g.size) % g.size]);
+    yield* g.send((g.me + 1) % g.size, round + k, parts[(g.me - k + g.size) % g.size]);
     parts[(g.me - k - 1 + g.size) % g.size] = yield* g.receive((g.me - 1 + g.size) % g.size, round + k);
   }
   return parts;
@@ -206,7 +206,7 @@ export function* alltoall(g: Group, parts: readonly Uint8Array[], uniform: boole
   const out = new Array<Uint8Array>(g.size).fill(NONE);
   out[g.me] = parts[g.me];
   for (let k = 1; k < g.size; k++) {
-    g.send((g.me + k) % g.size, k, parts[(g.me + k) % g.size]);
+    yield* g.send((g.me + k) % g.size, k, parts[(g.me + k) % g.size]);
     const from = (g.me - k + g.size) % g.size;
     out[from] = yield* g.receive(from, k);
   }
@@ -217,7 +217,7 @@ function* bruck(g: Group, parts: readonly Uint8Array[]): Steps<Uint8Array[]> {
   const have = Array.from({ length: g.size }, (_, i) => parts[(g.me + i) % g.size]);
   for (let k = 1, round = 0; k < g.size; k *= 2, round++) {
     const moved = have.map((_, i) => i).filter((i) => (i & k) !== 0);
-    g.send((g.me + k) % g.size, round, packList(moved.map((i) => have[i])));
+    yield* g.send((g.me + k) % g.size, round, packList(moved.map((i) => have[i])));
     const got = unpackList(yield* g.receive((g.me - k + g.size) % g.size, round));
     moved.forEach((i, n) => have[i] = got[n]);
   }

@@ -36,9 +36,9 @@ export class Group {
     return this.ranks.length;
   }
 
-  /** Sends to member `to`. The bytes are not changed afterwards. */
-  send(to: number, round: number, data: Uint8Array): void {
-    this.#mailbox.send(this.ranks[to], this.#tag + round, data);
+  /** Sends to member `to`; waits first if that is far behind. The bytes are not changed afterwards. */
+  send(to: number, round: number, data: Uint8Array): Steps<void> {
+    return this.#mailbox.send(this.ranks[to], this.#tag + round, data);
   }
 
   /** Waits for the message of a round from member `from`. */

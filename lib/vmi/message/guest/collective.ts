@@ -21,6 +21,7 @@ export function isCollective(op: number): boolean {
 /** Starts a collective. */
 export function collective(e: Executor, s: Submission): Status {
   const { size } = e.runtime;
+  if (!e.mayCollect) return MessageStatus.noResource;
   const given = e.bytes(s.address, s.length, e.runtime.limits.maxMessage);
   if (given === undefined) return MessageStatus.access;
   // Registered or not: the result must fit the node's RAM now.

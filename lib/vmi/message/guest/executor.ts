@@ -35,6 +35,8 @@ export interface ExecutorHost {
 
 /** Completions that may wait for the guest; commands that would add to more are refused. */
 const MAX_WAITING = 65536;
+/** Collective operations that may be under way. */
+const MAX_COLLECTIVES = 256;
 /** Data of log lines, connect requests and publications; bytes. */
 const MAX_SMALL = 65535;
 
@@ -141,6 +143,11 @@ export class Executor {
   /** The guest has got a completion: its sender may go on. */
   taken(c: Completion): void {
     this.#ahead.taken(c);
+  }
+
+  /** May one more collective operation begin? */
+  get mayCollect(): boolean {
+    return this.#collecting < MAX_COLLECTIVES;
   }
 
   /** An offloaded collective operation begins; call what it returns at its end. */

@@ -1,13 +1,24 @@
 /** Collectives against plain loops, on many numbers of ranks, sizes and roots. */
 import { job } from "../../../../lib/vmi/message/job.ts";
 import type { MessageRank } from "../../../../lib/vmi/message/rank.ts";
-import { broadcastTree, centralBarrier } from "../../../../lib/vmi/message/collectives/algorithms.ts";
+import {
+  allgather,
+  allreduce,
+  alltoall,
+  barrier,
+  broadcast,
+  broadcastTree,
+  centralBarrier,
+  gather,
+} from "../../../../lib/vmi/message/collectives/algorithms.ts";
 import { Group } from "../../../../lib/vmi/message/collectives/group.ts";
 import { combiner, isReducible } from "../../../../lib/vmi/message/collectives/reduction.ts";
+import { AHEAD, Mailbox, type Steps } from "../../../../lib/vmi/message/mailbox.ts";
+import { Prng } from "../../../../lib/base/prng.ts";
 import { REDUCE_OPS, REDUCE_TYPES } from "../../../../lib/spec/message_abi.ts";
 import { pattern } from "../../../conformance/message/suite.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
-import { assert, assertEquals, assertRejects } from "../../../../scripts/deps/std.ts";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../../../scripts/deps/std.ts";
 
 async function run(
   ranks: number,
@@ -156,6 +167,114 @@ Deno.test("what waits to be received stops no collective operation, up to the jo
   };
   assertEquals(await go(500, 1 << 20), ["done", "done", "done"]);
   assertEquals((await go(500, 1 << 18)).includes("blocked"), true); // held back: memory is bounded
+});
+
+/** Most that waits in the mailbox of a rank whose peers are as far ahead as they may be. */
+const WAITS = { messages: AHEAD.messages, bytes: AHEAD.bytes + (3 << 20) };
+
+for (const [ranks, size, count] of [[2, 0, 300], [3, 100, 300], [9, 5000, 400], [4, 40_000, 200], [8, 1 << 20, 12]]) {
+  Deno.test(`a root that broadcasts ${count} times ${size} bytes to ${ranks - 1} ranks that sleep waits for them`, async () => {
+    const wake = 1e9;
+    await run(ranks, async (rank) => {
+      if (rank.rank !== 0) {
+        await rank.advance(wake);
+        const { messages, bytes } = rank.runtime.mailbox.waiting;
+        assert(messages <= WAITS.messages && bytes <= WAITS.bytes, `${messages} messages of ${bytes} bytes wait`);
+        assert(rank.rank > 1 || messages > 0, "nothing waits");
+      }
+      let early = 0;
+      for (let i = 0; i < count; i++) {
+        const got = await rank.all.broadcast(0, rank.rank === 0 ? of(i, size) : undefined);
+        const want = size <= 5000 ? of(i, size) : of(i, 1);
+        assertEquals(got.length, size);
+        assert(want.every((b, k) => b === got[k]), `broadcast ${i}`);
+        if (rank.now < wake) early++;
+      }
+      assert(early < count, `${early} of ${count} before anybody took one`);
+    });
+  });
+}
+
+Deno.test("leaves of a reduction wait for a root that sleeps; a member that goes ends what waits for room", async () => {
+  await run(2, async (rank) => {
+    if (rank.rank === 0) {
+      await rank.advance(1e9);
+      assert(rank.runtime.mailbox.waiting.messages <= AHEAD.messages);
+    }
+    for (let i = 0; i < 200; i++) {
+      const sum = await rank.all.reduce(0, Int32Array.of(rank.rank + i));
+      if (rank.rank === 0) assertEquals(sum, Int32Array.of(1 + 2 * i));
+    }
+  });
+  const result = await job({
+    ranks: 2,
+    program: async (rank) => {
+      await rank.mesh();
+      if (rank.rank === 1) {
+        await rank.advance(1e6);
+        return await rank.disconnect(rank.to(0));
+      }
+      for (let i = 0;; i++) await rank.all.broadcast(0, of(i, 1000));
+    },
+  }).run();
+  assertEquals(result.ranks.map((r) => r.state), ["failed", "done"]);
+  assertStringIncludes(String(result.ranks[0].error), "failed: peerGone");
+});
+
+Deno.test("collectives end however little a sender may be ahead, and however messages are late", () => {
+  const prng = new Prng(77);
+  for (let round = 0; round < 24; round++) {
+    const size = 1 + prng.below(12);
+    const ahead = prng.pick([{ messages: 1, bytes: 1 << 20 }, { messages: 64, bytes: 1 }, { messages: 2, bytes: 300 }]);
+    const wires = new Map<string, (() => void)[]>();
+    const boxes: Mailbox[] = Array.from({ length: size }, (_, me) =>
+      new Mailbox((to, tag, data) => {
+        const key = `${me}>${to}`;
+        const wire = wires.get(key) ?? [];
+        wires.set(key, wire);
+        wire.push(() => boxes[to].arrived(me, tag, data.slice()));
+        return 0;
+      }, ahead));
+    const ranks = Array.from({ length: size }, (_, i) => i);
+    const plan = Array.from({ length: 12 }, () => [prng.below(6), prng.below(size), prng.pick([3, 200, 3000, 20_000])]);
+    const or = (a: Uint8Array, b: Uint8Array): void => b.forEach((x, i) => a[i] |= x);
+    const ended = new Array(size).fill(0);
+    const begin = (me: number): void => {
+      const [kind, root, bytes] = plan[ended[me]];
+      const g = new Group(boxes[me], ranks, me, (ended[me] + 1) * 65536);
+      const data = of(me, bytes);
+      const parts = (): Uint8Array[] => ranks.map((r) => of(me * 16 + r, bytes));
+      const steps = [
+        () => barrier(g),
+        () => broadcast(g, root, data),
+        () => allreduce(g, data, or, 1),
+        () => gather(g, root, data),
+        () => allgather(g, data),
+        () => alltoall(g, parts(), bytes < 100),
+      ][kind]() as Steps<unknown>;
+      boxes[me].run(steps, (status, result) => {
+        assertEquals(status, 0);
+        const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((x, i) => x === b[i]);
+        if (kind === 1) assert(same(result as Uint8Array, of(root, bytes)));
+        if (kind === 4) (result as Uint8Array[]).forEach((p, r) => assert(same(p, of(r, bytes))));
+        if (kind === 5) (result as Uint8Array[]).forEach((p, r) => assert(same(p, of(r * 16 + me, bytes))));
+        ended[me]++;
+      });
+    };
+    // Ranks begin their next operation, and wires deliver their next message, in any order.
+    const begun = new Array(size).fill(0);
+    while (true) {
+      const can = ranks.filter((r) => begun[r] === ended[r] && begun[r] < plan.length);
+      const full = [...wires.values()].filter((w) => w.length > 0);
+      if (can.length + full.length === 0) break;
+      const n = prng.below(can.length + full.length);
+      if (n < can.length) {
+        begun[can[n]]++;
+        begin(can[n]);
+      } else full[n - can.length].shift()?.();
+    }
+    assertEquals(ended, new Array(size).fill(plan.length), `round ${round}: ${JSON.stringify(ahead)}`);
+  }
 });
 
 Deno.test("wrong use of collectives is refused", async () => {

@@ -27,7 +27,7 @@ export class AddressSpace implements GuestMemory, MmioMap {
   readonly view: DataView;
   /** Called after bytes of a page with translated code were written: pfn, first offset, offset after the last. */
   codeWritten: (pfn: number, from: number, to: number) => void = () => {};
-  /** Called when a page gets its first translated code: no CPU may write to it unseen from now on. */
+  /** Called when a page gets translated code of a CPU: no other CPU may write to it unseen from now on. */
   codeMarked: (pfn: number) => void = () => {};
   /** Called when a page changed what it is (mapped, unmapped) or was cleaned: translations of it are stale. */
   remapped: () => void = () => {};
@@ -197,6 +197,7 @@ export class AddressSpace implements GuestMemory, MmioMap {
     const entry = this.pages[at >>> 12];
     if ((entry & PageBit.ram) !== 0) {
       const host = (entry & ~0xfff) + (at & 0xfff);
+      if ((entry & PageBit.code) !== 0 && this.#isSame(entry, at, value, width)) return;
       if (width === 32) this.view.setInt32(host, value, true);
       else if (width === 16) this.view.setUint16(host, value & 0xffff, true);
       else this.host[host] = value;
@@ -208,6 +209,12 @@ export class AddressSpace implements GuestMemory, MmioMap {
     } else {
       this.strayWrite(at, value);
     }
+  }
+
+  /** True if a write to a page with code changes nothing: then it is none. */
+  #isSame(entry: number, at: number, value: number, width: Width): boolean {
+    const mask = width === 32 ? -1 : (1 << width) - 1;
+    return (entry & PageBit.dirty) !== 0 && ((this.#readEntry(entry, at, width) ^ value) & mask) === 0;
   }
 
   /** Told after bytes `from` to `to` of a RAM page were written: keeps the dirty list and translated code true. */
@@ -238,9 +245,8 @@ export class AddressSpace implements GuestMemory, MmioMap {
       return;
     }
     this.#coders.set(pfn, after);
-    if (before !== 0) return;
     this.pages[pfn] |= PageBit.code;
-    this.codeMarked(pfn);
+    if (on) this.codeMarked(pfn);
   }
 
   /** RAM pages written since the last call; they are clean afterwards. */

@@ -286,7 +286,8 @@ function immediates(row: OpRow, d: Decoded): boolean {
   return true;
 }
 
-function immediateSize(o: Operand, d: Decoded): number {
+/** Bytes of the constant that an operand is in the code of an instruction; 0: it is none. */
+export function immediateSize(o: Operand, d: Decoded): number {
   switch (o) {
     case "Ib":
     case "sIb":

@@ -33,6 +33,8 @@ export class LinearAccess implements LinearMemory {
   watching = false;
   /** Look-aside table of the cost model; undefined: translations are free. */
   readonly model: TlbModel | undefined;
+  /** The engine knows which bytes its code was made from: pages with such code are entered for it in the tables. */
+  knowsCode = false;
   /** Accesses now are those of somebody outside the guest: they cost nothing, and leave no trace that could. */
   outside = false;
   readonly #s: CpuState;
@@ -40,6 +42,7 @@ export class LinearAccess implements LinearMemory {
   readonly #space: AddressSpace;
   readonly #hooks: HookTable;
   readonly #host: MemoryHost;
+  readonly #owner: number;
   readonly #walk: WalkResult = new WalkResult();
   readonly #u8: Uint8Array;
   readonly #view: DataView;
@@ -53,7 +56,7 @@ export class LinearAccess implements LinearMemory {
   /** Pages whose translation was remembered for fetches, since the CPU was made. */
   fetchFills = 0;
 
-  /** @param s State. @param tlb Tables. @param space Physical memory. @param hooks Hooks. @param host The CPU. @param model See there. */
+  /** @param s State. @param tlb Tables. @param space Physical memory. @param hooks Hooks. @param host The CPU. @param model See there. @param owner Index of the CPU. */
   constructor(
     s: CpuState,
     tlb: Tlb,
@@ -61,6 +64,7 @@ export class LinearAccess implements LinearMemory {
     hooks: HookTable,
     host: MemoryHost,
     model: TlbModel | undefined,
+    owner: number,
   ) {
     this.#s = s;
     this.model = model;
@@ -68,6 +72,7 @@ export class LinearAccess implements LinearMemory {
     this.#space = space;
     this.#hooks = hooks;
     this.#host = host;
+    this.#owner = owner;
     this.#u8 = space.host;
     this.#view = space.view;
     this.#e = tlb.entries;
@@ -254,7 +259,9 @@ export class LinearAccess implements LinearMemory {
     const entry = this.#space.pages[pfn];
     if ((entry & (PageBit.ram | PageBit.rom)) === 0) return;
     if (this.#isWatched(page)) return;
-    const mayWrite = (entry & (PageBit.ram | PageBit.code | PageBit.dirty)) === (PageBit.ram | PageBit.dirty);
+    const isClean = (entry & (PageBit.ram | PageBit.dirty)) !== (PageBit.ram | PageBit.dirty);
+    const code = (entry & PageBit.code) !== 0;
+    const mayWrite = !isClean && (!code || this.isKnownCode(pfn));
     this.#tlb.fill(
       page,
       entry & ~0xfff,
@@ -263,7 +270,13 @@ export class LinearAccess implements LinearMemory {
       w.user,
       mayWrite && w.userWrite,
       w.global,
+      code,
     );
+  }
+
+  /** Nobody but this CPU's engine, which knows its code, has to be told of writes to a page with code. */
+  isKnownCode(pfn: number): boolean {
+    return this.knowsCode && this.model === undefined && this.#space.isCodeOf(pfn, this.#owner);
   }
 
   #isWatched(page: number): boolean {

@@ -46,7 +46,7 @@ export abstract class Processor implements MemoryHost {
     this.bus = board.bus;
     this.state = new CpuState(board.memory, board.stateAt);
     this.tlb = new Tlb(board.memory, board.workAt);
-    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this, this.#model());
+    this.mem = new LinearAccess(this.state, this.tlb, board.space, board.hooks, this, this.#model(), board.index);
   }
 
   #model(): TlbModel | undefined {
@@ -78,9 +78,9 @@ export abstract class Processor implements MemoryHost {
     return !this.waiting && (this.state.get(Layout.eflags) & Flag.if) !== 0;
   }
 
-  /** Page `pfn` has code of some CPU: writes must be noticed. */
+  /** Page `pfn` has code of some CPU, or of one more: writes must be noticed. */
   codeMarked(pfn: number): void {
-    this.tlb.protect(this.board.space.pages[pfn] & ~0xfff);
+    this.tlb.protect(this.board.space.pages[pfn] & ~0xfff, this.mem.isKnownCode(pfn));
   }
 
   /** See `Context.attention`. */

@@ -91,6 +91,8 @@ export const Layout = {
   codeBase: 548,
   /** Byte address of the jump cache in use (depends on CPL). */
   jumpCache: 552,
+  /** Byte address of the map of code, see interpreter/code_map.ts. */
+  codeMap: 556,
   /** 1: GDT and LDT are read by physical address; a monitor keeps them where the guest's page tables do not reach. */
   tablesPhysical: 640,
   /** x87: eight registers R0-R7 (physical, not ST-relative), 16 bytes each: mantissa low, mantissa high, sign and exponent. */

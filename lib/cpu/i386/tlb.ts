@@ -6,6 +6,10 @@
  * `entry ^ linear` is the host address; anything unusual (not present, MMIO, read-only, watched, page with code on the
  * write side, dirty bit not set) gives bit 31 instead: one test covers all. A list of filled pages makes flushes cheap.
  *
+ * Where code alone keeps a page from being written at once, and the code is this CPU's own, the entry is the usual one
+ * with bit 31 the other way: `entry ^ linear` is then the host address with bit 31 set, for an engine that knows which
+ * bytes of the page its code was made from. An entry in whose lower 31 bits nothing is set says nothing.
+ *
  * In the upper half of the linear addresses a word of zero is already invalid, since the address has bit 31; only lower
  * halves must be filled, and user tables not before user code runs. So a CPU that never ran takes no memory here.
  * Sources: SDM-3A 4.10. Hot.
@@ -66,7 +70,7 @@ export class Tlb {
 
   /**
    * Enters a page. `page` is the linear page number, `host` the byte address of its bytes, the flags say which fast
-   * accesses are allowed.
+   * accesses are allowed; `code`: those that write only for an engine that knows its code.
    */
   fill(
     page: number,
@@ -76,16 +80,17 @@ export class Tlb {
     userRead: boolean,
     userWrite: boolean,
     global: boolean,
+    code: boolean,
   ): void {
     const e = this.entries;
     const tag = page << 12;
-    const no = INVALID & ~tag, yes = host ^ tag;
+    const no = INVALID & ~tag, yes = host ^ tag, written = code ? yes ^ INVALID : yes;
     if (e[page] === no && e[page + N] === no && (!this.#user || e[page + 2 * N] === no)) this.#list(page, global);
     e[page] = read ? yes : no;
-    e[page + N] = write ? yes : no;
+    e[page + N] = write ? written : no;
     if (!this.#user) return;
     e[page + 2 * N] = userRead ? yes : no;
-    e[page + 3 * N] = userWrite ? yes : no;
+    e[page + 3 * N] = userWrite ? written : no;
   }
 
   /** Drops one page. */
@@ -108,18 +113,21 @@ export class Tlb {
     this.#globalCount = 0;
   }
 
-  /** Drops the write side of every page whose bytes lie at host page `host`: it holds code now, or was cleaned. */
-  protect(host: number): void {
-    for (let i = 0; i < this.#localCount; i++) this.#protectOne(this.#local[i], host);
-    for (let i = 0; i < this.#globalCount; i++) this.#protectOne(this.#global[i], host);
+  /**
+   * Drops the write side of every page whose bytes lie at host page `host`, which holds code now; `code`: that is left
+   * to an engine that knows it.
+   */
+  protect(host: number, code: boolean): void {
+    for (let i = 0; i < this.#localCount; i++) this.#protectOne(this.#local[i], host, code);
+    for (let i = 0; i < this.#globalCount; i++) this.#protectOne(this.#global[i], host, code);
   }
 
-  #protectOne(page: number, host: number): void {
+  #protectOne(page: number, host: number, code: boolean): void {
     const e = this.entries;
-    const tag = page << 12;
-    const no = INVALID & ~tag, yes = host ^ tag;
-    if (e[page + N] === yes) e[page + N] = no;
-    if (this.#user && e[page + 3 * N] === yes) e[page + 3 * N] = no;
+    const tag = page << 12, yes = host ^ tag, marked = yes ^ INVALID;
+    const instead = code ? marked : INVALID & ~tag;
+    if (e[page + N] === yes || e[page + N] === marked) e[page + N] = instead;
+    if (this.#user && (e[page + 3 * N] === yes || e[page + 3 * N] === marked)) e[page + 3 * N] = instead;
   }
 
   #clear(table: number): void {

@@ -6,18 +6,23 @@ import type { I386Cpu } from "../../cpu.ts";
 import { decode, DecodeStatus, LONGEST_INSTRUCTION } from "../../decode.ts";
 import type { OpcodeIndex } from "../../opcode_index.ts";
 import { ModeBit } from "../../state.ts";
-import type { CodeCache, CodePage, Run } from "./code_cache.ts";
+import type { Field } from "../../fields.ts";
+import type { Bytes, CodeCache, CodePage, Run } from "./code_cache.ts";
 import type { Lowerer } from "./lower.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
+import { NO_FIELDS, softFields } from "./soft.ts";
 import type { Translator } from "./translator.ts";
+import type { VolatileCode } from "./volatile.ts";
 
 /** Instructions decoded in one go. */
 const RUN_LENGTH = 64;
-/** Records a run may need: address, crossing, hook, instruction and counter each, and the ends. */
-export const RUN_RECORDS: number = RUN_LENGTH * 5 + 5;
+/** Records a run may need: address, crossing, hook, two soft constants, instruction and counter each, and the ends. */
+export const RUN_RECORDS: number = RUN_LENGTH * 7 + 7;
 
 /** Conditional branches: control may go on behind them. */
 const BRANCHES: ReadonlySet<string> = new Set(["jcc", "jcxz", "loop", "loope", "loopne"]);
+
+const NOTHING: readonly Bytes[] = [];
 
 /** Decoder of one CPU. */
 export class BlockDecoder {
@@ -29,19 +34,25 @@ export class BlockDecoder {
   readonly #lowerer: Lowerer;
   readonly #index: OpcodeIndex;
   readonly #translator: Translator | undefined;
+  readonly #volatile: VolatileCode | undefined;
   readonly #bytes: Uint8Array = new Uint8Array(LONGEST_INSTRUCTION);
   #mode = 0;
   #key = 0;
   #isCounted = false;
 
-  /** @param cpu The CPU. @param cache Records. @param lowerer Makes them. @param index Opcodes. @param translator If any. */
+  /**
+   * @param cpu The CPU. @param cache Records. @param lowerer Makes them. @param index Opcodes. @param translator If any.
+   * @param soft Bytes that are written over and over, if constants may be soft.
+   */
   constructor(
     cpu: I386Cpu,
     cache: CodeCache,
     lowerer: Lowerer,
     index: OpcodeIndex,
     translator: Translator | undefined,
+    soft: VolatileCode | undefined,
   ) {
+    this.#volatile = soft;
     this.#cpu = cpu;
     this.#view = cpu.board.space.view;
     this.#cache = cache;
@@ -106,7 +117,7 @@ export class BlockDecoder {
     const host = this.#cpu.board.space.host;
     const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
     const first = this.#cache.next;
-    let offset = linear & 0xfff, counted = -1, end = 0x1000;
+    let offset = linear & 0xfff, counted = -1, end = 0x1000, soft = NOTHING;
     if (this.#isCounted) this.#count(page, offset);
     for (let n = 0; n < RUN_LENGTH; n++) {
       const known = n > 0 && offset !== counted ? page.entries.get(offset) : undefined;
@@ -118,7 +129,11 @@ export class BlockDecoder {
       }
       if (offset !== counted) page.entries.set(offset, n === 0 ? first : this.#cache.next);
       this.#lowerer.begin((linear & ~0xfff) | offset, offset, page.variant);
-      const length = this.#lowerer.lower(status, offset, this.#mode);
+      const length = this.#lowerer.lower(status, offset, this.#mode, this.#softAt(page, offset, status), at + offset);
+      for (const f of this.#lowerer.softened) {
+        const from = offset + f.at;
+        soft = [...soft, { from, to: from + f.size }];
+      }
       offset += length;
       end = status === DecodeStatus.ok ? offset : Math.min(offset + LONGEST_INSTRUCTION, 0x1000); // who knows why it is none
       const { row } = this.#lowerer.decoded;
@@ -132,8 +147,14 @@ export class BlockDecoder {
     }
     if (offset === counted) page.entries.delete(offset); // nothing follows its counter
     this.#lowerer.close(offset);
-    page.add(first, this.#cache.next, linear & 0xfff, end);
+    page.add(first, this.#cache.next, linear & 0xfff, end, soft);
     return first;
+  }
+
+  /** Constants of the instruction just decoded that are read from memory. */
+  #softAt(page: CodePage, offset: number, status: DecodeStatus): readonly Field[] {
+    if (this.#volatile === undefined || status !== DecodeStatus.ok) return NO_FIELDS;
+    return softFields(this.#volatile, page.pfn, offset, this.#lowerer.decoded) ?? NO_FIELDS;
   }
 
   /**
@@ -172,8 +193,9 @@ export class BlockDecoder {
     if (decoded.length !== length) return false;
     const made = cache.next, ops = lowerer.ops.length;
     lowerer.begin(0, offset, -1);
-    lowerer.lower(DecodeStatus.ok, offset, mode);
-    const fits = cache.next - made === end - r && lowerer.ops.length === ops;
+    lowerer.lower(DecodeStatus.ok, offset, mode, this.#softAt(page, offset, DecodeStatus.ok), at);
+    const isSoft = lowerer.softened.length > 0; // then the run has to know
+    const fits = cache.next - made === end - r && lowerer.ops.length === ops && !isSoft;
     if (fits) space.host.copyWithin(r, made, cache.next);
     space.host.fill(0, made, cache.next);
     cache.rewind(made);

@@ -7,6 +7,7 @@
  * beside code costs a call, not a translation. Warm.
  */
 import { type AddressSpace, PageBit } from "../../../../memory/address_space.ts";
+import type { CodeMap } from "./code_map.ts";
 import { OffsetMap } from "./offset_map.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 
@@ -25,7 +26,19 @@ export interface Run {
   readonly from: number;
   /** Offset after the last byte. */
   readonly to: number;
+  /** Bytes among them that the records read from memory each time. */
+  readonly soft: readonly Bytes[];
 }
+
+/** Bytes `from` to `to` (exclusive) of a page. */
+export interface Bytes {
+  /** Offset of the first. */
+  readonly from: number;
+  /** Offset after the last. */
+  readonly to: number;
+}
+
+const NONE: readonly Bytes[] = [];
 
 /** Code of one physical page in one decoding mode and one variant. */
 export class CodePage {
@@ -38,12 +51,14 @@ export class CodePage {
   /** Record address by page offset. */
   readonly entries: OffsetMap = new OffsetMap();
   readonly #runs: Run[] = [];
+  readonly #map: CodeMap | undefined;
   /** How many runs and translations hold code in a granule. */
   readonly #granules: Uint32Array = new Uint32Array(GRANULES);
   #held = 0;
 
-  /** @param pfn Physical page. @param key Page, mode and variant. @param variant Which hooks are in it. */
-  constructor(pfn: number, key: number, variant: number) {
+  /** @param pfn Physical page. @param key Page, mode and variant. @param variant Which hooks are in it. @param map Told. */
+  constructor(pfn: number, key: number, variant: number, map?: CodeMap) {
+    this.#map = map;
     this.pfn = pfn;
     this.key = key;
     this.variant = variant;
@@ -54,25 +69,41 @@ export class CodePage {
     return this.#runs.length === 0 && this.#held === 0;
   }
 
-  /** Adds a run: records `first` to `end` (exclusive) come from bytes `from` to `to` (exclusive, at most 4096). */
-  add(first: number, end: number, from: number, to: number): void {
-    this.#runs.push({ first, end, from, to });
+  /**
+   * Adds a run: records `first` to `end` (exclusive) come from bytes `from` to `to` (exclusive, at most 4096), those of
+   * `soft` aside.
+   */
+  add(first: number, end: number, from: number, to: number, soft: readonly Bytes[] = NONE): void {
+    this.#runs.push({ first, end, from, to, soft });
     this.#mark(from, to, 1);
   }
 
   #mark(from: number, to: number, by: number): void {
-    for (let g = from >>> GRANULE_SHIFT; g <= (to - 1) >>> GRANULE_SHIFT; g++) this.#granules[g] += by;
+    const first = from >>> GRANULE_SHIFT, last = (to - 1) >>> GRANULE_SHIFT;
+    for (let g = first; g <= last; g++) this.#granules[g] += by;
+    if (by > 0) this.#map?.mark(this.pfn, first, last);
+    else this.#map?.forget(this.pfn);
+  }
+
+  /** True if there is code in granule `n`. */
+  has(n: number): boolean {
+    return this.#granules[n] !== 0;
   }
 
   /** A translation holds code in the granules that are 1. */
   hold(granules: Uint8Array): void {
     this.#held++;
-    for (let g = 0; g < GRANULES; g++) this.#granules[g] += granules[g];
+    for (let g = 0; g < GRANULES; g++) {
+      if (granules[g] === 0) continue;
+      this.#granules[g]++;
+      this.#map?.mark(this.pfn, g, g);
+    }
   }
 
   /** It does so no more. */
   release(granules: Uint8Array): void {
     this.#held--;
+    this.#map?.forget(this.pfn);
     for (let g = 0; g < GRANULES; g++) this.#granules[g] -= granules[g];
   }
 
@@ -84,17 +115,25 @@ export class CodePage {
     return false;
   }
 
-  /** Drops the runs that bytes `from` to `to` belong to, unless `mend` makes them true again; `kill` is told their records. */
+  /**
+   * Drops the runs that bytes `from` to `to` belong to, unless `mend` makes them true again; `kill` is told their records.
+   * @returns True if there were any.
+   */
   drop(
     from: number,
     to: number,
     kill: (first: number, end: number) => void,
     mend: (page: CodePage, run: Run, from: number, to: number) => boolean = () => false,
-  ): void {
+  ): boolean {
     const runs = this.#runs;
-    let kept = 0;
+    let kept = 0, hit = false;
     for (const run of runs) {
-      if (run.to <= from || run.from >= to || mend(this, run, from, to)) {
+      if (!isHit(run, from, to)) {
+        runs[kept++] = run;
+        continue;
+      }
+      hit = true;
+      if (mend(this, run, from, to)) {
         runs[kept++] = run;
         continue;
       }
@@ -106,7 +145,19 @@ export class CodePage {
       }
     }
     runs.length = kept;
+    return hit;
   }
+}
+
+/** True if the records of a run depend on some of the bytes `from` to `to` (exclusive). */
+function isHit(run: Run, from: number, to: number): boolean {
+  if (run.to <= from || run.from >= to) return false;
+  const { soft } = run;
+  if (soft.length === 0) return true;
+  for (let at = Math.max(from, run.from); at < Math.min(to, run.to); at++) {
+    if (!soft.some((s) => at >= s.from && at < s.to)) return true;
+  }
+  return false;
 }
 
 /** All code of one CPU. */
@@ -116,12 +167,17 @@ export class CodeCache {
   readonly #view: DataView;
   readonly #space: AddressSpace;
   readonly #owner: number;
+  readonly #map: CodeMap;
   readonly #start: number;
   readonly #end: number;
   #next: number;
 
-  /** @param space Physical memory. @param owner Index of the CPU. @param start First byte of the pool. @param end Its end. */
-  constructor(space: AddressSpace, owner: number, start: number, end: number) {
+  /**
+   * @param space Physical memory. @param owner Index of the CPU. @param map What generated code asks.
+   * @param start First byte of the pool. @param end Its end.
+   */
+  constructor(space: AddressSpace, owner: number, map: CodeMap, start: number, end: number) {
+    this.#map = map;
     this.#view = space.view;
     this.#space = space;
     this.#owner = owner;
@@ -157,7 +213,7 @@ export class CodeCache {
     const key = ((variant + 2) * 0x100000 + pfn) * 32 + mode;
     let page = this.#pages.get(key);
     if (page === undefined) {
-      page = new CodePage(pfn, key, variant);
+      page = new CodePage(pfn, key, variant, this.#map);
       this.#pages.set(key, page);
       const same = this.#byPfn.get(pfn);
       if (same === undefined) this.#byPfn.set(pfn, [page]);
@@ -177,20 +233,31 @@ export class CodeCache {
     return this.#byPfn.get(pfn)?.some((p) => p.touches(from, to)) === true;
   }
 
+  /** Enters a page into the map. @returns False: there is no code of it. */
+  expose(pfn: number): boolean {
+    const list = this.#byPfn.get(pfn);
+    if (list === undefined) return false;
+    if (!this.#map.has(pfn)) this.#map.enter(pfn, (n) => list.some((p) => p.has(n)));
+    return true;
+  }
+
+  /** No code depends on bytes of a page: generated code need not ask again. */
+  free(pfn: number, from: number, bytes: number): void {
+    this.#map.free(pfn, from, bytes);
+  }
+
   /**
    * Bytes of a page were written: runs they belong to are dropped, unless `mend` makes them true again.
-   * @returns True if they touch code.
+   * @returns True if there were any.
    */
   written(pfn: number, from: number, to: number, mend: Parameters<CodePage["drop"]>[3]): boolean {
     const list = this.#byPfn.get(pfn);
     if (list === undefined) return false;
-    let touched = false;
+    let hit = false;
     for (const page of list) {
-      if (!page.touches(from, to)) continue;
-      touched = true;
-      page.drop(from, to, (first, end) => this.#kill(first, end), mend);
+      if (page.touches(from, to) && page.drop(from, to, (first, end) => this.#kill(first, end), mend)) hit = true;
     }
-    return touched;
+    return hit;
   }
 
   /** After code of a page was dropped: if there is none left it may be written at full speed again. */
@@ -199,6 +266,7 @@ export class CodeCache {
     if (list === undefined || list.some((p) => !p.isEmpty)) return;
     for (const page of list) this.#pages.delete(page.key);
     this.#byPfn.delete(pfn);
+    this.#map.forget(pfn);
     this.#space.setCode(pfn, false, this.#owner);
   }
 
@@ -230,6 +298,7 @@ export class CodeCache {
     for (const pfn of this.#byPfn.keys()) this.#space.setCode(pfn, false, this.#owner);
     this.#pages.clear();
     this.#byPfn.clear();
+    this.#map.clear();
     this.#next = this.#start;
   }
 }

@@ -14,6 +14,7 @@ import { StringRuns } from "../../kernels/string_runs.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { BlockDecoder, RUN_RECORDS } from "./block_decoder.ts";
+import { CodeMap, MAP_BYTES } from "./code_map.ts";
 import { CodeCache, type CodePage, type Run } from "./code_cache.ts";
 import { JUMP_CACHES_BYTES, JumpCaches } from "./jump_caches.ts";
 import { Program } from "./links.ts";
@@ -22,13 +23,12 @@ import { Lowerer } from "./lower.ts";
 import { type InterpreterOptions, type InterpreterSettings, interpreterSettings } from "./options.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.ts";
+import { LONGEST_PATCH, VolatileCode } from "./volatile.ts";
 
-/** Bytes of a write after which single instructions are decoded again in place. */
-const LONGEST_PATCH = 16;
 /** Bytes of the record pool. */
 const POOL_BYTES = 16 << 20;
 /** Bytes of working memory. */
-export const INTERPRETER_BYTES: number = JUMP_CACHES_BYTES + POOL_BYTES;
+export const INTERPRETER_BYTES: number = JUMP_CACHES_BYTES + MAP_BYTES + POOL_BYTES;
 /** Mode bits that decide how code is decoded. */
 const DECODE_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 
@@ -57,14 +57,12 @@ export class InterpreterEngine implements Engine {
   readonly #decoder: BlockDecoder;
   readonly #lowerer: Lowerer;
   readonly #program: Program;
+  readonly #volatile: VolatileCode = new VolatileCode();
+  readonly #mapAt: number;
   readonly #translator: Translator | undefined;
   readonly #settings: InterpreterSettings;
   readonly #mend = (page: CodePage, run: Run, from: number, to: number): boolean =>
     this.#decoder.mend(page, run, from, to);
-  /** The last write to code: page, first offset, offset after the last. */
-  #patched = -1;
-  #patchStart = 0;
-  #patchEnd = 0;
   #full = false;
   #relook = false;
   #hooked = false;
@@ -80,13 +78,16 @@ export class InterpreterEngine implements Engine {
     const { memory, stateAt, workAt, space } = cpu.board;
     this.#view = new DataView(memory.buffer);
     this.#jumps = new JumpCaches(memory, workAt + TLB_BYTES, settings);
-    const pool = workAt + TLB_BYTES + JUMP_CACHES_BYTES;
-    this.#cache = new CodeCache(space, cpu.board.index, pool, pool + POOL_BYTES);
+    this.#mapAt = workAt + TLB_BYTES + JUMP_CACHES_BYTES;
+    const pool = this.#mapAt + MAP_BYTES;
+    this.#cache = new CodeCache(space, cpu.board.index, new CodeMap(space, this.#mapAt), pool, pool + POOL_BYTES);
+    cpu.mem.knowsCode = settings.besideCode;
     this.#lowerer = new Lowerer(cpu, this.#cache, settings, (one) => this.#program.link(one));
     this.#index = opcodeIndex(cpu.model.features);
     const runs = new StringRuns(memory, stateAt);
     this.#translator = translator?.(this.#asHost(runs));
-    this.#decoder = new BlockDecoder(cpu, this.#cache, this.#lowerer, this.#index, this.#translator);
+    const soft = settings.soft ? this.#volatile : undefined;
+    this.#decoder = new BlockDecoder(cpu, this.#cache, this.#lowerer, this.#index, this.#translator, soft);
     const regions = this.#translator?.tableSize ?? 0;
     const place = { pages: memory.buffer.byteLength >>> 16, state: stateAt, regions, settings };
     const parts = { memory, kernels: this.#lowerer.kernels.table, regions: this.#translator?.table, runs };
@@ -112,6 +113,7 @@ export class InterpreterEngine implements Engine {
     const s = this.#cpu.state;
     const mode = s.get(Layout.mode) & DECODE_MODE, base = s.seg(SegReg.cs, Seg.base);
     s.set(Layout.jumpCache, this.#jumps.address(s.get(Layout.cpl) === 3));
+    s.set(Layout.codeMap, this.#mapAt);
     this.#relook = true;
     if (mode === this.#mode && base === this.#codeSegment) return;
     this.#mode = mode;
@@ -124,12 +126,12 @@ export class InterpreterEngine implements Engine {
   }
 
   codeWritten(pfn: number, from: number, to: number): void {
-    // One write after the other replaces code as a whole; it is decoded again when it is executed.
-    const isPatch = to - from <= LONGEST_PATCH &&
-      (pfn !== this.#patched || from !== this.#patchEnd && to !== this.#patchStart);
-    const mend = isPatch && this.#settings.patch ? this.#mend : undefined;
-    [this.#patched, this.#patchStart, this.#patchEnd] = [pfn, from, to];
-    if (this.#cache.written(pfn, from, to, mend)) this.#dropped(pfn, from, to);
+    if (!this.#cache.expose(pfn) || !this.#cache.isCode(pfn, from, to)) return;
+    const isPatch = this.#volatile.written(pfn, from, to);
+    const hit = this.#cache.written(pfn, from, to, isPatch && this.#settings.patch ? this.#mend : undefined);
+    const isDropped = this.#translator?.dropped(pfn, from, to) === true;
+    if (hit || isDropped) this.#dropped(pfn);
+    else if (to - from <= LONGEST_PATCH) this.#cache.free(pfn, from, to - from);
   }
 
   hooksChanged(): void {
@@ -141,6 +143,7 @@ export class InterpreterEngine implements Engine {
 
   forget(): void {
     this.#full = false;
+    this.#volatile.clear();
     this.#translator?.forget();
     this.#cache.clear();
     this.#lowerer.forget();
@@ -152,6 +155,7 @@ export class InterpreterEngine implements Engine {
     const { stateAt } = this.#cpu.board;
     return {
       hot: (record) => this.#translator?.hot(record),
+      fill: (linear, size) => this.#translator?.fill(linear, size) ?? -1,
       slowLoad: (linear, size) => this.#load(linear, size),
       slowStore: (linear, size, value) => this.#store(linear, size, value),
       slowPlace: (linear, size) => this.#place(linear, size),
@@ -171,6 +175,8 @@ export class InterpreterEngine implements Engine {
   #asHost(runs: StringRuns): TranslatorHost {
     return {
       runs,
+      volatile: this.#volatile,
+      write: () => this.#program.write,
       cache: this.#cache,
       lowerer: this.#lowerer,
       index: this.#index,
@@ -192,8 +198,7 @@ export class InterpreterEngine implements Engine {
   }
 
   /** Code was dropped. Jumps to dropped records need not be forgotten: they are seen to be dropped. */
-  #dropped(pfn: number, from: number, to: number): void {
-    this.#translator?.dropped(pfn, from, to);
+  #dropped(pfn: number): void {
     this.#cache.tidy(pfn);
     this.#relook = true;
   }
@@ -377,7 +382,9 @@ export class InterpreterEngine implements Engine {
       if (second === this.#view.getInt32(record + Rec.imm, true)) return 0;
       const pfn = cpu.board.space.bus(cpu.mem.fetchPage(linear)) >>> 12;
       if (this.#hooked) cpu.points.passed = this.#view.getUint16(record - RECORD_BYTES, true) === Handler.hook;
-      if (this.#cache.written(pfn, 0, 0x1000, undefined)) this.#dropped(pfn, 0, 0x1000);
+      this.#cache.written(pfn, 0, 0x1000, undefined);
+      this.#translator?.dropped(pfn, 0, 0x1000);
+      this.#dropped(pfn);
       return 1;
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;

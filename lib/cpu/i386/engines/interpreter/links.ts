@@ -32,6 +32,8 @@ export interface ProgramParts {
 export class Program {
   /** Runs until the slice ends (0) or a fault is recorded (1). */
   readonly run: () => number;
+  /** A write of translated code that is not fast; only there with a translator. */
+  readonly write: (linear: number, size: number) => number;
   readonly #place: ProgramPlace;
   readonly #env: Record<string, WebAssembly.ImportValue>;
   readonly #runs: StringRuns;
@@ -49,6 +51,7 @@ export class Program {
     const { exports } = new WebAssembly.Instance(mainModule(place).module, { env: this.#env });
     Object.assign(this.#env, exports);
     this.run = exports.run as () => number;
+    this.write = exports.write as Program["write"];
   }
 
   /** Sees to it that a case can be executed. */

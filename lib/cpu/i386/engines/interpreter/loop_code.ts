@@ -12,6 +12,7 @@ import { emitAddress, emitLookup } from "./entry.ts";
 import { emitKernel, emitKernelMemory, type KernelLinks } from "./kernel_cases.ts";
 import { FIRST_OF } from "./partition.ts";
 import { FIRST_TREE, Handler, Rec, RECORD_BYTES } from "./record.ts";
+import { emitRefresh } from "./refresh_code.ts";
 
 /** What loops need besides the cases. */
 export interface Others {
@@ -222,6 +223,9 @@ class LoopCode {
     f.end(); // hook
     this.#hook();
     e.next();
+    f.end(); // refresh
+    emitRefresh(f, l);
+    this.#step();
   }
 
   /** The cases of kernels. */

@@ -9,6 +9,7 @@ import type { SystemFn } from "../../context.ts";
 import type { I386Cpu } from "../../cpu.ts";
 import { Decoded, DecodeStatus } from "../../decode.ts";
 import { evaluate } from "../../evaluate.ts";
+import type { Field } from "../../fields.ts";
 import { FNS } from "../../functions.ts";
 import type { HookPlan } from "../../hook_points.ts";
 import { effectiveDisplacement, Operation } from "../../operation.ts";
@@ -23,6 +24,7 @@ import type { CodeCache } from "./code_cache.ts";
 import { registerOffset } from "./operators.ts";
 import type { InterpreterSettings } from "./options.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
+import { NO_FIELDS } from "./soft.ts";
 
 /** An instruction the interpreter leaves to TypeScript. */
 export interface TypeScriptOp {
@@ -48,6 +50,10 @@ export class Lowerer {
   readonly #link: (one: Case) => void;
   readonly #settings: InterpreterSettings;
   #mode = 0;
+  #soft: readonly Field[] = NO_FIELDS;
+  #at = 0;
+  /** The constants of the last instruction that its records read from memory. */
+  softened: readonly Field[] = NO_FIELDS;
 
   /**
    * @param cpu The CPU. @param cache Where records come from. @param settings Switches. @param link Told of each case that
@@ -108,9 +114,16 @@ export class Lowerer {
     for (let i = 0; i < RECORD_BYTES; i += 4) this.#view.setInt32(r + i, 0, true);
   }
 
-  /** Makes the records of the instruction just decoded. @returns Its length in bytes. */
-  lower(status: DecodeStatus, offset: number, mode: number): number {
+  /**
+   * Makes the records of the instruction just decoded. `soft` are the constants that should be read from memory each
+   * time, `at` is the host address of its bytes; which are is told by {@linkcode Lowerer.softened}.
+   * @returns Its length in bytes.
+   */
+  lower(status: DecodeStatus, offset: number, mode: number, soft: readonly Field[] = NO_FIELDS, at = 0): number {
     this.#mode = mode;
+    this.#soft = soft;
+    this.#at = at;
+    this.softened = NO_FIELDS;
     const d = this.decoded;
     if (status !== DecodeStatus.ok) {
       const vector = status === DecodeStatus.undefined ? Vector.ud : Vector.gp;
@@ -159,6 +172,7 @@ export class Lowerer {
     const { ea, rm8, reg8, operandSegment } = one.needs;
     const plain = ea === undefined || this.#isPlain();
     if (!plain && ea !== undefined) this.#lowerAddress(Handler.address, ea.size, ea.write, offset);
+    if (this.#soft.length > 0) this.#lowerSoft(plain, offset);
     const r = this.#cache.take();
     v.setUint16(r + Rec.handler, one.handler, true);
     v.setUint8(r + Rec.length, d.length);
@@ -171,6 +185,25 @@ export class Lowerer {
     v.setInt32(r + Rec.link, d.row.operands.includes("Jb") || d.row.operands.includes("Jz") ? 0 : d.imm2, true);
     v.setInt32(r + Rec.offset, offset, true);
     v.setInt32(r + Rec.op, this.#first === 0 ? 0 : r - this.#first, true);
+  }
+
+  /** Records that read the soft constants, before that of the instruction. */
+  #lowerSoft(plain: boolean, offset: number): void {
+    const { byteLength } = this.#view;
+    const soft = this.#soft.filter((f) => (plain || f.name !== "disp") && this.#at + f.at + 4 <= byteLength);
+    const into = this.#cache.next + soft.length * RECORD_BYTES, v = this.#view;
+    for (const { name, at, size, signed, isTarget } of soft) {
+      const r = this.#cache.take();
+      this.clear(r);
+      v.setUint16(r + Rec.handler, Handler.refresh, true);
+      v.setUint8(r + Rec.scale, isTarget ? 1 : 0);
+      v.setInt32(r + Rec.imm, this.#at + at, true);
+      v.setInt32(r + Rec.disp, size === 4 ? -1 : (1 << (8 * size)) - 1, true);
+      v.setInt32(r + Rec.link, signed && size < 4 ? 1 << (8 * size - 1) : 0, true);
+      v.setInt32(r + Rec.offset, offset, true);
+      v.setInt32(r + Rec.op, into + (name === "imm" ? Rec.imm : name === "imm2" ? Rec.link : Rec.disp), true);
+    }
+    this.softened = soft;
   }
 
   #addressFields(r: number): void {

@@ -20,6 +20,10 @@ export interface InterpreterOptions {
   readonly recordLinks?: boolean;
   /** Instructions that were written over are decoded again in place. */
   readonly patch?: boolean;
+  /** Constants inside instructions that are written over and over are read from memory each time. */
+  readonly soft?: boolean;
+  /** Writes beside code, in a page that has some, and those that change nothing are done where they are met. */
+  readonly besideCode?: boolean;
   /** Repeated string instructions are done many iterations at once. */
   readonly bulk?: boolean;
   /** Frequent x87, MMX and SSE instructions are WebAssembly functions rather than TypeScript. */
@@ -42,6 +46,8 @@ const ON: InterpreterSettings = {
   globalJumps: true,
   recordLinks: true,
   patch: true,
+  soft: true,
+  besideCode: true,
   bulk: true,
   kernels: true,
   probes: true,

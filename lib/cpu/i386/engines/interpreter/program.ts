@@ -12,9 +12,11 @@ import { InternalError } from "../../../../core/errors.ts";
 import { KERNELS } from "../../kernels/index.ts";
 import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
 import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
+import { Layout } from "../../state.ts";
 import { type Case, cases } from "./cases.ts";
 import { saveContext } from "./context_code.ts";
 import type { Calls } from "./emit.ts";
+import { quickReadBody, quickStoreBody, quickWriteBody, regionWriteBody } from "./code_write.ts";
 import { segmentBody } from "./entry.ts";
 import { carryBody, flagsBody } from "./flags_code.ts";
 import { loopBody, type Others } from "./loop_code.ts";
@@ -42,6 +44,8 @@ export interface ProgramImports {
   crossing(record: number): number;
   /** The block of counter `record` was executed often: it may be translated. */
   hot(record: number): void;
+  /** Fills the TLB for a write of translated code: host address, or -1: the interpreter has to do it. */
+  fill(linear: number, size: number): number;
   /** Records the fault of a failed segment check; `segment` is the byte address of its cache. */
   badSegment(segment: number): void;
   /** Fires hooks before an instruction: 0 execute it, 1 leave, 2 look EIP up. */
@@ -83,6 +87,7 @@ const SHARED = { carry: 4, flags: 4, load: 8, store: 9, place: 8, segment: 4 } a
 /** Functions in TypeScript, with parameters and results: see {@linkcode ProgramImports}. */
 const TYPESCRIPT = {
   ...{ find: [0, 1], call: [1, 1], crossing: [1, 1], badSegment: [1, 0], hook: [1, 1], hot: [1, 0] },
+  ...{ fill: [2, 1] },
   ...{ slowLoad: [2, 1], slowStore: [3, 1], slowPlace: [2, 1], commit: [0, 0], raise: [2, 0] },
 } as const satisfies Record<keyof ProgramImports, readonly [number, number]>;
 
@@ -175,7 +180,7 @@ class Imports implements Calls {
   }
 }
 
-/** The main module: exports `run` and the shared functions. */
+/** The main module: exports `run`, the shared functions, and where there is a translator `write` for its code. */
 export function mainModule(at: ProgramPlace): Compiled {
   return kept("main", at, () => buildMain(at), true);
 }
@@ -217,14 +222,19 @@ function buildMain({ state, regions, settings }: ProgramPlace): Imports {
   const imports = new Imports(settings), { m } = imports;
   const others = imports.others(regions), { commit, raise } = imports;
   const [load, store, place] = (["slowLoad", "slowStore", "slowPlace"] as const).map((n) => imports.typescript(n));
+  const fill = regions > 0 ? imports.typescript("fill") : undefined;
   const own = (name: keyof typeof SHARED, body: FunctionBody): number =>
     m.addFunction(signature(SHARED[name], 1), body, name);
+  const quickRead = m.addFunction(signature(2, 1), quickReadBody(state));
+  const quickWrite = m.addFunction(signature(2, 1), quickWriteBody(state));
+  const quickStore = m.addFunction(signature(3, 1), quickStoreBody(quickWrite));
+  if (fill !== undefined) m.addFunction(signature(2, 1), regionWriteBody(quickWrite, fill), "write");
   const calls: Calls = {
     carry: own("carry", carryBody()),
     flags: own("flags", flagsBody()),
-    load: own("load", slowBody(2, load, state)),
-    store: own("store", slowBody(3, store, state)),
-    place: own("place", slowBody(2, place, state)),
+    load: own("load", slowBody(2, load, state, quickRead)),
+    store: own("store", slowBody(3, store, state, quickStore)),
+    place: own("place", slowBody(2, place, state, quickWrite)),
     segment: own("segment", segmentBody(state, others.segment)),
     run: () => {
       throw new InternalError("A string instruction is a case of the main loop");
@@ -236,9 +246,24 @@ function buildMain({ state, regions, settings }: ProgramPlace): Imports {
   return imports;
 }
 
-/** Saves record, count and flags (the last six parameters), then calls TypeScript with the first `n`. */
-function slowBody(n: number, target: number, state: number): FunctionBody {
-  const f = new FunctionBody(n + 6);
+/**
+ * The first `n` parameters go to function `quick`; where that answers something negative, or not 0 for a store, record,
+ * count and flags (the last six parameters) are saved and TypeScript is called.
+ */
+function slowBody(n: number, target: number, state: number, quick: number): FunctionBody {
+  const f = new FunctionBody(n + 6), answer = f.local("i32");
+  for (let i = 0; i < n; i++) f.get(i);
+  f.call(quick);
+  f.tee(answer);
+  f.i32(0);
+  f.num(n === 3 ? "i32.eq" : "i32.ge_s");
+  f.if("likely");
+  f.i32(0);
+  f.get(n + 1);
+  f.mem("i32.store", state + Layout.count); // it is read back
+  f.get(answer);
+  f.return();
+  f.end();
   saveContext(f, { rec: n, count: n + 1, kind: n + 2, a: n + 3, b: n + 4, c: n + 5 }, state);
   for (let i = 0; i < n; i++) f.get(i);
   f.call(target);

@@ -10,7 +10,7 @@ export const RECORD_BYTES = 32;
 export const Rec = {
   /** u16: which case of the interpreter. */
   handler: 0,
-  /** u8: shift of the index register. */
+  /** u8: shift of the index register; in a record that refreshes 1 for the target of a jump. */
   scale: 2,
   /** u8: length in bytes (in an address record: bytes accessed). */
   length: 3,
@@ -22,11 +22,11 @@ export const Rec = {
   base: 8,
   /** u16: address of the index register, or of the zero field. */
   index: 10,
-  /** i32: displacement; of a counter, the translator's own. */
+  /** i32: displacement; of a counter, the translator's own; in a record that refreshes the mask of the constant. */
   disp: 12,
   /** i32: first immediate; in an address record the mask of the offset; in counters the page; of a region the entry. */
   imm: 16,
-  /** i32: second immediate, or the record a direct jump leads to (0: not known yet). */
+  /** i32: second immediate, or the record a direct jump leads to (0: not known yet); when refreshing the sign bit or 0. */
   link: 20,
   /** i32: offset of the instruction in its page; may be 4096 and more in the record that leaves a page. */
   offset: 24,
@@ -73,7 +73,9 @@ export const Handler = {
   region: 10,
   /** The instruction that follows has hooks or breakpoints. */
   hook: 11,
+  /** Reads a constant of the instruction that follows from memory: `imm` its host address, `op` where it goes. */
+  refresh: 12,
 } as const;
 
 /** Number of the first handler made from a tree. */
-export const FIRST_TREE = 12;
+export const FIRST_TREE = 13;

@@ -7,6 +7,7 @@ import type { OpcodeIndex } from "../../opcode_index.ts";
 import type { StringRuns } from "../../kernels/string_runs.ts";
 import type { CodeCache } from "./code_cache.ts";
 import type { Lowerer } from "./lower.ts";
+import type { VolatileCode } from "./volatile.ts";
 
 /** Parts of the interpreter a translator works with. */
 export interface TranslatorHost {
@@ -16,6 +17,13 @@ export interface TranslatorHost {
   readonly lowerer: Lowerer;
   /** Opcodes of the model. */
   readonly index: OpcodeIndex;
+  /** Bytes of code that are written over and over. */
+  readonly volatile: VolatileCode;
+  /**
+   * Gives the function for a write of translated code that is not fast: (linear, bytes) -> host address, or -1: the
+   * interpreter has to do it.
+   */
+  readonly write: () => (linear: number, size: number) => number;
   /** Runs of string instructions as imports of a module. */
   readonly runs: StringRuns;
   /** Byte address of the jump cache for supervisor or user code. */
@@ -46,8 +54,13 @@ export interface Translator {
   threshold(pfn: number): number;
   /** The block behind counter `record` is hot: it gets another count, or becomes a call of its region. */
   hot(record: number): void;
-  /** Bytes `from` to `to` (exclusive) of page `pfn` were written, where there was code. */
-  dropped(pfn: number, from: number, to: number): void;
+  /**
+   * Bytes `from` to `to` (exclusive) of page `pfn` were written, where there may be code.
+   * @returns True if translations were dropped.
+   */
+  dropped(pfn: number, from: number, to: number): boolean;
+  /** Fills the TLB for a write: host address, or -1: the interpreter has to do it. */
+  fill(linear: number, size: number): number;
   /** Linear addresses may mean other pages now; if not `all`, only those of pages that are not global. */
   translationsChanged(all: boolean): void;
   /** All code was dropped. */

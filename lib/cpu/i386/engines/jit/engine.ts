@@ -25,8 +25,9 @@
  * places missed twice as often as one of 16384; a CR3 write that forgot jumps to global pages cost half a million look-ups
  * while the kernel patched itself. Thresholds of 1500, 4000 and 6000 differ in compiling alone. V8 without inlining or loop
  * peeling, or with three times its tiering budget, made no difference that could be measured.
- * Code that changes: what was written is decoded again in place (block_decoder.ts), bytes that change over and over are
- * left to the interpreter (volatile.ts).
+ * Code that changes: what was written is decoded again in place (block_decoder.ts); constants that change over and over
+ * are read from memory, so that a write to them is one to data (soft.ts), and what else does so is left to the interpreter
+ * (volatile.ts); writes beside code are done without TypeScript (code_map.ts, code_write.ts).
  * Warm; the emitted code is hot.
  *
  * Not translated: 16-bit code, segments with a base other than FS and GS, instructions over a page end.
@@ -38,6 +39,7 @@ import { Layout, ModeBit } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
 import { Rec } from "../interpreter/record.ts";
+import { VolatileCode } from "../interpreter/volatile.ts";
 import { LeadInEngine } from "../lead_in.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
@@ -46,7 +48,6 @@ import { CodeSource } from "./source.ts";
 import { buildModule, kernelsOf, type RegionImports, runsOf, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
 import { makePlan } from "./plan.ts";
-import { VolatileCode } from "./volatile.ts";
 import { codeOf, type Region, RegionMap, TABLE_SIZE } from "./regions.ts";
 
 /** TypeScript instructions listed at a time. */
@@ -61,6 +62,8 @@ const INSIDE = 2;
 const MAX_DOUBLED = 8;
 /** x87 code is done in place if its control word asks for 64 bits of mantissa and masks the inexact exception. */
 const USUAL_CONTROL = 0x320;
+/** Where code is translated although it is written over and over. */
+const NONE_VOLATILE = new VolatileCode();
 /** Count of a block that is never offered. */
 const NEVER = 0x7fffffff;
 
@@ -87,7 +90,6 @@ class JitTranslator implements Translator {
   readonly #imports: RegionImports & Record<string, WebAssembly.ImportValue>;
   readonly #regions: RegionMap;
   readonly #drops: Map<number, number> = new Map();
-  readonly #volatile: VolatileCode = new VolatileCode();
   readonly #seconds: Int32Array;
   readonly #secondsAt: number;
   /** Those of {@linkcode JitTranslator.#seconds} whose page is not global. */
@@ -107,7 +109,7 @@ class JitTranslator implements Translator {
       memory: cpu.board.memory,
       regions: this.table,
       read: (linear, size) => this.#fill(linear, size, false),
-      write: (linear, size) => this.#fill(linear, size, true),
+      write: () => -1, // until there is code of the interpreter
       call: (index) => host.call(index),
       second: (linear) => this.#second(linear),
       ...(settings.boundary === undefined ? {} : { boundary: settings.boundary }),
@@ -146,10 +148,15 @@ class JitTranslator implements Translator {
     view.setInt32(record + Rec.op, (this.threshold(pfn) * INSIDE) << Math.min(tries, MAX_DOUBLED), true);
   }
 
-  dropped(pfn: number, from: number, to: number): void {
+  dropped(pfn: number, from: number, to: number): boolean {
     this.#generation++;
-    if (this.#settings.volatileCode) this.#volatile.note(pfn, from, to);
-    if (this.#regions.dropBytes(pfn, from, to)) this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
+    if (!this.#regions.dropBytes(pfn, from, to)) return false;
+    this.#drops.set(pfn, (this.#drops.get(pfn) ?? 0) + 1);
+    return true;
+  }
+
+  fill(linear: number, size: number): number {
+    return this.#fill(linear, size, true);
   }
 
   translationsChanged(all: boolean): void {
@@ -161,7 +168,6 @@ class JitTranslator implements Translator {
   forget(): void {
     this.#regions.clear();
     this.#drops.clear();
-    this.#volatile.clear();
     this.#generation++;
   }
 
@@ -169,13 +175,13 @@ class JitTranslator implements Translator {
   #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
     const linear = this.#cpu.state.get(Layout.codeBase) >>> 0,
-      { warm, fold, kernels, steps, singleFlags, secondPage } = this.#settings;
+      { warm, fold, kernels, steps, singleFlags, secondPage, soft } = this.#settings;
     const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
     const source = new CodeSource(this.#cpu, host, pfn, linear, {
       threshold: (page) => this.threshold(page),
       warm,
-      volatile: this.#volatile,
-      ...{ x87, fold, kernels, steps, singleFlags, secondPage },
+      volatile: this.#settings.volatileCode ? host.volatile : NONE_VOLATILE,
+      ...{ x87, fold, kernels, steps, singleFlags, secondPage, soft },
     });
     const { discovery, merged } = this.#discover(source, pfn, offset);
     const entry = discovery.blocks[0].start, isOther = entry !== offset;
@@ -190,6 +196,7 @@ class JitTranslator implements Translator {
     for (const n of kernelsOf(plan, this.#settings.inlineKernels)) {
       this.#imports[`k${n}`] ??= host.lowerer.kernels.get(n);
     }
+    this.#imports.write = host.write();
     for (const n of runsOf(plan)) this.#imports[`run${n}`] ??= host.runs.get(n);
     const bytes = buildModule(
       this.#target(),
@@ -303,9 +310,9 @@ class JitTranslator implements Translator {
     if (physical >= 0x1_0000_0000) return -1;
     const at = space.bus(physical), pfn = at >>> 12, entry = space.pages[pfn], from = at & 0xfff;
     const is = PageBit.ram | PageBit.code | PageBit.dirty;
-    if ((entry & is) !== is || !space.isCodeOf(pfn, index) || this.#host.cache.isCode(pfn, from, from + size)) {
-      return -1;
-    }
+    if ((entry & is) !== is || !space.isCodeOf(pfn, index)) return -1;
+    this.#host.cache.expose(pfn);
+    if (this.#host.cache.isCode(pfn, from, from + size)) return -1;
     return (entry & ~0xfff) + from;
   }
 

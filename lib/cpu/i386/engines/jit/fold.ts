@@ -7,6 +7,11 @@ import type { Expr, Stmt, Tree } from "../../tree.ts";
 /** Semantics whose immediate is folded. */
 const FOLDED: ReadonlySet<string> = new Set(["shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "shld", "shrd"]);
 
+/** True if the immediate of such an instruction is folded. */
+export function isFolded(sem: string): boolean {
+  return FOLDED.has(sem);
+}
+
 const known: WeakMap<Tree, Map<number, Tree>> = new WeakMap();
 
 /** The tree with its immediate put in, if that decides anything. */

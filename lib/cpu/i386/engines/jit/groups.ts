@@ -159,6 +159,7 @@ class Finder {
   }
 
   #address(i: Instruction): Value {
+    if (i.isSoft("disp")) return this.#fresh();
     const base = i.base < 0 ? { root: ABSOLUTE, offset: 0 } : this.#registers[i.base];
     if (i.index < 0) return { root: base.root, offset: (base.offset + i.disp) | 0 };
     const index = this.#registers[i.index];
@@ -179,7 +180,7 @@ class Finder {
       case "const":
         return { root: ABSOLUTE, offset: e.v };
       case "imm":
-        return { root: ABSOLUTE, offset: i.imm };
+        return i.isSoft("imm") ? this.#fresh() : { root: ABSOLUTE, offset: i.imm };
       case "reg":
         return e.w === 32 ? this.#registers[e.n] : this.#fresh();
       case "gpr":

@@ -7,7 +7,8 @@ import { treeFor } from "../../trees.ts";
 import { TREES } from "../../semantics/index.ts";
 import type { Slot, Tree } from "../../tree.ts";
 import type { Access } from "./groups.ts";
-import { folded } from "./fold.ts";
+import type { Field } from "../../fields.ts";
+import { folded, isFolded } from "./fold.ts";
 import { type PartialFlags, wholeFlags } from "./whole_flags.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
 import type { MemoryOperand } from "../../kernels/kernel.ts";
@@ -95,6 +96,10 @@ export class Instruction {
    * that keeps a processor from guessing where an indirect jump leads.
    */
   isJump = false;
+  /** Constants that are read from memory each time. */
+  readonly soft: readonly Field[];
+  /** Host address of its bytes, where they are. */
+  readonly at: number;
   /** Flags it records are seen by somebody. */
   flagsLive = true;
   /** Groups of its memory accesses in the order of the tree; see groups.ts. */
@@ -102,9 +107,18 @@ export class Instruction {
 
   /**
    * @param d Decoded. @param offset In its page. @param call Gives the number in the list of TypeScript instructions.
-   * @param how Switches.
+   * @param how Switches. @param soft See there. @param at See there.
    */
-  constructor(d: Decoded, offset: number, call: () => number, how: Translation) {
+  constructor(
+    d: Decoded,
+    offset: number,
+    call: () => number,
+    how: Translation,
+    soft: readonly Field[] = [],
+    at = 0,
+  ) {
+    this.soft = soft;
+    this.at = at;
     this.offset = offset;
     this.length = d.length;
     this.sem = d.row.sem;
@@ -159,7 +173,13 @@ export class Instruction {
   /** True if it replaces the return address on the stack. */
   get replacesReturn(): boolean {
     return this.sem === "mov" && this.base === 4 && this.index < 0 && this.disp === 0 && this.opSize === 32 &&
+      this.soft.length === 0 &&
       this.seg === SegReg.ss && this.#isStore;
+  }
+
+  /** True if a constant is read from memory. */
+  isSoft(name: Field["name"]): boolean {
+    return this.soft.some((f) => f.name === name);
   }
 
   /** Number of the register a slot names. */
@@ -205,6 +225,11 @@ function kernelOf(d: Decoded): KernelUse | undefined {
   const isPlain = d.addrSize === 32 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
   if (number < 0 || KERNELS[number].memory !== undefined && !isPlain) return undefined;
   return { number, fop: lastOpcode(d) };
+}
+
+/** True if such constants of an instruction can be read from memory by its translation. */
+export function mayBeSoft(d: Decoded, soft: readonly Field[]): boolean {
+  return TREES[d.row.sem] !== undefined && !isNarrowJump(d) && !isFolded(d.row.sem) && !soft.some((f) => f.isTarget);
 }
 
 /** Transfers with a 16-bit instruction pointer in 32-bit code are left to TypeScript. */

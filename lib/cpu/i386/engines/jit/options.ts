@@ -75,8 +75,6 @@ export interface JitOptions extends InterpreterOptions {
   readonly links?: boolean;
   /** Regions go on in the page behind their first one. */
   readonly secondPage?: boolean;
-  /** Writes beside code, in a page that has some, are done in the region. */
-  readonly besideCode?: boolean;
   /** Code that is written over and over is left to the interpreter, and what is around it stays translated. */
   readonly volatileCode?: boolean;
   /** A region that overlaps others takes their place. */
@@ -122,7 +120,6 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     callJumps: true,
     links: true,
     secondPage: true,
-    besideCode: true,
     volatileCode: true,
     merge: true,
     inlineKernels: true,

@@ -33,11 +33,14 @@ export interface Region {
   isAlive: boolean;
 }
 
-/** The set of the bytes of all instructions that were found. */
+/** The set of the bytes of all instructions that were found, constants that are read from memory aside. */
 export function codeOf(discovery: Discovery): Int32Array {
   const code = new Int32Array(256);
-  for (const { offset, next } of discovery.instructions) {
-    for (let at = offset; at < next && at < 0x2000; at++) code[at >>> 5] |= 1 << (at & 31);
+  for (const { offset, next, soft } of discovery.instructions) {
+    for (let at = offset; at < next && at < 0x2000; at++) {
+      const isSoft = soft.some((f) => at >= offset + f.at && at < offset + f.at + f.size);
+      if (!isSoft) code[at >>> 5] |= 1 << (at & 31);
+    }
   }
   return code;
 }

@@ -8,8 +8,9 @@ import { SegReg } from "../../segment.ts";
 import type { CodePage } from "../interpreter/code_cache.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import type { TranslatorHost } from "../interpreter/translator.ts";
-import type { VolatileCode } from "./volatile.ts";
-import { Instruction, type Translation } from "./instruction.ts";
+import { softFields } from "../interpreter/soft.ts";
+import type { VolatileCode } from "../interpreter/volatile.ts";
+import { Instruction, mayBeSoft, type Translation } from "./instruction.ts";
 
 /** Entries of a jump table that are looked at. */
 const MOST_TARGETS = 64;
@@ -22,6 +23,8 @@ export interface SourceLimits extends Translation {
   readonly warm: number;
   /** Bytes that are written over and over. */
   readonly volatile: VolatileCode;
+  /** Constants among them may be read from memory. */
+  readonly soft: boolean;
   /** Code goes on in the page behind the first one. */
   readonly secondPage: boolean;
 }
@@ -80,18 +83,19 @@ export class CodeSource {
       status = decode(this.#joined, 0, LONGEST_INSTRUCTION, true, index, d);
     }
     const { volatile } = this.#limits, first = offset & 0xfff;
-    if (volatile.has(page.pfn, first, first + d.length)) return undefined;
+    const soft = softFields(volatile, page.pfn, first, d);
+    if (soft === undefined || soft.length > 0 && !(this.#limits.soft && mayBeSoft(d, soft))) return undefined;
     if (first + d.length > 0x1000 && this.second !== undefined) {
       if (volatile.has(this.second.pfn, 0, first + d.length - 0x1000)) return undefined;
     }
     if (status !== DecodeStatus.ok) return undefined;
-    return new Instruction(d, offset, () => lowerer.typescript(d), this.#limits);
+    return new Instruction(d, offset, () => lowerer.typescript(d), this.#limits, soft, at);
   }
 
   /** Targets in reach of a jump through a table whose address is a constant; hints, compared when they are used. */
   table(i: Instruction): number[] {
     const out = new Set<number>();
-    if (i.base >= 0 || i.index < 0 || i.scale !== 2 || i.seg !== SegReg.ds) return [];
+    if (i.base >= 0 || i.index < 0 || i.scale !== 2 || i.seg !== SegReg.ds || i.soft.length > 0) return [];
     for (let n = 0; n < MOST_TARGETS; n++) {
       const at = this.#cpu.translate((i.disp + 4 * n) >>> 0);
       if (at < 0 || !this.#host.cache.isKept(at >>> 12)) break;

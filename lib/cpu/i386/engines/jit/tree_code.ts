@@ -8,6 +8,7 @@ import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { typeOf } from "../../builder.ts";
+import type { Field } from "../../fields.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
 import { emitProbe } from "../interpreter/memory_code.ts";
 import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
@@ -66,6 +67,7 @@ export class TreeCode {
   #placeOffset = 0;
   #access = 0;
   #temps: { t: ValueType; local: number }[] = [];
+  #soft: { name: Field["name"]; local: number }[] = [];
   #i: Instruction | undefined = undefined;
 
   /** @param f The function. @param site Addresses. @param registers Registers. @param flags Flags. @param control Exits. */
@@ -87,8 +89,26 @@ export class TreeCode {
     this.#i = i;
     this.#access = 0;
     this.#temps = tree.temps.map((t) => ({ t, local: this.#f.temp(t) }));
+    this.#soft = i.soft.map((field) => this.#readSoft(i, field));
     this.#body(tree.body);
+    for (const { local } of this.#soft) this.#f.release("i32", local);
     for (const { t, local } of this.#temps) this.#f.release(t, local);
+  }
+
+  /** Reads a constant of an instruction from its code, before anything of it is done. */
+  #readSoft(i: Instruction, { name, at, size, signed }: Field): { name: Field["name"]; local: number } {
+    const f = this.#f, local = f.temp("i32");
+    f.i32(0);
+    f.mem(size === 4 ? "i32.load" : `i32.load${size === 1 ? 8 : 16}_${signed ? "s" : "u"}` as const, i.at + at);
+    f.set(local);
+    return { name, local };
+  }
+
+  /** A constant of the instruction on the stack. */
+  #constant(name: Field["name"]): void {
+    const i = this.#instruction, soft = this.#soft.find((s) => s.name === name);
+    if (soft === undefined) this.#f.i32(i[name]);
+    else this.#f.get(soft.local);
   }
 
   /** Puts the condition of a conditional jump on the stack. */
@@ -96,6 +116,7 @@ export class TreeCode {
     const [s] = i.tree?.body ?? [];
     if (s?.s !== "if") throw new InternalError("A jump without condition is not one of this kind");
     this.#i = i;
+    this.#soft = [];
     this.#expr(s.c);
   }
 
@@ -224,8 +245,8 @@ export class TreeCode {
       }
       plus();
     }
-    if (i.disp !== 0 || !any) {
-      f.i32(i.disp);
+    if (i.disp !== 0 || !any || i.isSoft("disp")) {
+      this.#constant("disp");
       plus();
     }
     if (add !== null) {
@@ -300,10 +321,10 @@ export class TreeCode {
         else f.i32(e.v);
         break;
       case "imm":
-        f.i32(i.imm);
+        this.#constant("imm");
         break;
       case "imm2":
-        f.i32(i.imm2);
+        this.#constant("imm2");
         break;
       case "gpr":
         this.#registers.get(i.slot(e.slot), e.w);

@@ -11,7 +11,7 @@
 import type { Section } from "../../core/component.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { InterceptAnswer, InterceptEvent, Interceptor, MonitorContext } from "../../core/monitor.ts";
-import { Reg } from "../../spec/i386_regs.ts";
+import { Reg, Vector } from "../../spec/i386_regs.ts";
 import { PLANS } from "./arguments.ts";
 import type { ParavirtCall, ParavirtHost } from "./backend.ts";
 import { STRIDE } from "./rom.ts";
@@ -88,7 +88,8 @@ class Setback implements Interceptor {
 
   intercept({ kind, vector, errorCode, linear }: InterceptEvent): InterceptAnswer {
     const guest = this.#guest, word = new Uint8Array(4);
-    if (kind === "exception" && guest.eip === this.#at && guest.peek((guest.reg(Reg.esp) - 4) >>> 0, word)) {
+    const faults = kind === "exception" && vector !== Vector.db; // a step that ends before the IRET is none of its faults
+    if (faults && guest.eip === this.#at && guest.peek((guest.reg(Reg.esp) - 4) >>> 0, word)) {
       guest.eip = (new DataView(word.buffer).getUint32(0, true) - CALL_BYTES) >>> 0;
     }
     this.#host.delivering(kind, vector, errorCode, linear);

@@ -12,6 +12,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "lazy_test.ts": () => import("./lazy_test.ts"),
   "mappings_test.ts": () => import("./mappings_test.ts"),
   "mistakes_test.ts": () => import("./mistakes_test.ts"),
+  "segments_test.ts": () => import("./segments_test.ts"),
   "semantics_test.ts": () => import("./semantics_test.ts"),
   "smp_test.ts": () => import("./smp_test.ts"),
   "survive_test.ts": () => import("./survive_test.ts"),

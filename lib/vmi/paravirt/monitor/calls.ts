@@ -3,8 +3,8 @@
  * calls_mmu.ts; port access is plain code that faults and is emulated. A fault found on the way is the guest's, at the call; an argument without meaning ends it.
  * Source: Paravirtualization API 2.0, appendix A, and the calls' use by Linux 2.6.21 to 2.6.36. Warm.
  *
- * Not emulated: MachineToPhysical, PhysicalToMachine and SetCallbacks, which no document describes; SetLDT loads no segment
- * register anew, as a kernel that saves them after it would save null ones.
+ * Not emulated: MachineToPhysical, PhysicalToMachine and SetCallbacks, which no document describes. A segment register that
+ * SetLDT cannot load anew stays as it is, as without a hypervisor: a kernel that switches tasks saves it after the call.
  */
 import { Flag, Msr, Reg } from "../../../spec/i386_regs.ts";
 import { PARAVIRT_INTERRUPT_MASK, type ParavirtName } from "../../../spec/paravirt_calls.ts";
@@ -141,7 +141,11 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
   DisableInterrupts: (cpu) => setInterrupts(cpu, false),
   SetInterruptMask: (cpu, arg) => setInterrupts(cpu, (arg("mask") & PARAVIRT_INTERRUPT_MASK) !== 0),
   IRET: (cpu, _arg, call) => leave(cpu, call, (esp) => interruptReturn(cpu, esp, call.from)),
-  SYSEXIT: (cpu, _arg, call) => leave(cpu, call, () => systemExit(cpu, true)),
+  SYSEXIT: (cpu, _arg, call) =>
+    leave(cpu, call, () => {
+      if (!cpu.offersSysenter) throw protectionFault(); // CPUID says that there is none
+      systemExit(cpu, true);
+    }),
   Halt: (cpu) => {
     setInterrupts(cpu, true);
     cpu.guest.halt();
@@ -162,7 +166,14 @@ export const CALLS: Readonly<Partial<Record<ParavirtName, CallFn>>> = {
     setPorts(cpu, (arg("mask") >>> 12) & 3);
     return undefined;
   },
-  SetInitialAPState: (cpu, arg) => setStartState(cpu, arg("state"), arg("apicId")) ? undefined : BAD,
-  APICWrite: (cpu, arg) => cpu.physical.write32(apicAt(cpu, arg("register")), arg("value")),
+  SetInitialAPState: (cpu, arg) => {
+    drain(cpu);
+    return setStartState(cpu, arg("state"), arg("apicId")) ? undefined : BAD;
+  },
+  APICWrite: (cpu, arg) => {
+    drain(cpu); // it may be a message to a CPU that is to see what was deferred
+    cpu.physical.write32(apicAt(cpu, arg("register")), arg("value"));
+    return undefined;
+  },
   APICRead: (cpu, arg) => cpu.physical.read32(apicAt(cpu, arg("register"))) >>> 0,
 };

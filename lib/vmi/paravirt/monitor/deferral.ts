@@ -15,11 +15,14 @@ import { ParavirtLazy, type ParavirtName } from "../../../spec/paravirt_calls.ts
 import { setControl } from "./control.ts";
 import { Raised } from "./raised.ts";
 import { checkLocalTable, setLocalTable } from "./system_tables.ts";
-import { tableWritten } from "./tables.ts";
+import { reloadAll, tableWritten } from "./tables.ts";
 import type { VirtualCpu } from "./vcpu.ts";
 
 /** What is kept; each has two words. */
 const What = { cr3: 0, localTable: 1, kernelStack: 2, entry: 3, ports: 4 } as const;
+
+/** More changes than this are not kept: a guest that never ends the mode takes no more of the host's memory. */
+const MOST = 512;
 
 /** Faults that may come of what was not done yet. */
 const MAY_BE_STALE: readonly number[] = [Vector.ts, Vector.np, Vector.ss, Vector.gp, Vector.pf];
@@ -45,7 +48,10 @@ export function setBase(cpu: VirtualCpu, value: number): boolean {
 
 /** SetLDT. @throws {Raised} */
 export function setLocal(cpu: VirtualCpu, selector: number): void {
-  if (cpu.v.lazy !== ParavirtLazy.cpu) return setLocalTable(cpu, selector);
+  if (cpu.v.lazy !== ParavirtLazy.cpu) {
+    setLocalTable(cpu, selector);
+    return reloadAll(cpu, true);
+  }
   checkLocalTable(cpu, selector);
   keepOrDo(cpu, What.localTable, selector);
 }
@@ -93,6 +99,7 @@ export function settle(cpu: VirtualCpu): boolean {
 
 function keepOrDo(cpu: VirtualCpu, what: number, a: number, b = 0): void {
   if (cpu.v.lazy !== ParavirtLazy.cpu) return apply(cpu, what, a, b);
+  if (cpu.v.deferred.length >= 3 * MOST) settle(cpu);
   cpu.counters.count("CPU updates deferred");
   cpu.v.deferred.push(what, a, b);
 }
@@ -117,4 +124,5 @@ function loadLocal(cpu: VirtualCpu, selector: number): void {
     if (!(thrown instanceof Raised)) throw thrown;
     setLocalTable(cpu, 0);
   }
+  reloadAll(cpu, true);
 }

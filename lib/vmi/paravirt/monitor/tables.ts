@@ -94,17 +94,18 @@ function entryChanged(cpu: VirtualCpu, at: number): void {
   if (v.ldt !== 0 && local >= 0 && local <= v.ldtLimit) refresh(cpu, (local & 0xfff8) | 4);
 }
 
-/** Loads ES, DS, FS or GS anew from its selector; one that cannot be loaded becomes null. */
-export function reloadData(cpu: VirtualCpu, n: number): void {
+/** Loads ES, DS, FS or GS anew from its selector; one that cannot be loaded becomes null, or stays if it `keeps`. */
+export function reloadData(cpu: VirtualCpu, n: number, keeps = false): void {
   const { selector } = cpu.guest.segment(n), d = realDescriptor(cpu, selector);
   const ring = Math.max(cpu.guest.cpl, selector & 3);
   const good = isReadable(d.high) && (d.high & Desc.present) !== 0 && (isConforming(d.high) || ring <= dplOf(d.high));
+  if (!good && keeps) return;
   cpu.guest.setSegment(n, good ? selector : selector & 3, good ? d.low : 0, good ? d.high : 0);
 }
 
-/** Loads every segment register anew, as after a change of tables. */
-export function reloadAll(cpu: VirtualCpu): void {
-  for (const n of [SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs]) reloadData(cpu, n);
+/** Loads every segment register anew, as after a change of tables; see {@linkcode reloadData}. */
+export function reloadAll(cpu: VirtualCpu, keeps = false): void {
+  for (const n of [SegReg.es, SegReg.ds, SegReg.fs, SegReg.gs]) reloadData(cpu, n, keeps);
   const { selector } = cpu.guest.segment(SegReg.ss), d = realDescriptor(cpu, selector);
   if (isWritableData(d.high) && dplOf(d.high) === cpu.guest.cpl) {
     cpu.guest.setSegment(SegReg.ss, selector, d.low, d.high);

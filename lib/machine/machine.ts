@@ -250,7 +250,7 @@ export class Machine implements LoadTarget {
     const until = options.until === undefined ? undefined : toCondition(options.until);
     if (until?.test() === true) return { kind: "until", name: until.name, eip: this.#cpu0.pc };
     const quit = until?.listen?.(this, () => this.requestStop({ kind: "until", name: until.name }));
-    const isPolled = until !== undefined && quit === undefined;
+    const isPolled = until !== undefined && (quit === undefined || until.every !== undefined);
     try {
       return this.#driver.run({
         budget,

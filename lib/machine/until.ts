@@ -15,7 +15,7 @@ export interface Condition {
    * Calls `fire` when it comes true; returns how to stop listening. Without it the condition is polled.
    */
   listen?(machine: Machine, fire: () => void): () => void;
-  /** Instructions between two polls; default 10 000. */
+  /** Instructions between two polls; default 10 000. A condition that listens is polled as well if it says this. */
   readonly every?: number;
 }
 
@@ -35,17 +35,25 @@ export function reached(linear: number): Condition {
   };
 }
 
-/** Any of several conditions. */
+/**
+ * Any of several conditions. Where all of them listen the run ends at the very instruction, where none does they are
+ * polled; of mixed ones those that listen are heard at once and the others are polled.
+ */
 export function any(...conditions: readonly Until[]): Condition {
   const all = conditions.map(toCondition);
-  return {
+  const listening = all.filter((c) => c.listen !== undefined), polled = all.filter((c) => c.listen === undefined);
+  const condition: Condition = {
     name: all.map((c) => c.name).join(" or "),
     test: () => all.some((c) => c.test()),
+    ...(polled.length === 0 ? {} : { every: Math.min(...polled.map((c) => c.every ?? POLL_EVERY)) }),
+  };
+  if (listening.length === 0) return condition;
+  return {
+    ...condition,
     listen: (machine, fire) => {
-      const removers = all.map((c) => c.listen?.(machine, fire));
+      const removers = listening.map((c) => c.listen?.(machine, fire));
       return () => removers.forEach((remove) => remove?.());
     },
-    every: Math.min(...all.map((c) => c.every ?? POLL_EVERY)),
   };
 }
 

@@ -44,9 +44,9 @@ export async function withPage(url: string, use: (page: Page) => Promise<void>):
     stdout: "null",
     stderr: "piped",
   }).spawn();
+  const { address, end } = devTools(browser.stderr);
   try {
-    const address = await devTools(browser.stderr);
-    const line = await Line.open(address);
+    const line = await Line.open(await address);
     try {
       await use(await openPage(line, url));
     } finally {
@@ -55,6 +55,7 @@ export async function withPage(url: string, use: (page: Page) => Promise<void>):
   } finally {
     browser.kill("SIGKILL");
     await browser.status;
+    await end; // its helpers hold the line for a moment
     await removeFolder(profile);
   }
 }
@@ -71,10 +72,12 @@ async function removeFolder(path: string): Promise<void> {
   }
 }
 
-/** The address chromium says on standard error; the rest of what it says is read and forgotten. */
-async function devTools(stderr: ReadableStream<Uint8Array>): Promise<string> {
+/** The address chromium says on standard error; the rest of what it says is read and forgotten, up to its end. */
+function devTools(
+  stderr: ReadableStream<Uint8Array>,
+): { readonly address: Promise<string>; readonly end: Promise<void> } {
   let said = "";
-  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const { promise: address, resolve, reject } = Promise.withResolvers<string>();
   const read = async (): Promise<void> => {
     for await (const text of stderr.pipeThrough(new TextDecoderStream())) {
       if (said.length < 1 << 16) said += text;
@@ -83,8 +86,7 @@ async function devTools(stderr: ReadableStream<Uint8Array>): Promise<string> {
     }
     reject(new Error(`chromium ended: ${said.slice(-1000)}`));
   };
-  void read();
-  return await promise;
+  return { address, end: read() };
 }
 
 /** Requests and replies of the protocol. */

@@ -164,6 +164,44 @@ Deno.test({
     }),
 });
 
+/** Counts in AX. */
+const COUNT = asm16`
+again:
+  inc ax
+  mov [0x500], ax
+  jmp again`;
+
+Deno.test({
+  name: `the lab page sets breakpoints, ends runs there, takes them away, and shows memory${missing}`,
+  ignore: !chromium.available,
+  fn: () =>
+    withProgram(COUNT.bytes, async (page) => {
+      await page.until(`${count("#code tr")} > 2`);
+      await page.click("#code tr:nth-child(2)");
+      await page.until(`${count("#code .breakpoint")} === 1`);
+      for (const value of ["00000001", "00000002"]) {
+        await page.click("#run");
+        await page.until(`${register("eax")} === "0x${value}"`, register("eax"));
+        await page.until(`${text("said")} === "breakpoint 00007c01 ended the run at EIP 00007c01"`, text("said"));
+      }
+      await page.click("#breakpoints button");
+      await page.until(`${count("#code .breakpoint")} === 0`);
+      const type = (id: string, value: string): Promise<unknown> =>
+        page.evaluate(
+          `{ const f = document.getElementById("${id}"); f.value = "${value}"; f.dispatchEvent(new Event("change")); }`,
+        );
+      await type("memory-at", "500");
+      await page.until(`${text("memory")}.startsWith("00000500  01 00 ")`, text("memory"));
+      await page.click("#memory-on");
+      await page.until(`${text("memory")}.startsWith("00000600  ")`, text("memory"));
+      await type("breakpoint", "0x7c04");
+      await page.until(`${text("breakpoints")} === "00007c04"`);
+      await page.click("#run");
+      await page.until(`${register("eip")} === "0x00007c04"`, register("eip"));
+      assertEquals(page.complaints, []);
+    }),
+});
+
 Deno.test({
   name: `the lab page shows the text screen and presses keys there${missing}`,
   ignore: !chromium.available,

@@ -3,7 +3,7 @@
  * cluster at a time is a new one that has run up to it. So there is no difference between a step and a step back, and a
  * step takes as long as the whole way. Steps are microseconds here. Cold.
  *
- * Not emulated: typing, calls to a hypervisor; real time, several processes.
+ * Not emulated: typing, breakpoints, calls to a hypervisor; real time, several processes.
  */
 import { ConfigError } from "../../core/errors.ts";
 import type { CpuView } from "../../machine/cpu_view.ts";
@@ -15,7 +15,7 @@ import { timeline } from "../../vmi/message/timeline.ts";
 import { pageMap } from "./page_map.ts";
 import type { LabMessages, LabRequest, LabState } from "./protocol.ts";
 import type { LabSubject } from "./session.ts";
-import { codeOf, flagsOf, registersOf, screenOf } from "./view.ts";
+import { codeOf, flagsOf, memoryOf, registersOf, screenOf } from "./view.ts";
 
 /** Messages shown. */
 const SHOWN = 400;
@@ -38,6 +38,7 @@ export class LabCluster implements LabSubject {
   /** Time come to, ns. */
   #time = 0;
   #at = 0;
+  #memory = 0;
   #entry = -1;
   /** Trace records counted, and messages among them. */
   #counted = 0;
@@ -75,6 +76,9 @@ export class LabCluster implements LabSubject {
         return;
       case "pages":
         this.#entry = request.entry;
+        return;
+      case "memory":
+        this.#memory = request.at;
     }
   }
 
@@ -93,6 +97,8 @@ export class LabCluster implements LabSubject {
       registers: cpu === undefined ? [] : registersOf(cpu),
       flags: cpu === undefined ? "" : flagsOf(cpu),
       code: m === undefined || cpu === undefined ? [] : codeOf(m, cpu),
+      breakpoints: [],
+      memory: m === undefined || cpu === undefined ? [] : memoryOf(m, cpu, this.#memory),
       pages: m === undefined || cpu === undefined
         ? { mode: "off", directory: "", span: 0, entry: -1, pages: "", ranges: [] }
         : pageMap(m, cpu, this.#entry),

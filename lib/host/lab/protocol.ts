@@ -20,7 +20,11 @@ export type LabRequest =
   /** Look at another CPU, or another rank of a cluster. */
   | { readonly do: "look"; readonly at: number }
   /** Show the pages of one entry of the page directory; -1: none. */
-  | { readonly do: "pages"; readonly entry: number };
+  | { readonly do: "pages"; readonly entry: number }
+  /** Set a breakpoint at a linear address, or take it away. */
+  | { readonly do: "breakpoint"; readonly at: number }
+  /** Show the memory at a linear address. */
+  | { readonly do: "memory"; readonly at: number };
 
 /** One call of the guest to its hypervisor. */
 export interface LabCall {
@@ -66,6 +70,10 @@ export interface LabState {
   readonly flags: string;
   /** Instructions to come. */
   readonly code: readonly LabLine[];
+  /** Linear addresses of breakpoints, in hex as those of instructions. */
+  readonly breakpoints: readonly string[];
+  /** Memory in lines of sixteen bytes, by the page tables in use; where nothing is mapped a line has its address alone. */
+  readonly memory: readonly string[];
   /** Page tables the CPU uses. */
   readonly pages: PageMap;
   /** Text screen, or empty. */
@@ -140,6 +148,9 @@ export function parseRequest(data: unknown): LabRequest | undefined {
       return typeof text === "string" && KEYS.test(text) ? { do: what, text } : undefined;
     case "look":
       return isWhole(at, 0, 4095) ? { do: what, at } : undefined;
+    case "breakpoint":
+    case "memory":
+      return isWhole(at, 0, 0xffff_ffff) ? { do: what, at } : undefined;
     case "pages":
       return isWhole(entry, -1, 2047) ? { do: what, entry } : undefined;
     default:

@@ -2,6 +2,7 @@
  * What the lab page asks, done to one machine: run in pieces, so that the page stays alive, step, go back, type. Going back
  * is {@linkcode History}: what was typed is typed again on the way. Cold.
  */
+import { hex32 } from "../../base/hex.ts";
 import type { EngineName } from "../../cpu/i386/factory.ts";
 import { ConfigError } from "../../core/errors.ts";
 import type { StopReason } from "../../core/stop.ts";
@@ -12,10 +13,11 @@ import type { SerialConsole } from "../../machine/serial_console.ts";
 import type { Snapshot } from "../../machine/snapshot.ts";
 import { History } from "../gdb/history.ts";
 import { stopWords } from "../gdb/words.ts";
+import { LabBreakpoints } from "./breakpoints.ts";
 import { CallLog } from "./call_log.ts";
 import { pageMap } from "./page_map.ts";
 import type { LabRequest, LabState } from "./protocol.ts";
-import { codeOf, flagsOf, registersOf, screenOf } from "./view.ts";
+import { codeOf, flagsOf, memoryOf, registersOf, screenOf } from "./view.ts";
 
 /** Something that the lab page looks at and drives. */
 export interface LabSubject {
@@ -48,10 +50,12 @@ export class LabSession implements LabSubject {
   readonly #start: Snapshot;
   readonly #history: History;
   readonly #calls: CallLog;
+  readonly #breakpoints: LabBreakpoints;
   #run: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #said = "at the beginning";
   #at = 0;
   #entry = -1;
+  #memory = 0;
 
   /** Begins where the machine is now. Nobody else may run it meanwhile. */
   constructor(m: Machine) {
@@ -60,6 +64,7 @@ export class LabSession implements LabSubject {
     this.#start = m.snapshot();
     this.#history = new History(m);
     this.#calls = new CallLog(m);
+    this.#breakpoints = new LabBreakpoints(m);
   }
 
   /** See {@linkcode LabSubject.handle}. */
@@ -83,6 +88,12 @@ export class LabSession implements LabSubject {
       case "pages":
         this.#entry = request.entry;
         return;
+      case "memory":
+        this.#memory = request.at;
+        return;
+      case "breakpoint":
+        this.#breakpoints.toggle(request.at);
+        return;
     }
     await this.#pause(); // the others need a machine that stands
     if (request.do === "step") return request.count === 1 ? this.#step() : await this.#begin(request.count);
@@ -105,6 +116,8 @@ export class LabSession implements LabSubject {
       registers: registersOf(cpu),
       flags: flagsOf(cpu),
       code: codeOf(m, cpu),
+      breakpoints: this.#breakpoints.list.map(hex32),
+      memory: memoryOf(m, cpu, this.#memory),
       pages: pageMap(m, cpu, this.#entry),
       screen: screenOf(m),
       hypervisor: this.#calls.hypervisor,
@@ -138,6 +151,9 @@ export class LabSession implements LabSubject {
     const end = this.#history.position + count;
     let stop: StopReason;
     try {
+      if (this.#breakpoints.isAt(this.#at)) this.#step(); // away from the one at this very place
+      this.#said = "running";
+      this.#breakpoints.arm();
       do {
         await new Promise((resolve) => setTimeout(resolve, 0)); // a short piece has no pause of its own
         stop = await this.#m.runAsync({
@@ -150,8 +166,10 @@ export class LabSession implements LabSubject {
         this.#calls.trim();
       } while (stop.kind === "budget" && this.#history.position < end);
     } finally {
+      this.#breakpoints.disarm();
       this.#run = undefined;
     }
+    if (this.#breakpoints.met >= 0) this.#at = this.#breakpoints.met;
     const words = stop.kind === "budget" ? `stepped ${count} instructions` : stopWords(stop);
     this.#said = stop.kind === "stopped" ? "paused" : words;
   }

@@ -2,7 +2,7 @@
  * A machine as data for the lab page: registers, instructions to come, page tables, screen. Nothing here changes the
  * machine. Cold.
  */
-import { hex, hex32 } from "../../base/hex.ts";
+import { hex, hex32, hexdump } from "../../base/hex.ts";
 import { disassemble } from "../../cpu/i386/disasm.ts";
 import type { CpuView } from "../../machine/cpu_view.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -22,6 +22,8 @@ const FLAGS: readonly (readonly [bit: number, name: string])[] = [
 ];
 /** Instructions shown. */
 const LINES = 16;
+/** Lines of memory shown. */
+const ROWS = 16;
 /** Bytes of the longest instruction. */
 const LONGEST = 15;
 
@@ -80,6 +82,14 @@ function bytesAt(m: Machine, cpu: CpuView, at: number, size: number): Uint8Array
     done += n;
   }
   return bytes.subarray(0, done);
+}
+
+/** Lines of memory from a linear address on, sixteen bytes each. */
+export function memoryOf(m: Machine, cpu: CpuView, from: number): readonly string[] {
+  return Array.from({ length: ROWS }, (_, row) => {
+    const at = (from + 16 * row) >>> 0, bytes = bytesAt(m, cpu, at, 16);
+    return bytes.length === 0 ? `${hex32(at)}  nothing is mapped` : hexdump(bytes, at);
+  });
 }
 
 /** The text screen, or empty: there is none, or nothing on it. */

@@ -45,6 +45,23 @@ function showRegisters({ registers, running }) {
   before = new Map(registers);
 }
 
+/** Instructions, marked where there is a breakpoint; choosing one sets it or takes it away. */
+function showCode({ code, breakpoints }) {
+  by("code").replaceChildren(...code.map((line) => {
+    const tr = row(line.at, line.text);
+    tr.classList.toggle("breakpoint", breakpoints.includes(line.at));
+    if (line.at !== "") tr.addEventListener("click", () => ask({ do: "breakpoint", at: Number.parseInt(line.at, 16) }));
+    return tr;
+  }));
+  by("breakpoints").replaceChildren(...breakpoints.map((at) => {
+    const button = document.createElement("button");
+    button.textContent = at;
+    button.title = "Take it away";
+    button.addEventListener("click", () => ask({ do: "breakpoint", at: Number.parseInt(at, 16) }));
+    return button;
+  }));
+}
+
 function showPages({ pages }) {
   by("paging").textContent = pages.mode === "off" ? "off" : `${pages.mode}; choose an entry to see its pages`;
   by("map").replaceChildren(...pageCells(pages, (entry) => ask({ do: "pages", entry })));
@@ -62,6 +79,8 @@ function showCalls({ calls, callCount, hypervisor }) {
 function showMessages({ messages }) {
   by("messages-part").hidden = messages === undefined;
   for (const id of ["calls-part", "console-part"]) by(id).hidden = messages !== undefined;
+  by("breakpoints-part").hidden = messages !== undefined;
+  by("code-head").hidden = messages !== undefined;
   by("unit").textContent = messages === undefined ? "" : "us";
   if (messages === undefined) return;
   by("messages-head").textContent = `${messages.count} messages`;
@@ -79,7 +98,8 @@ function showState(state) {
     by("choice").replaceChildren(...state.choices.map((name, i) => new Option(name, i, false, i === state.at)));
   });
   changed(state, ["registers", "running"], () => showRegisters(state));
-  changed(state, ["code"], () => by("code").replaceChildren(...state.code.map((line) => row(line.at, line.text))));
+  changed(state, ["code", "breakpoints"], () => showCode(state));
+  changed(state, ["memory"], () => by("memory").textContent = state.memory.join("\n"));
   changed(state, ["pages"], () => showPages(state));
   changed(state, ["calls", "callCount", "hypervisor"], () => showCalls(state));
   changed(state, ["messages"], () => showMessages(state));
@@ -111,6 +131,29 @@ by("step").addEventListener("click", () => ask({ do: "step", count: count() }));
 by("back").addEventListener("click", () => ask({ do: "back", count: count() }));
 by("restart").addEventListener("click", () => ask({ do: "restart" }));
 by("choice").addEventListener("change", ({ target }) => ask({ do: "look", at: Number(target.value) }));
+/** The address in a field; undefined: it is none. */
+function addressIn(field) {
+  const text = field.value.trim().replace(/^0x/i, "");
+  return /^[0-9a-f]{1,8}$/i.test(text) ? Number.parseInt(text, 16) : undefined;
+}
+
+by("breakpoint").addEventListener("change", ({ target }) => {
+  const at = addressIn(target);
+  if (at !== undefined) ask({ do: "breakpoint", at });
+  target.value = "";
+});
+
+/** Shows the memory at the address in the field, moved by some bytes. */
+function lookAtMemory(distance) {
+  const field = by("memory-at"), at = addressIn(field);
+  if (at === undefined) return;
+  const moved = (at + distance) >>> 0;
+  field.value = moved.toString(16).padStart(8, "0");
+  ask({ do: "memory", at: moved });
+}
+by("memory-at").addEventListener("change", () => lookAtMemory(0));
+by("memory-back").addEventListener("click", () => lookAtMemory(-256));
+by("memory-on").addEventListener("click", () => lookAtMemory(256));
 terminal.onData((text) => {
   const bytes = bytesOf(text);
   for (let i = 0; i < bytes.length; i += 4096) ask({ do: "type", text: bytes.slice(i, i + 4096) });

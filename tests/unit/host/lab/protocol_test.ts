@@ -9,6 +9,7 @@ Deno.test("parseRequest reads each request, and drops what does not belong to it
         do: "pages",
         entry: -1,
       }],
+      ...[{ do: "breakpoint", at: 0x7c00 }, { do: "memory", at: 0xffff_ffff }],
     ]
   ) {
     assertEquals(parseRequest(JSON.stringify({ ...request, more: [1] })) as unknown, request);
@@ -24,6 +25,7 @@ Deno.test("parseRequest refuses everything else", () => {
       ...['{"do":"back","count":-1}', '{"do":"back","count":1e300}', '{"do":"type","text":""}', '{"do":"type"}'],
       ...['{"do":"type","text":"\\u0100"}', '{"do":"type","text":7}', '{"do":"look","at":-1}', '{"do":"look"}'],
       ...['{"do":"key","text":"\\u00e4"}', '{"do":"key","text":""}', '{"do":"key","text":3}'],
+      ...['{"do":"breakpoint"}', '{"do":"breakpoint","at":-1}', '{"do":"memory","at":4294967296}', '{"do":"memory"}'],
       ...['{"do":"pages","entry":2048}', '{"do":"pages","entry":null}'],
       JSON.stringify({ do: "type", text: "a".repeat(4097) }),
     ]

@@ -1,4 +1,4 @@
-import { asm16, guests, pc, type PcMachine, shadow, vmiPc } from "../../../../mod.ts";
+import { asm, asm16, guests, pc, type PcMachine, shadow, vmiPc } from "../../../../mod.ts";
 import { LabSession } from "../../../../lib/host/lab/session.ts";
 import { assert, assertEquals, assertStringIncludes } from "../../../../scripts/deps/std.ts";
 
@@ -134,4 +134,93 @@ again:
   await lab.handle({ do: "step", count: 10 });
   await lab.handle({ do: "back", count: 10 });
   assertEquals([...m.peek(0x500, 5), m.hash()], [...codes, 0, there]);
+});
+
+for (const engine of ENGINES) {
+  Deno.test(`LabSession ends a run at a breakpoint, goes on from it, and does not meet it on the way back (${engine})`, async () => {
+    const m = pc({ engine });
+    m.load(
+      0x7c00,
+      asm16`
+      mov cx, 1000
+again:
+      inc ax
+      mov [0x500], ax
+      loop again
+      cli
+      hlt`,
+    );
+    const lab = new LabSession(m);
+    const inc = 0x7c03;
+    await lab.handle({ do: "breakpoint", at: inc });
+    assertEquals(lab.state().breakpoints, ["00007c03"]);
+    for (const ax of [0, 1, 2]) {
+      await lab.handle({ do: "run" });
+      assertEquals([m.cpu.pcLinear, m.cpu.eax & 0xffff], [inc, ax]);
+      assertEquals(lab.state().said, "breakpoint 00007c03 ended the run at EIP 00007c03");
+    }
+    const { position } = lab.state();
+    await lab.handle({ do: "back", count: 4 });
+    assertEquals([lab.state().position, m.cpu.eax & 0xffff], [position - 4, 1]);
+    await lab.handle({ do: "step", count: 1_000_000 });
+    assertEquals([lab.state().position, m.cpu.eax & 0xffff], [position - 3, 1]); // met once more
+    await lab.handle({ do: "breakpoint", at: inc });
+    assertEquals(lab.state().breakpoints, []);
+    await lab.handle({ do: "run" });
+    assertStringIncludes(lab.state().said, "halted for good");
+    await lab.handle({ do: "memory", at: 0x500 });
+    assertEquals(lab.state().memory[0].slice(0, 16), "00000500  e8 03 ");
+  });
+}
+
+Deno.test("LabSession: a breakpoint set while the machine runs ends the run on the CPU that meets it, which is shown", async () => {
+  const m = pc({ cpus: 2 });
+  m.load(0x7c00, asm16`jmp $`);
+  const lab = new LabSession(m);
+  await lab.handle({ do: "look", at: 1 });
+  const running = lab.handle({ do: "run" });
+  await lab.handle({ do: "breakpoint", at: 0x7c00 });
+  await running;
+  const { at, running: on, said } = lab.state();
+  assertEquals([at, on], [0, false]);
+  assertStringIncludes(said, "breakpoint 00007c00");
+  await lab.close();
+});
+
+Deno.test("LabSession shows memory by the page tables in use, and says where nothing is mapped", async () => {
+  const m = pc({ memory: 4 << 20 });
+  m.load(
+    0x10_0000,
+    asm`
+    mov eax, 0x201003 ; directory at 2 MiB: one table, which maps the second MiB
+    mov [0x200000], eax
+    mov edi, 0x201400
+    mov eax, 0x100003
+next:
+    mov [edi], eax
+    add edi, 4
+    add eax, 0x1000
+    cmp edi, 0x201800
+    jne next
+    mov eax, 0x200000
+    mov cr3, eax
+    mov eax, cr0
+    or eax, 0x80000000
+    mov cr0, eax
+    hlt`,
+  );
+  m.poke(0x10_1000, new Uint8Array([0x41, 0x42]));
+  const lab = new LabSession(m);
+  await lab.handle({ do: "run" });
+  await lab.handle({ do: "memory", at: 0xf_ffe0 });
+  const { memory } = lab.state();
+  assertEquals(memory.slice(0, 3).map((line) => line.slice(0, 28)), [
+    "000fffe0  nothing is mapped",
+    "000ffff0  nothing is mapped",
+    "00100000  b8 03 10 20 00 a3 ",
+  ]);
+  await lab.handle({ do: "memory", at: 0xffff_fff8 });
+  assertEquals(lab.state().memory.slice(0, 2), ["fffffff8  nothing is mapped", "00000008  nothing is mapped"]);
+  await lab.handle({ do: "memory", at: 0x10_1000 });
+  assertStringIncludes(lab.state().memory[0], "|AB....");
 });

@@ -223,6 +223,7 @@ export { Cluster, cluster, type ClusterOptions, type NodeProgram } from "./lib/m
 export { GuestNode } from "./lib/machine/message/guest_node.ts";
 export { MESSAGE_LIBRARY, messageGuest } from "./lib/guests/message/library.ts";
 export { MESSAGE_C_HEADER } from "./lib/guests/message/c_source.ts";
+export { HISTORICAL_C_HEADER } from "./lib/guests/message/historical_c.ts";
 export { barrierGuest, heatGuest, pingPongGuest, ringGuest } from "./lib/guests/message/programs.ts";
 export { matrixGuest } from "./lib/guests/message/matrix_program.ts";
 export { sortGuest } from "./lib/guests/message/sort_program.ts";

@@ -3,7 +3,7 @@
  * an ELF file for the cluster's machines (`gcc -m32 -ffreestanding -nostdlib -static -no-pie -fno-pic -Wl,-Ttext=0x100000`).
  * The program defines `int msg_main(void)`; what it returns is the rank's value. Addresses are physical.
  *
- * The names are this toolkit's own. Not there: the historical interface name for name. Cold.
+ * The names are this toolkit's own; `historical_c.ts` has the historical interface over this one. Cold.
  */
 import { CompletionType, MESSAGE_PORTS, MessageOp } from "../../spec/message_abi.ts";
 import { REDUCE_OPS, REDUCE_TYPES } from "../../spec/message_abi.ts";

@@ -1,5 +1,6 @@
 /** Makes guests of C programs over the message library. */
 import { MESSAGE_C_HEADER } from "../../../../lib/guests/message/c_source.ts";
+import { HISTORICAL_C_HEADER } from "../../../../lib/guests/message/historical_c.ts";
 import { toolSync } from "../../../guests/tool.ts";
 import { assert, assertEquals } from "../../../../scripts/deps/std.ts";
 
@@ -19,6 +20,7 @@ export async function compileGuest(source: string, more: readonly string[] = [])
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeTextFile(`${folder}/vmikit_message.h`, MESSAGE_C_HEADER);
+    await Deno.writeTextFile(`${folder}/vmi.h`, HISTORICAL_C_HEADER);
     await Deno.writeTextFile(`${folder}/a.c`, source);
     const args = [...FLAGS, ...more, `-I${folder}`, "-o", `${folder}/a.elf`, `${folder}/a.c`];
     const { success, stderr } = await new Deno.Command(gcc.path, { args, stderr: "piped" }).output();

@@ -11,13 +11,13 @@ export type HypercallHooks = Pick<HookTable, "hasHypercall" | "hypercallHooked" 
 /** A call that has begun. */
 export interface Entered {
   /** Records it stands in. */
-  readonly recordings: readonly Recording[];
+  recordings: readonly Recording[];
   /** Its sequence number in the first of them. */
-  readonly seq: number;
+  seq: number;
   /** Its sequence numbers in the others. */
-  readonly others: readonly number[];
+  others: readonly number[];
   /** The result that a hypercall hook has given already. */
-  readonly early: number | bigint | undefined;
+  early: number | bigint | undefined;
 }
 
 /** Who asks for the calls of one number. */
@@ -35,7 +35,7 @@ const TABLE = 256;
 const NOBODY = { before: [], after: [], override: undefined } as const;
 
 /** Of a call that stands in no record. */
-const UNRECORDED: Entered = { recordings: [], seq: 0, others: [], early: undefined };
+const UNRECORDED: Readonly<Entered> = { recordings: [], seq: 0, others: [], early: undefined };
 
 /** Where observers find the machine and the names of its calls. */
 export interface ObserverHost {
@@ -53,6 +53,8 @@ export class CallObservers<C extends RecordedCall, A> {
   /** The same for small numbers, which are asked for at each call. */
   readonly #table: (Interest<C, A> | undefined)[] = new Array(TABLE).fill(undefined);
   #recordings: readonly Recording[] = [];
+  /** Of a call that is done, to be used again. */
+  #spare: Entered | undefined;
   readonly #host: ObserverHost;
 
   /** @param host Machine and names. */
@@ -97,10 +99,17 @@ export class CallObservers<C extends RecordedCall, A> {
     const { before } = this.of(call.no);
     for (let i = 0; i < before.length; i++) before[i](call);
     const early = this.#hooks(call.no)?.fireHypercall("before", call.name, call.args, undefined);
-    return recordings.length === 0 && early === undefined ? UNRECORDED : { recordings, seq, others, early };
+    if (recordings.length === 0 && early === undefined) return UNRECORDED;
+    const entered = this.#spare ?? { recordings, seq, others, early };
+    this.#spare = undefined;
+    entered.recordings = recordings;
+    entered.seq = seq;
+    entered.others = others;
+    entered.early = early;
+    return entered;
   }
 
-  /** A call has its result. @returns The result that the guest is to get. */
+  /** A call has its result, and `entered` is given up. @returns The result that the guest is to get. */
   leave(call: C, entered: Entered, result: number | bigint | undefined): number | bigint | undefined {
     const hooks = this.#hooks(call.no);
     const final = hooks === undefined ? result : hooks.fireHypercall("after", call.name, call.args, result);
@@ -111,6 +120,7 @@ export class CallObservers<C extends RecordedCall, A> {
     }
     const { after } = this.of(call.no);
     for (let i = 0; i < after.length; i++) after[i](call, final);
+    if (entered !== UNRECORDED) this.#spare = entered;
     return final;
   }
 

@@ -67,6 +67,8 @@ export class Paravirt implements Component {
   /** Watched places by their offset in the ROM. */
   #places: readonly (Place | undefined)[] = [];
   readonly #open: OpenCalls = new OpenCalls();
+  /** Numbers of trapped calls that have gone on natively while somebody waited for their result. */
+  readonly #native = new Set<number>();
   #trapped: number[] = PLANS.map(() => 0);
   #injected: (() => void) | undefined;
 
@@ -150,9 +152,8 @@ export class Paravirt implements Component {
   hypercall(guest: GuestContext): boolean {
     if (this.backend.hidden === true || guest.cpl === 3) return false; // user code has no business here
     const eip = guest.eip >>> 0;
-    const isFound = ((eip - this.#found) >>> 0) < this.#foundBytes;
-    const base = isFound ? this.#found >>> 0 : this.#findBase(guest, eip);
-    if (base < 0) return false;
+    if (((eip - this.#found) >>> 0) >= this.#foundBytes && !this.#findBase(guest, eip)) return false;
+    const base = this.#found >>> 0;
     const offset = eip - base;
     if (offset === this.rom.returnAt && this.#injected !== undefined) {
       this.#injected();
@@ -183,7 +184,7 @@ export class Paravirt implements Component {
 
   /** Answers a call that has no guest code, as if the guest had made it: for injection. */
   answer(guest: GuestContext, plan: CallPlan, args: AnyArgs): CallAnswer {
-    const call = this.#maker.make(guest, plan, true, undefined, args);
+    const call = this.#maker.injected(guest, plan, args);
     const entered = this.#observers.enter(call);
     const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
     if (call.refused !== undefined) return { kill: call.refused };
@@ -249,14 +250,14 @@ export class Paravirt implements Component {
   }
 
   #answerTrap(guest: GuestContext, plan: CallPlan, slot: RomSlot, base: number): void {
-    const call = this.#maker.make(guest, plan, this.#observers.wants(plan.no));
+    const call = this.#maker.trapped(guest, plan);
     if (call.isCut) return this.#host.kill(plan.name, "bad-argument", call.eip);
     try {
       const entered = this.#observers.enter(call);
       const answer = call.refused === undefined ? this.#ask(call, entered) : undefined;
       const kill = call.refused ?? (isKill(answer) ? answer.kill : undefined);
       if (kill !== undefined || isKill(answer)) return this.#host.kill(plan.name, kill ?? "refused", call.eip);
-      if (answer === "native" && !isBare(slot)) return this.#await(call, entered);
+      if (answer === "native" && !isBare(slot)) return this.#await(guest, call, entered);
       const answered = answer === "native" ? undefined : answer, back = slot.returns.at(-1);
       giveResult(guest, plan, answered);
       if (back !== undefined && guest.eip >>> 0 === call.eip) guest.eip = base + back;
@@ -280,7 +281,7 @@ export class Paravirt implements Component {
   #codeCall(guest: GuestContext, plan: CallPlan, stop: (name: string) => void): boolean {
     const recording = this.#observers.onlyRecording(plan.no);
     if (recording !== undefined && this.#open.record(guest, plan, recording)) return false;
-    const call = this.#maker.make(guest, plan, true, stop);
+    const call = this.#maker.plain(guest, plan, stop);
     try {
       const entered = this.#observers.enter(call);
       const override = this.#observers.override(plan.no);
@@ -291,7 +292,7 @@ export class Paravirt implements Component {
         return false;
       }
       if (answer === "native" || (override === undefined && entered.early === undefined)) {
-        this.#await(call, entered);
+        this.#await(guest, call, entered);
         return false;
       }
       giveResult(guest, plan, answer);
@@ -344,35 +345,36 @@ export class Paravirt implements Component {
   }
 
   /** The call goes on in guest code; its result is read at the slot's RET, if anybody wants to know. */
-  #await(call: LiveCall, entered: Entered): void {
-    if (awaitsResult(this.#observers, call.no)) this.#open.add(call, entered);
+  #await(guest: GuestContext, call: LiveCall, entered: Entered): void {
+    const { no } = call;
+    if (!awaitsResult(this.#observers, no)) return;
+    this.#open.add(call, entered, guest.reg(Reg.esp) >>> 0);
+    if (!this.rom.slots[no].trap || this.#native.has(no)) return;
+    this.#native.add(no);
+    this.#rewatch();
   }
 
-  /** Linear address of the ROM around `eip`, or -1. */
-  #findBase(guest: GuestContext, eip: number): number {
-    const { length } = this.rom.bytes;
-    for (const base of this.#bases) if (eip >= base && eip < base + length) return this.#find(base);
-    const header = new Uint8Array(ParavirtRomHeader.size);
-    for (let back = 0; back < this.rom.bytes.length; back += 2048) {
-      const base = ((eip & ~2047) - back) >>> 0;
-      if (!guest.peek(base, header) || header.some((b, i) => b !== this.rom.bytes[i])) continue;
-      if (this.#bases.size >= MOST_BASES) this.#bases.delete([...this.#bases][0] ?? -1);
-      this.#bases.add(base);
-      this.#rewatch();
-      return this.#find(base);
+  /** Finds the ROM around `eip`. @returns False: it is not there. */
+  #findBase(guest: GuestContext, eip: number): boolean {
+    const { bytes } = this.rom, header = new Uint8Array(ParavirtRomHeader.size);
+    let base = [...this.#bases].find((known) => eip >= known && eip < known + bytes.length);
+    for (let back = 0; base === undefined && back < bytes.length; back += 2048) {
+      const at = ((eip & ~2047) - back) >>> 0;
+      if (guest.peek(at, header) && header.every((b, i) => b === bytes[i])) base = at;
     }
-    return -1;
-  }
-
-  #find(base: number): number {
+    if (base === undefined) return false;
     this.#found = base | 0;
-    this.#foundBytes = this.rom.bytes.length;
-    return base;
+    this.#foundBytes = bytes.length;
+    if (this.#bases.has(base)) return true;
+    if (this.#bases.size >= MOST_BASES) this.#bases.delete([...this.#bases][0] ?? -1);
+    this.#bases.add(base);
+    this.#rewatch();
+    return true;
   }
 
   /** Code hooks for each place of the ROM, where observed calls begin and end. */
   #rewatch(): void {
-    this.#places = watchedPlaces(this.rom, this.#observers, this.#open.numbers);
+    this.#places = watchedPlaces(this.rom, this.#observers, this.#open.numbers, this.#native);
     const offsets = [...this.#places.keys()].filter((at) => this.#places[at] !== undefined), key = offsets.join();
     for (const [base, watch] of this.#watches) {
       if (watch.key === key && this.#bases.has(base)) continue;

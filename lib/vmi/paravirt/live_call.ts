@@ -7,6 +7,7 @@ import { Reg } from "../../spec/i386_regs.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { type AnyArgs, argsOf, type CallPlan, MAX_WORDS, readWords } from "./arguments.ts";
 import type { CallAnswer, KillCode, ParavirtCall } from "./backend.ts";
+import { STRIDE } from "./rom.ts";
 
 /** What a call can have done for it. */
 export interface CallVerbs {
@@ -26,13 +27,18 @@ export interface CallSite {
   readonly verbs: CallVerbs;
   /** Asks the run to end. */
   readonly stop: (name: string) => void;
+  /** Linear address of slot 0, i32. */
+  readonly slots: number;
 }
 
 const scratch = new Int32Array(MAX_WORDS), row = new Int32Array(MAX_WORDS);
 /** Arguments of a call whose stack is not mapped. */
 const CUT: AnyArgs = Object.freeze({});
 
-/** A call that goes on. Words are kept as i32, which the engine below us need not box; the fields are as few as can be. */
+/**
+ * A call that goes on, of those without arguments. What memory it takes is most of what it costs, so it has few fields;
+ * numbers are kept as i32, which the engine below us need not box.
+ */
 export class LiveCall implements ParavirtCall {
   /** See {@linkcode ParavirtCall.time}. */
   readonly time: number;
@@ -40,37 +46,19 @@ export class LiveCall implements ParavirtCall {
   refused: KillCode | undefined;
   readonly #site: CallSite;
   readonly #plan: CallPlan;
-  readonly #eip: number;
-  readonly #esp: number;
-  /** Return address; undefined: it has not been read. */
-  #from: number | undefined;
-  readonly #a: number;
-  readonly #b: number;
-  readonly #c: number;
-  readonly #d: number;
-  readonly #e: number;
+  readonly #from: number;
   #args: AnyArgs | undefined;
 
-  /**
-   * @param observed Somebody may keep it: everything is read now, what lies in memory included.
-   * @param args Arguments of a call that no guest has made; default: those in registers and stack.
-   */
-  constructor(plan: CallPlan, site: CallSite, observed: boolean, args?: AnyArgs) {
+  /** @param args Arguments of a call that no guest has made; default: those in registers and stack. */
+  constructor(plan: CallPlan, site: CallSite, args?: AnyArgs) {
     const { guest } = site;
     this.time = guest.now();
     this.refused = undefined;
     this.#site = site;
-    const isCut = args === undefined && plan.words.length > 0 && !readWords(guest, plan, scratch);
     this.#plan = plan;
-    this.#eip = guest.eip | 0;
-    const esp = guest.reg(Reg.esp) | 0;
-    this.#esp = esp;
-    this.#from = observed ? readFrom(guest, esp) : undefined;
-    this.#a = scratch[0];
-    this.#b = scratch[1];
-    this.#c = scratch[2];
-    this.#d = scratch[3];
-    this.#e = scratch[4];
+    const from = guest.peek32(guest.reg(Reg.esp) >>> 0);
+    this.#from = from < 0 ? 0 : from | 0;
+    const isCut = args === undefined && plan.words.length > 0 && !readWords(guest, plan, scratch);
     this.#args = isCut ? CUT : args;
   }
 
@@ -101,19 +89,17 @@ export class LiveCall implements ParavirtCall {
 
   /** See {@linkcode ParavirtCall.args}. */
   get args(): AnyArgs {
-    if (this.#args !== undefined) return this.#args;
-    this.putWords(row, 0);
-    return this.#args = argsOf(this.#plan, row, 0);
+    return this.#args ??= this.putWords(row, 0) ? argsOf(this.#plan, row, 0) : {};
   }
 
   /** See {@linkcode ParavirtCall.eip}. */
   get eip(): number {
-    return this.#eip >>> 0;
+    return (this.#site.slots + this.#plan.no * STRIDE) >>> 0;
   }
 
   /** See {@linkcode ParavirtCall.from}. */
   get from(): number {
-    return (this.#from ??= readFrom(this.#site.guest, this.#esp)) >>> 0;
+    return this.#from >>> 0;
   }
 
   /** See {@linkcode ParavirtCall.stop}. */
@@ -154,24 +140,60 @@ export class LiveCall implements ParavirtCall {
     };
   }
 
-  /** Stack pointer at entry, u32. */
-  get esp(): number {
-    return this.#esp >>> 0;
+  /** Writes the words of the arguments to a row of a record. @returns False: there are none, take `args`. */
+  putWords(_into: Int32Array, _at: number): boolean {
+    return this.#args === undefined;
+  }
+}
+
+/** A call with up to two words of arguments. */
+class ShortCall extends LiveCall {
+  readonly #a: number;
+  readonly #b: number;
+
+  constructor(plan: CallPlan, site: CallSite, args?: AnyArgs) {
+    super(plan, site, args);
+    this.#a = scratch[0];
+    this.#b = scratch[1];
   }
 
-  /** Writes the words of the arguments to a row of a record. @returns False: there are none, take `args`. */
-  putWords(into: Int32Array, at: number): boolean {
+  override putWords(into: Int32Array, at: number): boolean {
+    into[at] = this.#a;
+    into[at + 1] = this.#b;
+    return super.putWords(into, at);
+  }
+}
+
+/** A call with as many as there can be. */
+class LongCall extends LiveCall {
+  readonly #a: number;
+  readonly #b: number;
+  readonly #c: number;
+  readonly #d: number;
+  readonly #e: number;
+
+  constructor(plan: CallPlan, site: CallSite, args?: AnyArgs) {
+    super(plan, site, args);
+    this.#a = scratch[0];
+    this.#b = scratch[1];
+    this.#c = scratch[2];
+    this.#d = scratch[3];
+    this.#e = scratch[4];
+  }
+
+  override putWords(into: Int32Array, at: number): boolean {
     into[at] = this.#a;
     into[at + 1] = this.#b;
     into[at + 2] = this.#c;
     into[at + 3] = this.#d;
     into[at + 4] = this.#e;
-    return this.#args === undefined;
+    return super.putWords(into, at);
   }
 }
 
-/** Return address of a call that begins with this stack pointer, i32; 0 where the stack is not mapped. */
-function readFrom(guest: GuestContext, esp: number): number {
-  const from = guest.peek32(esp >>> 0);
-  return from < 0 ? 0 : from | 0;
+/** A call at its entry. @param args Arguments of a call that no guest has made; default: those in registers and stack. */
+export function liveCall(plan: CallPlan, site: CallSite, args?: AnyArgs): LiveCall {
+  const { length } = plan.words;
+  if (length === 0) return new LiveCall(plan, site, args);
+  return length <= 2 ? new ShortCall(plan, site, args) : new LongCall(plan, site, args);
 }

@@ -12,8 +12,8 @@ import { checkAnswer, isKill } from "./answer.ts";
 import type { AnyArgs, CallPlan } from "./arguments.ts";
 import type { CallAnswer, ParavirtBackend } from "./backend.ts";
 import type { DispatchHost } from "./dispatch_host.ts";
-import { type CallSite, type CallVerbs, LiveCall } from "./live_call.ts";
-import type { ParavirtRom } from "./rom.ts";
+import { type CallSite, type CallVerbs, type LiveCall, liveCall } from "./live_call.ts";
+import { type ParavirtRom, STRIDE } from "./rom.ts";
 
 /** Virtual time is exact to 2^53 ticks: a script may bring a machine to half of that. */
 const MOST_TICKS = 2 ** 52;
@@ -23,8 +23,10 @@ export class CallMaker implements CallVerbs {
   readonly #backend: ParavirtBackend;
   readonly #rom: ParavirtRom;
   readonly #host: () => DispatchHost;
-  /** That of the last call. */
-  #site: CallSite | undefined;
+  /** That of the last call that trapped. */
+  #trapSite: CallSite | undefined;
+  /** That of the last call of plain code. */
+  #codeSite: CallSite | undefined;
   readonly #stop = (name: string): void => this.#host().stop(name);
 
   /** @param host Asked when there is a machine. */
@@ -34,24 +36,33 @@ export class CallMaker implements CallVerbs {
     this.#host = host;
   }
 
-  /**
-   * A call of the guest, at its entry. `observed`: not only the backend sees it. `stop` asks the run to end; default: as the machine does. `args` are those of a call
-   * that no guest has made; default: what registers and stack hold.
-   */
-  make(
-    guest: GuestContext,
-    plan: CallPlan,
-    observed: boolean,
-    stop: (name: string) => void = this.#stop,
-    args?: AnyArgs,
-  ): LiveCall {
-    return new LiveCall(plan, this.#siteOf(guest, stop), observed, args);
+  /** A call of the guest that has trapped, at its entry. */
+  trapped(guest: GuestContext, plan: CallPlan): LiveCall {
+    const slots = (guest.eip - plan.no * STRIDE) | 0;
+    let site = this.#trapSite;
+    if (site === undefined || site.guest !== guest || site.slots !== slots) {
+      site = this.#trapSite = this.#site(guest, slots, this.#stop);
+    }
+    return liveCall(plan, site);
   }
 
-  #siteOf(guest: GuestContext, stop: (name: string) => void): CallSite {
-    const known = this.#site, cpu = this.#host().current();
-    if (known !== undefined && known.guest === guest && known.stop === stop && known.cpu === cpu) return known;
-    return this.#site = { cpu, guest, verbs: this, stop };
+  /** A call of the guest to a slot of plain code, at its entry. `stop` asks the run to end. */
+  plain(guest: GuestContext, plan: CallPlan, stop: (name: string) => void): LiveCall {
+    const slots = (guest.eip - plan.no * STRIDE) | 0;
+    let site = this.#codeSite;
+    if (site === undefined || site.guest !== guest || site.slots !== slots || site.stop !== stop) {
+      site = this.#codeSite = this.#site(guest, slots, stop);
+    }
+    return liveCall(plan, site);
+  }
+
+  /** A call that no guest has made. */
+  injected(guest: GuestContext, plan: CallPlan, args: AnyArgs): LiveCall {
+    return liveCall(plan, this.#site(guest, (guest.eip - plan.no * STRIDE) | 0, this.#stop), args);
+  }
+
+  #site(guest: GuestContext, slots: number, stop: (name: string) => void): CallSite {
+    return { cpu: this.#host().current(), guest, verbs: this, stop, slots };
   }
 
   /** See {@linkcode ParavirtCall.delay}. */

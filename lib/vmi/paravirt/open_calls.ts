@@ -46,8 +46,8 @@ export class OpenCalls {
   }
 
   /** Opens a call of which observers know. */
-  add(call: LiveCall, entered: Entered): void {
-    const open = this.#take(call.no, call.esp);
+  add(call: LiveCall, entered: Entered, esp: number): void {
+    const open = this.#take(call.no, esp);
     open.call = call;
     open.entered = entered;
     open.recording = undefined;

@@ -13,18 +13,22 @@ export interface Place {
   readonly ends: number | undefined;
 }
 
-/** Places by their offset in the ROM; `open` are the numbers of calls that have begun. */
+/**
+ * Places by their offset in the ROM. `open` are the numbers of calls that have begun, `native` those of trapped calls that
+ * have ever gone on with the code behind the trap: the others need not be seen to return.
+ */
 export function watchedPlaces(
   rom: ParavirtRom,
   observers: Observers,
   open: ReadonlySet<number>,
+  native: ReadonlySet<number>,
 ): readonly (Place | undefined)[] {
   if (!observers.any) return [];
   const places = new Array<Place | undefined>(rom.bytes.length).fill(undefined);
   for (const slot of rom.slots) {
     const { no, at: start, lines, returns, trap } = slot;
     if (lines.length === 0) continue;
-    if (!isBare(slot) && (awaitsResult(observers, no) || open.has(no))) {
+    if (open.has(no) || (awaitsResult(observers, no) && (!trap || native.has(no)))) {
       for (const at of returns) places[at] = { begins: undefined, ends: no };
     }
     // A slot that is nothing but a RET begins and ends there.

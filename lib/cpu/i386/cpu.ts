@@ -12,7 +12,7 @@ import type { InterruptController } from "../../core/bus.ts";
 import type { Section } from "../../core/component.ts";
 import type { Cpu, CpuEvent, CpuExit, CpuStart, RegisterValue } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
-import type { Interceptor, MonitorContext } from "../../core/monitor.ts";
+import type { MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Flag } from "../../spec/i386_regs.ts";
 import { armed, trapAfter } from "./breakpoints.ts";
@@ -42,8 +42,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
   readonly engine: string;
   /** What is to be seen before instructions. */
   readonly points: HookPoints;
-  /** See {@linkcode Context.interceptor}. */
-  interceptor: Interceptor | undefined = undefined;
   /** Names for {@linkcode I386Cpu.get}. */
   readonly registerNames: readonly string[] = REGISTER_NAMES;
   readonly #engine: Engine;
@@ -164,6 +162,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
         continue;
       }
       if (halted !== Halt.none) return "halted";
+      s.set(Layout.due, this.interruptDue ? 1 : 0);
       if (this.#stepAll || s.get(Layout.shadow) !== 0 || (s.get(Layout.eflags) & STEPPED) !== 0) this.#step();
       else if (this.#engine.run()) this.#deliverFault();
     }
@@ -247,6 +246,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Context.attention}: the engine finds its count used up, the rest is kept for later. */
   attention(): void {
+    this.state.set(Layout.due, 1);
     this.#slice.hold(0);
   }
 
@@ -313,15 +313,14 @@ export class I386Cpu extends Processor implements Cpu, Context {
   modeChanged(): void {
     const s = this.state;
     computeMode(s);
-    const user = s.get(Layout.cpl) === 3;
-    if (!this.waiting) this.tlb.prepare(user);
-    s.set(Layout.tlbRead, this.tlb.table(false, user));
-    s.set(Layout.tlbWrite, this.tlb.table(true, user));
+    if (!this.waiting) this.tlb.prepare(s.get(Layout.cpl) === 3);
+    this.noteDerived();
     this.#engine.modeChanged();
   }
 
   /** See {@linkcode Context.debugChanged}; also called when hooks change. */
   debugChanged(): void {
+    this.notePlain();
     this.mem.watching = armed(this.state).data;
     this.#stepAll = this.points.any && this.#engine.seesHooks !== true;
     this.#engine.hooksChanged?.();

@@ -128,7 +128,8 @@ export class LinearAccess implements LinearMemory {
 
   /** See {@linkcode LinearMemory}. */
   sysRead16(linear: number): number {
-    return this.readSlow(linear, 2, false);
+    const t = this.#e[READ_SYS + (linear >>> 12)] ^ linear;
+    return (t & 0x80000001) === 0 ? this.#view.getUint16(t, true) : this.readSlow(linear, 2, false);
   }
 
   /** See {@linkcode LinearMemory}. */
@@ -166,6 +167,8 @@ export class LinearAccess implements LinearMemory {
 
   #probe(linear: number, size: number, write: boolean, user: boolean): void {
     const last = (linear + size - 1) | 0;
+    const table = user ? (write ? WRITE_USER : READ_USER) : write ? WRITE_SYS : READ_SYS;
+    if ((linear ^ last) >>> 12 === 0 && (this.#e[table + (linear >>> 12)] ^ linear) >= 0) return; // the table allows it
     this.translate(linear, write, user);
     for (let page = (linear >>> 12) + 1; page <= (last >>> 12); page++) this.translate(page << 12, write, user);
     if ((last >>> 12) < (linear >>> 12)) this.translate(last & ~0xfff, write, user);

@@ -2,6 +2,7 @@
  * What of an i386 CPU is there whoever executes: registers, translation tables, memory, faults. The run loop in cpu.ts
  * builds on it. Warm.
  */
+import type { Interceptor } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
 import { Flag, Vector } from "../../spec/i386_regs.ts";
 import type { CpuBus, Op } from "./context.ts";
@@ -10,6 +11,7 @@ import { LinearAccess, type MemoryHost } from "./linear.ts";
 import type { Model } from "./model.ts";
 import { Halt } from "./startup.ts";
 import { CpuState, Layout, Seg } from "./state.ts";
+import { freeFlags } from "./system/flags_io.ts";
 import { Tlb } from "./tlb.ts";
 import { TlbModel } from "./tlb_model.ts";
 
@@ -37,6 +39,7 @@ export abstract class Processor implements MemoryHost {
   nextEip = 0;
   /** Levels of tables by which guest-physical addresses are translated once more; 0: they are not. */
   nestedLevels = 0;
+  #interceptor: Interceptor | undefined = undefined;
 
   /** @param name Unique name. @param board Its place. @param model Model. */
   constructor(name: string, board: CpuBoard, model: Model) {
@@ -51,6 +54,33 @@ export abstract class Processor implements MemoryHost {
 
   #model(): TlbModel | undefined {
     return this.board.bus.spend === undefined ? undefined : new TlbModel();
+  }
+
+  /** See `Context.interceptor`. */
+  get interceptor(): Interceptor | undefined {
+    return this.#interceptor;
+  }
+  set interceptor(value: Interceptor | undefined) {
+    this.#interceptor = value;
+    this.notePlain();
+  }
+
+  /** Whether system instructions and events may take their usual course unseen; see `Layout.plain`. */
+  notePlain(): void {
+    const { hooks } = this.board, s = this.state;
+    const isSeen = this.#interceptor !== undefined || this.mem.model !== undefined || hooks.hasInterrupt ||
+      hooks.hasFault;
+    s.set(Layout.plain, isSeen || s.get(Layout.tablesPhysical) !== 0 ? 0 : 1);
+  }
+
+  /** Fields of the state that follow from others. */
+  noteDerived(): void {
+    const s = this.state, user = s.get(Layout.cpl) === 3;
+    s.set(Layout.tlbRead, this.tlb.table(false, user));
+    s.set(Layout.tlbWrite, this.tlb.table(true, user));
+    s.set(Layout.tlbSystem, this.tlb.at);
+    s.set(Layout.freeFlags, freeFlags(this));
+    this.notePlain();
   }
 
   /** EIP, u32. */

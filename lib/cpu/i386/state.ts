@@ -93,6 +93,17 @@ export const Layout = {
   jumpCache: 552,
   /** Byte address of the map of code, see interpreter/code_map.ts. */
   codeMap: 556,
+  /** Byte address of the TLB table for supervisor reads; the other three tables follow it. */
+  tlbSystem: 560,
+  /** 1: no monitor, no cost model and no hook wants to hear of system instructions and events. */
+  plain: 564,
+  /** 0: nothing waits to be delivered at an instruction boundary, whatever IF says; 1: something may. */
+  due: 568,
+  /** Bits of EFLAGS that POPF and IRET may change at any privilege. */
+  freeFlags: 572,
+  /** Byte addresses of the jump caches of supervisor and user code. */
+  jumpSystem: 576,
+  jumpUser: 580,
   /** 1: GDT and LDT are read by physical address; a monitor keeps them where the guest's page tables do not reach. */
   tablesPhysical: 640,
   /** x87: eight registers R0-R7 (physical, not ST-relative), 16 bytes each: mantissa low, mantissa high, sign and exponent. */

@@ -21,9 +21,16 @@
  * memory form `fdp` (offset in its segment) and `fds`. It calls nothing and cannot trap.
  * Only fields of the state block below 64 KiB have constant addresses. Cold contract; kernels are hot.
  */
+import type { Signature } from "../../../wasm/module.ts";
 import type { Code } from "./code.ts";
 
 export { SLOW } from "./code.ts";
+
+/** Signature of a kernel: `(reg, src, imm) -> i32`. */
+export const KERNEL_SIGNATURE: Signature = { params: ["i32", "i32", "i32"], results: ["i32"] };
+
+/** A kernel as a function. */
+export type KernelFunction = (reg: number, src: number, imm: number) => number;
 
 /** Set in an answer that holds arithmetic flags. */
 export const FLAGS_SET = 0x10000;

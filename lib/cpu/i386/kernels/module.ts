@@ -3,15 +3,12 @@
  * uses few of them. Compiled modules are kept for CPUs with the same memory size and state address. Cold.
  */
 import { FunctionBody } from "../../../wasm/body.ts";
-import { ModuleBuilder, type Signature } from "../../../wasm/module.ts";
+import { ModuleBuilder } from "../../../wasm/module.ts";
 import { Code, SLOW } from "./code.ts";
 import { KERNELS } from "./index.ts";
-
-/** Signature of a kernel: `(reg, src, imm) -> i32`. */
-export const KERNEL_SIGNATURE: Signature = { params: ["i32", "i32", "i32"], results: ["i32"] };
-
-/** A kernel as a function. */
-export type KernelFunction = (reg: number, src: number, imm: number) => number;
+import { KERNEL_SIGNATURE, type KernelFunction } from "./kernel.ts";
+import { SYSTEM_KERNELS } from "./system/index.ts";
+import { systemKernels } from "./system/module.ts";
 
 const sizes: number[] = [];
 
@@ -38,17 +35,21 @@ export function buildKernel(n: number, memoryPages: number, state: number): Uint
   return m.bytes();
 }
 
+/** Elements of a table of kernels: those of x87, MMX and SSE, then the system kernels. */
+export const KERNEL_COUNT: number = KERNELS.length + SYSTEM_KERNELS.length;
+
 /** The kernels of one CPU, as functions and as a table for `call_indirect`. */
 export class KernelTable {
   /** Element n is kernel n, once it was asked for. */
   readonly table: WebAssembly.Table;
   readonly #functions: (KernelFunction | undefined)[] = new Array(KERNELS.length).fill(undefined);
+  #system: readonly KernelFunction[] | undefined = undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #state: number;
 
   /** @param memory The machine's memory. @param state Byte address of the CPU's state block. */
   constructor(memory: WebAssembly.Memory, state: number) {
-    this.table = new WebAssembly.Table({ element: "anyfunc", initial: KERNELS.length, maximum: KERNELS.length });
+    this.table = new WebAssembly.Table({ element: "anyfunc", initial: KERNEL_COUNT, maximum: KERNEL_COUNT });
     this.#memory = memory;
     this.#state = state;
   }
@@ -68,5 +69,14 @@ export class KernelTable {
     this.#functions[n] = made;
     this.table.set(n, made);
     return made;
+  }
+
+  /** System kernel `n`; from now on all of them stand in the table, behind the other kernels. */
+  system(n: number): KernelFunction {
+    if (this.#system === undefined) {
+      this.#system = systemKernels(this.#memory, this.#state);
+      this.#system.forEach((made, i) => this.table.set(KERNELS.length + i, made));
+    }
+    return this.#system[n];
   }
 }

@@ -20,7 +20,7 @@ export function checkV86(c: Context): void {
 const ALWAYS_FREE = Flag.cf | Flag.pf | Flag.af | Flag.zf | Flag.sf | Flag.tf | Flag.df | Flag.of | Flag.nt;
 
 /** Bits POPF and IRET may change at any privilege. AC came with the 486, ID with CPUID: programs probe them. */
-export function freeFlags(c: Context): number {
+export function freeFlags(c: Pick<Context, "model">): number {
   const { features } = c.model;
   return ALWAYS_FREE | (features.has("486") ? Flag.ac : 0) | (features.has("cpuid") ? Flag.id : 0);
 }

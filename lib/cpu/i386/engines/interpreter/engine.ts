@@ -112,6 +112,8 @@ export class InterpreterEngine implements Engine {
   modeChanged(): void {
     const s = this.#cpu.state;
     const mode = s.get(Layout.mode) & DECODE_MODE, base = s.seg(SegReg.cs, Seg.base);
+    s.set(Layout.jumpSystem, this.#jumps.address(false));
+    s.set(Layout.jumpUser, this.#jumps.address(true));
     s.set(Layout.jumpCache, this.#jumps.address(s.get(Layout.cpl) === 3));
     s.set(Layout.codeMap, this.#mapAt);
     this.#relook = true;

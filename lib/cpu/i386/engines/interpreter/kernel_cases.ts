@@ -7,6 +7,7 @@ import type { FunctionBody } from "../../../../wasm/body.ts";
 import { ARITH_MASK, FlagsKind } from "../../flags.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, Seg, SEG_BYTES } from "../../state.ts";
+import { reload, saveContext } from "./context_code.ts";
 import type { Locals } from "./emit.ts";
 import { Rec } from "./record.ts";
 
@@ -68,6 +69,30 @@ export function emitKernelMemory(f: FunctionBody, l: Locals, state: number, link
   f.get(l.t);
   call(f, l, links);
   if (notes) note(f, l, state, true);
+  links.next();
+}
+
+/** A system kernel: everything is in the state block before and after it. `look` looks up the EIP there. */
+export function emitSystem(f: FunctionBody, l: Locals, state: number, links: KernelLinks, look: () => void): void {
+  saveContext(f, l, state);
+  address(f, l);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.reg);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.second);
+  f.get(l.la);
+  f.get(l.rec);
+  f.mem("i32.load16_u", Rec.kernel);
+  f.callIndirect(links.type, links.table);
+  f.tee(l.t);
+  f.i32(0);
+  f.num("i32.lt_s");
+  f.brIf(links.slow, "unlikely");
+  reload(f, l, state);
+  f.get(l.t);
+  f.if();
+  look();
+  f.end();
   links.next();
 }
 

@@ -9,7 +9,7 @@ import type { Case } from "./cases.ts";
 import { getField, makeLocals, reload, save, saveContext } from "./context_code.ts";
 import { type Calls, type Labels, type Locals, TreeEmitter } from "./emit.ts";
 import { emitAddress, emitLookup } from "./entry.ts";
-import { emitKernel, emitKernelMemory, type KernelLinks } from "./kernel_cases.ts";
+import { emitKernel, emitKernelMemory, emitSystem, type KernelLinks } from "./kernel_cases.ts";
 import { FIRST_OF } from "./partition.ts";
 import { FIRST_TREE, Handler, Rec, RECORD_BYTES } from "./record.ts";
 import { emitRefresh } from "./refresh_code.ts";
@@ -248,6 +248,8 @@ class LoopCode {
       f.set(l.rec);
       f.br(slow);
     });
+    f.end();
+    emitSystem(f, l, state, links, () => this.#look());
   }
 
   #typescript(): void {

@@ -15,6 +15,7 @@ import type { HookPlan } from "../../hook_points.ts";
 import { effectiveDisplacement, Operation } from "../../operation.ts";
 import { kernelNumber, KERNELS, lastOpcode, placeOf } from "../../kernels/index.ts";
 import { KernelTable } from "../../kernels/module.ts";
+import { type SystemUse, systemUse } from "../../kernels/system/index.ts";
 import { SegReg } from "../../segment.ts";
 import { TREES } from "../../semantics/index.ts";
 import { Layout, ModeBit, SEG_BYTES } from "../../state.ts";
@@ -25,6 +26,9 @@ import { registerOffset } from "./operators.ts";
 import type { InterpreterSettings } from "./options.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 import { NO_FIELDS } from "./soft.ts";
+
+/** Modes in which there are system kernels. */
+const SYSTEM_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 
 /** An instruction the interpreter leaves to TypeScript. */
 export interface TypeScriptOp {
@@ -134,8 +138,9 @@ export class Lowerer {
     if (semantic === undefined) {
       const fn = FNS[d.row.sem];
       if (fn === undefined) throw new InternalError(`No semantics "${d.row.sem}" for ${d.row.mnemonic}`);
-      const kernel = this.#settings.kernels ? kernelNumber(d) : -1;
-      if (kernel < 0) this.#lowerCall(fn, offset, d.length);
+      const kernel = this.#settings.kernels ? kernelNumber(d) : -1, system = this.#system(d);
+      if (system !== undefined) this.#lowerSystem(system, fn, offset);
+      else if (kernel < 0) this.#lowerCall(fn, offset, d.length);
       else this.#lowerKernel(kernel, fn, offset);
       return d.length;
     }
@@ -161,8 +166,7 @@ export class Lowerer {
   }
 
   /** True if the memory operand's linear address is its 32-bit offset. */
-  #isPlain(): boolean {
-    const d = this.decoded;
+  #isPlain(d: Decoded = this.decoded): boolean {
     return d.addrSize === 32 && (this.#mode & ModeBit.flatData) !== 0 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
   }
 
@@ -258,6 +262,26 @@ export class Lowerer {
     v.setInt32(r + Rec.offset, offset, true);
     v.setInt32(r + Rec.op, this.ops.push({ fn, op: Operation.copy(this.#cpu, this.decoded, length) }) - 1, true);
     return r;
+  }
+
+  /** The system kernel of an instruction, where code is such as they take. */
+  #system(d: Decoded): SystemUse | undefined {
+    const isFlat = this.#settings.system && (this.#mode & SYSTEM_MODE) === SYSTEM_MODE;
+    const use = isFlat && (!d.isMem || this.#isPlain(d)) ? systemUse(d, this.#cpu.state.base) : undefined;
+    if (use !== undefined) this.kernels.system(use.number);
+    return use;
+  }
+
+  /** A system kernel; the call of `fn` in the same record is its slow path. */
+  #lowerSystem({ number, a, b }: SystemUse, fn: SystemFn, offset: number): void {
+    const d = this.decoded, v = this.#view, { zero } = Layout, state = this.#cpu.state.base;
+    const r = this.#lowerCall(fn, offset, d.length);
+    v.setUint16(r + Rec.handler, Handler.system, true);
+    v.setUint16(r + Rec.kernel, KERNELS.length + number, true);
+    v.setUint16(r + Rec.reg, a, true);
+    v.setUint16(r + Rec.second, b, true);
+    if (d.isMem) this.#addressFields(r);
+    else for (const at of [Rec.base, Rec.index]) v.setUint16(r + at, state + zero, true);
   }
 
   /** A kernel; the call of `fn` in the same record is its slow path. */

@@ -28,6 +28,11 @@ export interface InterpreterOptions {
   readonly bulk?: boolean;
   /** Frequent x87, MMX and SSE instructions are WebAssembly functions rather than TypeScript. */
   readonly kernels?: boolean;
+  /**
+   * The usual course of system instructions is WebAssembly, and translated code goes on behind those that change nothing
+   * else.
+   */
+  readonly system?: boolean;
   /** Memory accesses look at the TLB where they are, without a call. */
   readonly probes?: boolean;
   /** Operands for which an instruction is easy are done the easy way: a division without a high half by 32 bits. */
@@ -50,6 +55,7 @@ const ON: InterpreterSettings = {
   besideCode: true,
   bulk: true,
   kernels: true,
+  system: true,
   probes: true,
   shortcuts: true,
   branchHints: true,

@@ -9,8 +9,8 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import type { ValTypeName } from "../../../../wasm/opcodes.ts";
 import { InternalError } from "../../../../core/errors.ts";
-import { KERNELS } from "../../kernels/index.ts";
-import { KERNEL_SIGNATURE } from "../../kernels/module.ts";
+import { KERNEL_SIGNATURE } from "../../kernels/kernel.ts";
+import { KERNEL_COUNT } from "../../kernels/module.ts";
 import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
 import { Layout } from "../../state.ts";
 import { type Case, cases } from "./cases.ts";
@@ -163,7 +163,7 @@ class Imports implements Calls {
       hook: this.typescript("hook"),
       hot: regions > 0 ? this.typescript("hot") : undefined,
       region: m.typeOf(REGION),
-      kernels: { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNELS.length) },
+      kernels: { type: m.typeOf(KERNEL_SIGNATURE), table: m.importTable("env", "kernels", KERNEL_COUNT) },
       rare: this.rare(),
     };
   }

@@ -35,7 +35,7 @@ export const Rec = {
    * slot; in a record of a tree how far back the instruction's first record is (more than 0 where it has hooks).
    */
   op: 28,
-  /** Kernel records, u16: number of the kernel. `reg` is its first parameter; `rm` the state field with the TLB table. */
+  /** Kernel records, u16: number of the kernel in the table. `reg` is its first parameter; `rm` the state field with the TLB table. */
   kernel: 16,
   /** u8: immediate operand. */
   immediate: 18,
@@ -61,21 +61,23 @@ export const Handler = {
   kernelX87Memory: 4,
   /** As `address`, before a kernel: what fails there is left to TypeScript. The kernels' slow path is the next one. */
   kernelAddress: 5,
+  /** A system kernel; what it refuses is left to TypeScript. */
+  system: 6,
   /** An instruction in TypeScript. */
-  call: 6,
+  call: 7,
   /** Computes a segmented or 16-bit address for the record that follows. */
-  address: 7,
+  address: 8,
   /** The instruction that follows crosses a page: check the second page. */
-  crossing: 8,
+  crossing: 9,
   /** Counts executions of the block that follows and offers it to the translator when its count is used up. */
-  counter: 9,
+  counter: 10,
   /** The block that follows is translated: calls its region. */
-  region: 10,
+  region: 11,
   /** The instruction that follows has hooks or breakpoints. */
-  hook: 11,
+  hook: 12,
   /** Reads a constant of the instruction that follows from memory: `imm` its host address, `op` where it goes. */
-  refresh: 12,
+  refresh: 13,
 } as const;
 
 /** Number of the first handler made from a tree. */
-export const FIRST_TREE = 13;
+export const FIRST_TREE = 14;

@@ -45,7 +45,16 @@ import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
 import { Discovery } from "./discover.ts";
 import { headAround, isInside } from "./entries.ts";
 import { CodeSource } from "./source.ts";
-import { buildModule, kernelsOf, type RegionImports, runsOf, SECONDS, SECONDS_BYTES, type Target } from "./module.ts";
+import {
+  buildModule,
+  kernelsOf,
+  type RegionImports,
+  runsOf,
+  SECONDS,
+  SECONDS_BYTES,
+  systemKernelsOf,
+  type Target,
+} from "./module.ts";
 import { type JitOptions, type JitSettings, jitSettings } from "./options.ts";
 import { makePlan } from "./plan.ts";
 import { codeOf, type Region, RegionMap, TABLE_SIZE } from "./regions.ts";
@@ -175,13 +184,14 @@ class JitTranslator implements Translator {
   #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
     const linear = this.#cpu.state.get(Layout.codeBase) >>> 0,
-      { warm, fold, kernels, steps, singleFlags, secondPage, soft } = this.#settings;
+      { warm, fold, kernels, system, steps, singleFlags, secondPage, soft } = this.#settings;
     const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
     const source = new CodeSource(this.#cpu, host, pfn, linear, {
       threshold: (page) => this.threshold(page),
       warm,
       volatile: this.#settings.volatileCode ? host.volatile : NONE_VOLATILE,
-      ...{ x87, fold, kernels, steps, singleFlags, secondPage, soft },
+      state: this.#cpu.state.base,
+      ...{ x87, fold, kernels, system, steps, singleFlags, secondPage, soft },
     });
     const { discovery, merged } = this.#discover(source, pfn, offset);
     const entry = discovery.blocks[0].start, isOther = entry !== offset;
@@ -198,6 +208,7 @@ class JitTranslator implements Translator {
     }
     this.#imports.write = host.write();
     for (const n of runsOf(plan)) this.#imports[`run${n}`] ??= host.runs.get(n);
+    for (const n of systemKernelsOf(plan)) this.#imports[`s${n}`] ??= host.lowerer.kernels.system(n);
     const bytes = buildModule(
       this.#target(),
       [{ plan, slot, second, record: (at) => host.known(pfn, at) }],

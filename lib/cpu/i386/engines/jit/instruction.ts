@@ -11,6 +11,7 @@ import type { Field } from "../../fields.ts";
 import { folded, isFolded } from "./fold.ts";
 import { type PartialFlags, wholeFlags } from "./whole_flags.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
+import { SYSTEM_KERNELS, type SystemUse, systemUse } from "../../kernels/system/index.ts";
 import type { MemoryOperand } from "../../kernels/kernel.ts";
 import { SegReg } from "../../segment.ts";
 import { Reg } from "../../../../spec/i386_regs.ts";
@@ -43,6 +44,10 @@ export interface Translation extends PartialFlags {
   readonly x87: boolean;
   /** Kernels are used. */
   readonly kernels: boolean;
+  /** System kernels are used. */
+  readonly system: boolean;
+  /** Byte address of the state block. */
+  readonly state: number;
   /** Immediates are put into trees where they decide something. */
   readonly fold: boolean;
 }
@@ -65,6 +70,8 @@ export class Instruction {
   readonly call: number;
   /** The kernel that is tried before TypeScript is called; or the one that an x87 instruction done in place has. */
   readonly kernel: KernelUse | undefined;
+  /** The system kernel that is tried before TypeScript is called. */
+  readonly system: SystemUse | undefined;
   /** How it is done in place, when its way is `x87`. */
   readonly x87: X87Op | undefined;
   /** See {@linkcode Decoded}. */
@@ -134,6 +141,7 @@ export class Instruction {
     this.disp = effectiveDisplacement(d);
     this.imm = d.imm;
     this.imm2 = d.imm2;
+    this.system = systemOf(d, how);
     if (TREES[d.row.sem] !== undefined && !isNarrowJump(d)) {
       this.way = Way.tree;
       this.call = -1;
@@ -143,7 +151,10 @@ export class Instruction {
       this.effects = effectsOf(this.tree);
       this.x87 = undefined;
     } else {
-      const ends = d.row.ends || isNarrowJump(d);
+      const { system } = this;
+      const ends = system === undefined
+        ? d.row.ends || isNarrowJump(d)
+        : SYSTEM_KERNELS[system.number].looksUp === true;
       const op = how.x87 && how.kernels && !ends ? x87Op(d.row.sem, d.isMem) : undefined;
       this.kernel = ends || !how.kernels
         ? undefined
@@ -193,7 +204,7 @@ export class Instruction {
   registers(): number {
     const e = this.effects;
     const address = (this.base < 0 ? 0 : 1 << this.base) | (this.index < 0 ? 0 : 1 << this.index);
-    if (e === undefined) return this.kernel !== undefined ? address | this.written() : 0;
+    if (e === undefined) return this.kernel !== undefined || this.system !== undefined ? address | this.written() : 0;
     let mask = e.registers;
     for (const { slot, w } of e.slots) mask |= 1 << wholeRegister(this.slot(slot), w);
     return e.usesAddress ? mask | address : mask;
@@ -222,14 +233,23 @@ function withoutKernel(d: Decoded): KernelUse {
 /** The kernel of an instruction whose memory operand, if it has one, is a 32-bit offset in a flat segment. */
 function kernelOf(d: Decoded): KernelUse | undefined {
   const number = kernelNumber(d);
-  const isPlain = d.addrSize === 32 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
-  if (number < 0 || KERNELS[number].memory !== undefined && !isPlain) return undefined;
+  if (number < 0 || KERNELS[number].memory !== undefined && !isPlainOperand(d)) return undefined;
   return { number, fop: lastOpcode(d) };
 }
 
 /** True if such constants of an instruction can be read from memory by its translation. */
 export function mayBeSoft(d: Decoded, soft: readonly Field[]): boolean {
   return TREES[d.row.sem] !== undefined && !isNarrowJump(d) && !isFolded(d.row.sem) && !soft.some((f) => f.isTarget);
+}
+
+/** The system kernel of an instruction. */
+function systemOf(d: Decoded, how: Translation): SystemUse | undefined {
+  return !how.system || d.isMem && !isPlainOperand(d) ? undefined : systemUse(d, how.state);
+}
+
+/** True if a memory operand is a 32-bit offset in a segment that is flat where code is translated. */
+function isPlainOperand(d: Decoded): boolean {
+  return d.addrSize === 32 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
 }
 
 /** Transfers with a 16-bit instruction pointer in 32-bit code are left to TypeScript. */

@@ -94,17 +94,7 @@ export class KernelEmitter {
   /** Host address of the operand in `t`, or the slow way: one page, allowed, aligned. */
   #probe(i: Instruction, operand: { size: number; write: boolean; align: number }, slow: number): void {
     const f = this.#f, { readTable, writeTable } = this.#site;
-    f.i32(i.disp);
-    if (i.base >= 0) {
-      this.#registers.get(i.base, 32);
-      f.num("i32.add");
-    }
-    if (i.index >= 0) {
-      this.#registers.get(i.index, 32);
-      f.i32(i.scale);
-      f.num("i32.shl");
-      f.num("i32.add");
-    }
+    this.#registers.address(i);
     f.tee(this.#la);
     f.i32(12);
     f.num("i32.shr_u");

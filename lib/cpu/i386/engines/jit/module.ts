@@ -9,7 +9,8 @@ import { Layout } from "../../state.ts";
 import { emitJumpEntry } from "../interpreter/entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
 import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
-import { KERNEL_SIGNATURE, kernelSize } from "../../kernels/module.ts";
+import { KERNEL_SIGNATURE } from "../../kernels/kernel.ts";
+import { kernelSize } from "../../kernels/module.ts";
 import { REGION } from "../interpreter/program.ts";
 import { Handler, Rec } from "../interpreter/record.ts";
 import { emitBoundary } from "./boundary_code.ts";
@@ -62,6 +63,12 @@ export function kernelsOf(plan: Plan, inline: boolean): Set<number> {
   return numbers;
 }
 
+/** Numbers of the system kernels that a plan calls; a module imports kernel n as `sn`. */
+export function systemKernelsOf(plan: Plan): Set<number> {
+  const all = plan.blocks.flatMap((b) => b.instructions);
+  return new Set(all.flatMap(({ system }) => system === undefined ? [] : [system.number]));
+}
+
 /** Numbers of the runs of string instructions that a plan calls; a module imports run n as `runn`. */
 export function runsOf(plan: Plan): Set<number> {
   const numbers = new Set<number>();
@@ -110,13 +117,16 @@ export function buildModule(
   const boundary = settings.boundary === undefined
     ? undefined
     : m.importFunction("env", "boundary", { params: [], results: [] });
-  const kernels = new Map<number, number>(), runs = new Map<number, number>();
+  const kernels = new Map<number, number>(), runs = new Map<number, number>(), system = new Map<number, number>();
   for (const { plan } of regions) {
     for (const n of runsOf(plan)) {
       if (!runs.has(n)) runs.set(n, m.importFunction("env", `run${n}`, RUN_SIGNATURE));
     }
     for (const n of kernelsOf(plan, settings.inlineKernels)) {
       if (!kernels.has(n)) kernels.set(n, m.importFunction("env", `k${n}`, KERNEL_SIGNATURE));
+    }
+    for (const n of systemKernelsOf(plan)) {
+      if (!system.has(n)) system.set(n, m.importFunction("env", `s${n}`, KERNEL_SIGNATURE));
     }
   }
   m.importTable("env", "regions", target.tableSize);
@@ -132,7 +142,7 @@ export function buildModule(
   };
   const second = m.addFunction(REGION, secondBody(target, look));
   const { probes, shortcuts } = settings;
-  const outside = { ...target, slow, call, link, derive, kernels, runs, boundary, probes, shortcuts };
+  const outside = { ...target, slow, call, link, derive, kernels, system, runs, boundary, probes, shortcuts };
   regions.forEach(({ plan, slot, second: pfn, record }, i) => {
     const one = { ...outside, second, pfn, record, type: m.typeOf(REGION), self: second + 1 + i };
     m.addElement(slot, m.addFunction(REGION, emitRegion(plan, one, settings)));

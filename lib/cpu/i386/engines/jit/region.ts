@@ -5,6 +5,7 @@
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout } from "../../state.ts";
 import { emitBoundary, emitBoundaryAfter } from "./boundary_code.ts";
+import { type CallSite, emitCall } from "./call_code.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
 import { DEPTH, emitParameter, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
@@ -21,9 +22,7 @@ import { type Control, type Site, TreeCode } from "./tree_code.ts";
 import { X87Region } from "./x87_region.ts";
 
 /** What a region finds outside itself. */
-export interface Outside extends Omit<Site, "base">, ExitSite {
-  /** Function (index) -> 0, 1, 2: runs a TypeScript instruction. */
-  readonly call: number;
+export interface Outside extends Omit<Site, "base">, ExitSite, CallSite {
   /** Imported kernels by number. */
   readonly kernels: ReadonlyMap<number, number>;
   /** Function (EIP of the page) -> number of the page behind it, or -1. */
@@ -239,16 +238,14 @@ class RegionEmitter implements Control {
     this.#dirty = before;
   }
 
-  /** Runs a TypeScript instruction; it is the last of its block, so the count is exact. */
+  /** Runs a TypeScript instruction, or its system kernel; it is the last of its block, so the count is exact. */
   #call(i: Instruction): void {
     const f = this.#f, t = this.#exitLeft;
     this.#x87.store();
     this.#flags.forget();
     this.#eip(i.offset);
     this.#saved.store(this.#dirty);
-    f.i32(i.call);
-    f.call(this.#outside.call);
-    f.set(t);
+    emitCall(f, i, this.#outside, this.#registers, t);
     emitBoundaryAfter(f, this.#outside.boundary, t, FAULT);
     if (i.way === Way.call) {
       f.get(t);

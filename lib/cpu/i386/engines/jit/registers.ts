@@ -7,6 +7,18 @@ import type { AccessWidth } from "../../tree.ts";
 import { LOADS, registerOffset, STORES } from "../interpreter/operators.ts";
 import { wholeRegister } from "./effects.ts";
 
+/** A memory operand: numbers of its registers, or -1. */
+export interface AddressParts {
+  /** Base register. */
+  readonly base: number;
+  /** Index register. */
+  readonly index: number;
+  /** Shift of the index. */
+  readonly scale: number;
+  /** Displacement. */
+  readonly disp: number;
+}
+
 /** Registers of one region. */
 export class RegisterEmitter {
   readonly #f: FunctionBody;
@@ -92,6 +104,22 @@ export class RegisterEmitter {
     }
     f.i32(w === 8 ? 0xff : 0xffff);
     f.num("i32.and");
+  }
+
+  /** Puts base plus scaled index plus displacement on the stack. */
+  address({ base, index, scale, disp }: AddressParts): void {
+    const f = this.#f;
+    f.i32(disp);
+    if (base >= 0) {
+      this.get(base, 32);
+      f.num("i32.add");
+    }
+    if (index >= 0) {
+      this.get(index, 32);
+      f.i32(scale);
+      f.num("i32.shl");
+      f.num("i32.add");
+    }
   }
 
   /** Sets a register to what `value` puts on the stack; bits above the width are ignored. */

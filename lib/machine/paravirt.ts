@@ -15,6 +15,7 @@ import type { Cpu, GuestContext } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
 import type { MonitorContext } from "../core/monitor.ts";
 import { ram, rom } from "../memory/region.ts";
+import { checkKeys } from "./config.ts";
 import { checkShape } from "./shapes.ts";
 import type { Region } from "../memory/region.ts";
 import { Flag, Reg } from "../spec/i386_regs.ts";
@@ -49,6 +50,7 @@ export interface ParavirtStats {
   readonly backend: Readonly<Record<string, number>>;
 }
 
+const ROM_KEYS = ["backend", "at", "virtualTop", "licence", "manufacturer", "product", "api", "version"] as const;
 /** Words below the stack pointer that an injected call may use. */
 const STACK_ROOM = 256;
 /** Where no call is made. */
@@ -75,8 +77,9 @@ export class ParavirtHypervisor implements Hypervisor {
   /** While a call is injected: why it would have killed the guest, or empty. */
   #refused: string | undefined;
 
-  /** Builds the ROM. @throws {ConfigError} paravirt-place, rom-slot, rom-size */
+  /** Builds the ROM. @throws {ConfigError} config-key, paravirt-place, rom-option, rom-slot, rom-size */
   constructor(options: ParavirtOptions) {
+    checkKeys("the paravirtual ROM", options, ROM_KEYS);
     this.at = options.at ?? PARAVIRT_ROM_AT;
     if (this.at % 0x1000 !== 0 || this.at < ParavirtProbe.from || this.at >= ParavirtProbe.to) {
       throw new ConfigError(

@@ -10,6 +10,7 @@ import type { CostName } from "../../core/costs.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { FieldValue, Section } from "../../core/component.ts";
 import type { GuestContext } from "../../core/cpu.ts";
+import { ConfigError } from "../../core/errors.ts";
 import type { InterceptKind, MonitorContext } from "../../core/monitor.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import type { AnyArgs, ParavirtArgs } from "./arguments.ts";
@@ -160,4 +161,14 @@ export interface ParavirtBackend {
 /** A section of a backend, to be nested in the section of the machine's paravirtual part. */
 export function sectionValue(section: Section): FieldValue {
   return { version: section.version, fields: section.fields };
+}
+
+/** The state of a backend, which may be a script's. @throws {ConfigError} paravirt-backend */
+export function savedState(backend: ParavirtBackend): FieldValue {
+  const section = backend.save() as Section | null | undefined;
+  if (Number.isInteger(section?.version) && typeof section?.fields === "object") return sectionValue(section);
+  throw new ConfigError(
+    "paravirt-backend",
+    `Backend ${backend.name} saves no state; its save() must give { version: 1, fields: {} }, with what it has to keep`,
+  );
 }

@@ -26,7 +26,7 @@ import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { ParavirtRomHeader } from "../../spec/paravirt_rom.ts";
 import { checkAnswer, isGuestFault, isKill, scriptFailed } from "./answer.ts";
 import { type AnyArgs, type CallPlan, PLANS, readResult, writeResult } from "./arguments.ts";
-import { type CallAnswer, type ParavirtBackend, sectionValue } from "./backend.ts";
+import { type CallAnswer, type ParavirtBackend, savedState } from "./backend.ts";
 import type { LiveCall } from "./live_call.ts";
 import { type AfterFn, type BeforeFn, CallCounts, type Entered, known, Observers } from "./observers.ts";
 import type { OverrideFn } from "./observers.ts";
@@ -215,7 +215,7 @@ export class Paravirt implements Component {
         backend: this.backend.name,
         bases: [...this.#bases],
         trapped: [...this.#trapped],
-        state: sectionValue(this.backend.save()),
+        state: savedState(this.backend),
       },
     };
   }

@@ -25,6 +25,7 @@ import {
 } from "../../spec/paravirt_rom.ts";
 import { PLANS } from "./arguments.ts";
 import type { ParavirtBackend, SlotPlan } from "./backend.ts";
+import { checkPlan, checkRomOptions } from "./rom_check.ts";
 import { codeBytes, codeText } from "../../spec/paravirt_native.ts";
 
 /** Bytes of a slot. */
@@ -38,6 +39,8 @@ const SLOTS_AT = 0x200;
 /** Slot in which injected calls return to the host. */
 const RETURN_SLOT: number = PARAVIRT_CALL_COUNT + 2;
 const STRINGS_AT = SLOTS_AT + (RETURN_SLOT + 1) * STRIDE;
+/** Its length is counted in units of 512 bytes, in a byte. */
+const MOST_BYTES: number = 0xff * 512;
 /** The hypercall instruction. */
 const TRAP = "0f 01 c1 | vmcall";
 
@@ -97,16 +100,18 @@ export interface ParavirtRom {
   readonly returnAt: number;
 }
 
-/** Builds the ROM of a backend. */
+/** Builds the ROM of a backend. @throws {ConfigError} rom-option, rom-slot, rom-size */
 export function buildParavirtRom(
   backend: Pick<ParavirtBackend, "name" | "slot">,
   options: ParavirtRomOptions = {},
 ): ParavirtRom {
+  checkRomOptions(options);
   const slots = PLANS.map((plan) => {
     const relocation = plan.name === "GetRelocationInfo";
     const planned: SlotPlan = relocation
       ? { reloc: "call", trap: false, code: relocationCode(slotAt(plan.no)) }
       : backend.slot(plan.name);
+    checkPlan(planned, plan.name, backend.name);
     return makeSlot(plan.no, plan.name, planned, backend.name);
   });
   const strings = [
@@ -116,7 +121,8 @@ export function buildParavirtRom(
   ];
   const encoded = strings.map((s) => [...new TextEncoder().encode(s), 0]);
   const length = Math.ceil((STRINGS_AT + encoded.flat().length + 1) / 2048) * 2048;
-  if (length > 0xff * 512) {
+  const lastString = STRINGS_AT + encoded.slice(0, -1).flat().length; // offsets of strings have 16 bits
+  if (length > MOST_BYTES || lastString > 0xffff) {
     throw new ConfigError("rom-size", `The paravirtual ROM would have ${length} bytes; shorten its strings`);
   }
   const bytes = new Uint8Array(length);

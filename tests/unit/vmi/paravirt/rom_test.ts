@@ -11,7 +11,8 @@ import { PLANS } from "../../../../lib/vmi/paravirt/arguments.ts";
 import { native } from "../../../../lib/vmi/paravirt/backends/native.ts";
 import { scripted } from "../../../../lib/vmi/paravirt/backends/scripted.ts";
 import { formatParavirtRom, listParavirtRom } from "../../../../lib/vmi/paravirt/listing.ts";
-import { buildParavirtRom, STRIDE } from "../../../../lib/vmi/paravirt/rom.ts";
+import { buildParavirtRom, type ParavirtRomOptions, STRIDE } from "../../../../lib/vmi/paravirt/rom.ts";
+import { ConfigError, type Section, type SlotPlan, vmiPc } from "../../../../mod.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "../../../../scripts/deps/std.ts";
 import { tool } from "../../../guests/tool.ts";
 
@@ -126,3 +127,51 @@ function spell(line: string): string {
 function text(bytes: Uint8Array, at: number): string {
   return new TextDecoder().decode(bytes.subarray(at, bytes.indexOf(0, at)));
 }
+
+Deno.test("buildParavirtRom refuses options that no ROM can have", () => {
+  const wrong: readonly (readonly [text: string, options: object])[] = [
+    ["virtualTop cannot be -1", { virtualTop: -1 }],
+    ["virtualTop cannot be NaN", { virtualTop: NaN }],
+    ["virtualTop cannot be 0xfc000123", { virtualTop: 0xfc000123 }],
+    ["virtualTop cannot be 0x100000000", { virtualTop: 2 ** 32 }],
+    ["api cannot be [300,0]", { api: [300, 0] }],
+    ["api cannot be 3", { api: 3 }],
+    ["version cannot be [1,2,3]", { version: [1, 2, 3] }],
+    ["licence cannot be 5", { licence: 5 }],
+    ['licence cannot be "GPL\\u0000 v2"', { licence: "GPL\0 v2" }],
+    ["shorten its strings", { manufacturer: "x".repeat(70_000) }],
+    ["shorten its strings", { product: "x".repeat(130_000) }],
+  ];
+  for (const [text, options] of wrong) {
+    assertThrows(() => buildParavirtRom(native(), options as ParavirtRomOptions), ConfigError, text);
+  }
+  // A long last string does not move what has to be found.
+  const rom = buildParavirtRom(native(), { product: "x".repeat(70_000) });
+  assertEquals(rom.bytes.reduce((sum, b) => sum + b, 0) & 0xff, 0);
+  assertThrows(() => vmiPc({ rom: { virtualtop: 0 } as object }), ConfigError, 'did you mean "virtualTop"');
+});
+
+Deno.test("buildParavirtRom refuses plans that are none", () => {
+  const wrong: readonly (readonly [text: string, plan: unknown])[] = [
+    ['"reloc" is undefined', undefined],
+    ['"reloc" is foo', { reloc: "foo" }],
+    ['"trap" is yes', { reloc: "call", trap: "yes", code: ["c3 | ret"] }],
+    ['"code" must be a list', { reloc: "call", trap: false, code: "c3 | ret" }],
+    ['"code" must be a list', { reloc: "call", trap: true, code: [] }],
+    ['"c3" is no line of code', { reloc: "call", trap: false, code: ["c3"] }],
+    ['"1ff | ret" is no line', { reloc: "jump", trap: false, code: ["1ff | ret"] }],
+    ['"42" is no line', { reloc: "call", trap: false, code: [42] }],
+  ];
+  for (const [text, plan] of wrong) {
+    const slot = (name: string): SlotPlan => name === "GetCR2" ? plan as SlotPlan : { reloc: "none" };
+    const error = assertThrows(() => buildParavirtRom({ name: "mine", slot }), ConfigError, text) as Error;
+    assert(error.message.startsWith("Backend mine has no plan for GetCR2"), error.message);
+  }
+});
+
+Deno.test("Paravirt.save refuses a backend that saves nothing", () => {
+  for (const section of [undefined, null, {}, { version: 1 }]) {
+    const m = vmiPc({ backend: { ...native(), save: () => section as unknown as Section } });
+    assertThrows(() => m.snapshot(), ConfigError, "Backend native saves no state");
+  }
+});

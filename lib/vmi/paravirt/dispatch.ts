@@ -37,6 +37,7 @@ import { OpenCalls } from "./open_calls.ts";
 import type { Recording, RecordOptions } from "./record.ts";
 import {
   buildParavirtRom,
+  isRomHeader,
   type ParavirtRom,
   type ParavirtRomOptions,
   type RomSlot,
@@ -360,7 +361,7 @@ export class Paravirt implements Component {
     let base = [...this.#bases].find((known) => eip >= known && eip < known + bytes.length);
     for (let back = 0; base === undefined && back < bytes.length; back += 2048) {
       const at = ((eip & ~2047) - back) >>> 0;
-      if (guest.peek(at, header) && header.every((b, i) => b === bytes[i])) base = at;
+      if (guest.peek(at, header) && isRomHeader(header)) base = at;
     }
     if (base === undefined) return false;
     this.#found = base | 0;

@@ -147,6 +147,13 @@ export function buildParavirtRom(
   return { bytes, slots, slotsAt: SLOTS_AT, returnAt: slotAt(RETURN_SLOT) };
 }
 
+/** Is this the beginning of a paravirtual ROM? What else it says may have been changed since it was built. */
+export function isRomHeader(bytes: Uint8Array): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  return view.getUint16(ParavirtRomHeader.romSignature, true) === ROM_SIGNATURE &&
+    view.getUint32(ParavirtRomHeader.signature, true) === PARAVIRT_SIGNATURE;
+}
+
 function slotAt(no: number): number {
   return SLOTS_AT + no * STRIDE;
 }

@@ -73,8 +73,48 @@ run:   call esi
        setne dl
        mov eax, edx`);
 
+/** Turns of a program that copies code, before its result is compared. */
+const TURNS = 16;
+
+/** Code of `bytes` bytes is copied over the code of the turn before and run once; `differing`: two pieces by turns. */
+function copied(bytes: number, differing: boolean): string {
+  const count = Math.floor((bytes - 1) / 3), at = DATA + 0x1000;
+  const piece = (name: string, op: string): string =>
+    `${name}: times ${count} ${op}\nret\ntimes ${bytes - 3 * count - 1} nop\n`;
+  return checkedLoop(
+    `
+       xor eax, eax
+       mov edx, ${TURNS}
+       mov ebx, ${at}
+turn:  mov esi, one
+       ${differing ? "test dl, 1\njz put\nmov esi, two" : ""}
+put:   mov edi, ebx
+       mov ecx, ${bytes / 4}
+       rep movsd
+       call ebx
+       dec edx
+       jnz turn
+       sub eax, ${TURNS * count * 3 - (differing ? TURNS / 2 * count * 8 : 0)}
+       setne al
+       movzx eax, al`,
+    piece("one", "add eax, 3") + piece("two", "sub eax, 5"),
+  );
+}
+
+/** Millions of instructions for pieces of some sizes. */
+const COPIED = [[16, 40], [256, 40], [4096, 80]] as const;
+
 /** Programs of our assembler. */
 const OURS: readonly Kernel[] = [
+  ...COPIED.flatMap(([bytes, millions]) =>
+    [false, true].map((differing): Kernel => ({
+      name: `copied code, ${bytes} bytes${differing ? ", differing" : ""}`,
+      kind: "code",
+      source: copied(bytes, differing),
+      checked: true,
+      work: millions * 1_000_000,
+    }))
+  ),
   { name: "patched constant", kind: "code", source: PATCHED, checked: true, work: 20_000_000 },
   { name: "generated code", kind: "code", source: GENERATED, checked: true, work: 200_000_000 },
 ];

@@ -114,20 +114,27 @@ export class BlockDecoder {
 
   /** Decodes from `linear` to the end of a block or page. @returns The first record. */
   #decodeRun(page: CodePage, linear: number): number {
-    const host = this.#cpu.board.space.host;
+    const revived = this.#revive(page, linear & 0xfff);
+    if (revived !== 0) return revived;
+    const host = this.#cpu.board.space.host, entries: number[] = [];
     const at = this.#cpu.board.space.pages[page.pfn] & ~0xfff;
     const first = this.#cache.next;
-    let offset = linear & 0xfff, counted = -1, end = 0x1000, soft = NOTHING;
+    const enter = (offset: number, record: number): void => {
+      page.entries.set(offset, record);
+      entries.push(offset, record);
+    };
+    let offset = linear & 0xfff, counted = -1, end = 0x1000, soft = NOTHING, isCrossing = false;
     if (this.#isCounted) this.#count(page, offset);
     for (let n = 0; n < RUN_LENGTH; n++) {
       const known = n > 0 && offset !== counted ? page.entries.get(offset) : undefined;
       if (offset >= 0x1000 || (known !== undefined && this.#mayEnter(known))) break;
       const status = this.#decode(host, at + offset, 0x1000 - offset);
       if (status === DecodeStatus.more) {
-        if (n === 0) this.#decodeCrossing(page, linear, offset, first);
+        isCrossing = n === 0;
+        if (isCrossing) this.#decodeCrossing(page, linear, offset, first);
         break;
       }
-      if (offset !== counted) page.entries.set(offset, n === 0 ? first : this.#cache.next);
+      if (offset !== counted) enter(offset, n === 0 ? first : this.#cache.next);
       this.#lowerer.begin((linear & ~0xfff) | offset, offset, page.variant);
       const length = this.#lowerer.lower(status, offset, this.#mode, this.#softAt(page, offset, status), at + offset);
       for (const f of this.#lowerer.softened) {
@@ -141,15 +148,44 @@ export class BlockDecoder {
       // What follows a branch is a block too: whether it is executed at all is worth knowing.
       if (this.#isCounted && BRANCHES.has(row.sem) && offset < 0x1000 && !page.entries.has(offset)) {
         counted = offset;
-        page.entries.set(offset, this.#cache.next);
+        enter(offset, this.#cache.next);
         this.#count(page, offset);
       }
     }
-    if (offset === counted) page.entries.delete(offset); // nothing follows its counter
+    if (offset === counted) { // nothing follows its counter
+      page.entries.delete(offset);
+      entries.length -= 2;
+    }
     this.#lowerer.close(offset);
-    page.add(first, this.#cache.next, linear & 0xfff, end, soft);
+    const mayComeBack = !isCrossing && page.variant === -1 && this.#cache.dropped?.isChanging(page.pfn) === true;
+    const source = mayComeBack
+      ? {
+        at,
+        bytes: host.slice(at + (linear & 0xfff), at + end),
+        handlers: new Uint16Array((this.#cache.next - first) / RECORD_BYTES),
+        entries,
+      }
+      : undefined;
+    page.add(first, this.#cache.next, linear & 0xfff, end, soft, source);
     return first;
   }
+
+  /** The first record of the run at an offset if there was one made from the same bytes, or 0. */
+  #revive(page: CodePage, offset: number): number {
+    const run = this.#cache.dropped?.take(page, offset, this.#countAgain);
+    if (run === undefined) return 0;
+    page.revive(run);
+    return run.first;
+  }
+
+  /** The record of a translation that is gone becomes a counter. */
+  readonly #countAgain = (r: number, page: CodePage): void => {
+    const v = this.#view;
+    v.setUint16(r + Rec.handler, Handler.counter, true);
+    v.setInt32(r + Rec.imm, page.pfn, true);
+    v.setInt32(r + Rec.disp, 0, true);
+    v.setInt32(r + Rec.op, this.#translator?.threshold(page.pfn) ?? 0, true);
+  };
 
   /** Constants of the instruction just decoded that are read from memory. */
   #softAt(page: CodePage, offset: number, status: DecodeStatus): readonly Field[] {
@@ -173,13 +209,13 @@ export class BlockDecoder {
       do r += RECORD_BYTES; while (r < run.end && v.getInt32(r + Rec.offset, true) === offset);
       if (r === run.end) return run.to <= offset; // the end; behind it bytes that kept the last one from being decoded
       const next = v.getInt32(r + Rec.offset, true);
-      if (next > from && !this.#mendOne(page, begin, r, next - offset)) return false;
+      if (next > from && !this.#mendOne(page, run, begin, r, next - offset)) return false;
     }
     return true;
   }
 
   /** Decodes the instruction of records `first` to `end` again. */
-  #mendOne(page: CodePage, first: number, end: number, length: number): boolean {
+  #mendOne(page: CodePage, { from, source }: Run, first: number, end: number, length: number): boolean {
     const v = this.#view, cache = this.#cache, lowerer = this.#lowerer, space = this.#cpu.board.space;
     let r = first;
     const handler = v.getUint16(r + Rec.handler, true), offset = v.getInt32(r + Rec.offset, true);
@@ -196,7 +232,10 @@ export class BlockDecoder {
     lowerer.lower(DecodeStatus.ok, offset, mode, this.#softAt(page, offset, DecodeStatus.ok), at);
     const isSoft = lowerer.softened.length > 0; // then the run has to know
     const fits = cache.next - made === end - r && lowerer.ops.length === ops && !isSoft;
-    if (fits) space.host.copyWithin(r, made, cache.next);
+    if (fits) {
+      space.host.copyWithin(r, made, cache.next);
+      source?.bytes.set(space.host.subarray(at, at + length), offset - from);
+    }
     space.host.fill(0, made, cache.next);
     cache.rewind(made);
     lowerer.ops.length = ops;

@@ -8,6 +8,7 @@
  */
 import { type AddressSpace, PageBit } from "../../../../memory/address_space.ts";
 import type { CodeMap } from "./code_map.ts";
+import { DroppedRuns } from "./dropped_runs.ts";
 import { OffsetMap } from "./offset_map.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
 
@@ -28,6 +29,20 @@ export interface Run {
   readonly to: number;
   /** Bytes among them that the records read from memory each time. */
   readonly soft: readonly Bytes[];
+  /** What it was made from, where that may come back. */
+  readonly source: RunSource | undefined;
+}
+
+/** What a run was made from. */
+export interface RunSource {
+  /** Host address of the page. */
+  readonly at: number;
+  /** The bytes. */
+  readonly bytes: Uint8Array;
+  /** Room for the handlers of its records while it is dropped. */
+  readonly handlers: Uint16Array;
+  /** Its entries: offset and record by turns. */
+  readonly entries: readonly number[];
 }
 
 /** Bytes `from` to `to` (exclusive) of a page. */
@@ -39,6 +54,8 @@ export interface Bytes {
 }
 
 const NONE: readonly Bytes[] = [];
+/** Pages without code that are kept because they will have some again. */
+const MOST_IDLE = 256;
 
 /** Code of one physical page in one decoding mode and one variant. */
 export class CodePage {
@@ -73,9 +90,24 @@ export class CodePage {
    * Adds a run: records `first` to `end` (exclusive) come from bytes `from` to `to` (exclusive, at most 4096), those of
    * `soft` aside.
    */
-  add(first: number, end: number, from: number, to: number, soft: readonly Bytes[] = NONE): void {
-    this.#runs.push({ first, end, from, to, soft });
+  add(
+    first: number,
+    end: number,
+    from: number,
+    to: number,
+    soft: readonly Bytes[] = NONE,
+    source: RunSource | undefined = undefined,
+  ): void {
+    this.#runs.push({ first, end, from, to, soft, source });
     this.#mark(from, to, 1);
+  }
+
+  /** Adds a run that was dropped, with its entries. */
+  revive(run: Run): void {
+    this.#runs.push(run);
+    this.#mark(run.from, run.to, 1);
+    const entries = run.source?.entries ?? [];
+    for (let i = 0; i < entries.length; i += 2) this.entries.set(entries[i], entries[i + 1]);
   }
 
   #mark(from: number, to: number, by: number): void {
@@ -116,13 +148,13 @@ export class CodePage {
   }
 
   /**
-   * Drops the runs that bytes `from` to `to` belong to, unless `mend` makes them true again; `kill` is told their records.
+   * Drops the runs that bytes `from` to `to` belong to, unless `mend` makes them true again; `kill` is told of each.
    * @returns True if there were any.
    */
   drop(
     from: number,
     to: number,
-    kill: (first: number, end: number) => void,
+    kill: (run: Run, page: CodePage) => void,
     mend: (page: CodePage, run: Run, from: number, to: number) => boolean = () => false,
   ): boolean {
     const runs = this.#runs;
@@ -137,15 +169,26 @@ export class CodePage {
         runs[kept++] = run;
         continue;
       }
-      kill(run.first, run.end);
+      kill(run, this);
       this.#mark(run.from, run.to, -1);
-      for (let at = run.from; at < run.to; at++) {
-        const record = this.entries.get(at);
-        if (record !== undefined && record >= run.first && record < run.end) this.entries.delete(at);
-      }
+      this.#forgetEntries(run);
     }
     runs.length = kept;
     return hit;
+  }
+
+  #forgetEntries({ first, end, from, to, source }: Run): void {
+    if (source !== undefined) {
+      const { entries } = source;
+      for (let i = 0; i < entries.length; i += 2) {
+        if (this.entries.get(entries[i]) === entries[i + 1]) this.entries.delete(entries[i]);
+      }
+      return;
+    }
+    for (let at = from; at < to; at++) {
+      const record = this.entries.get(at);
+      if (record !== undefined && record >= first && record < end) this.entries.delete(at);
+    }
   }
 }
 
@@ -168,16 +211,20 @@ export class CodeCache {
   readonly #space: AddressSpace;
   readonly #owner: number;
   readonly #map: CodeMap;
+  readonly #idle: Map<number, CodePage> = new Map();
+  /** Runs that may come back; undefined: none does. */
+  readonly dropped: DroppedRuns | undefined;
   readonly #start: number;
   readonly #end: number;
   #next: number;
 
   /**
    * @param space Physical memory. @param owner Index of the CPU. @param map What generated code asks.
-   * @param start First byte of the pool. @param end Its end.
+   * @param start First byte of the pool. @param end Its end. @param revive Dropped code may come back.
    */
-  constructor(space: AddressSpace, owner: number, map: CodeMap, start: number, end: number) {
+  constructor(space: AddressSpace, owner: number, map: CodeMap, start: number, end: number, revive: boolean) {
     this.#map = map;
+    this.dropped = revive ? new DroppedRuns(space) : undefined;
     this.#view = space.view;
     this.#space = space;
     this.#owner = owner;
@@ -213,7 +260,7 @@ export class CodeCache {
     const key = ((variant + 2) * 0x100000 + pfn) * 32 + mode;
     let page = this.#pages.get(key);
     if (page === undefined) {
-      page = new CodePage(pfn, key, variant, this.#map);
+      page = this.#idle.get(key) ?? new CodePage(pfn, key, variant, this.#map);
       this.#pages.set(key, page);
       const same = this.#byPfn.get(pfn);
       if (same === undefined) this.#byPfn.set(pfn, [page]);
@@ -255,7 +302,7 @@ export class CodeCache {
     if (list === undefined) return false;
     let hit = false;
     for (const page of list) {
-      if (page.touches(from, to) && page.drop(from, to, (first, end) => this.#kill(first, end), mend)) hit = true;
+      if (page.touches(from, to) && page.drop(from, to, this.#kill, mend)) hit = true;
     }
     return hit;
   }
@@ -264,7 +311,12 @@ export class CodeCache {
   tidy(pfn: number): void {
     const list = this.#byPfn.get(pfn);
     if (list === undefined || list.some((p) => !p.isEmpty)) return;
-    for (const page of list) this.#pages.delete(page.key);
+    const isChanging = this.dropped?.isChanging(pfn) === true;
+    if (this.#idle.size > MOST_IDLE) this.#idle.clear();
+    for (const page of list) {
+      this.#pages.delete(page.key);
+      if (isChanging) this.#idle.set(page.key, page);
+    }
     this.#byPfn.delete(pfn);
     this.#map.forget(pfn);
     this.#space.setCode(pfn, false, this.#owner);
@@ -285,19 +337,22 @@ export class CodeCache {
   }
 
   #drop(page: CodePage): void {
-    page.drop(0, 0x1000, (first, end) => this.#kill(first, end));
+    page.drop(0, 0x1000, this.#kill);
     this.#pages.delete(page.key);
   }
 
-  #kill(first: number, end: number): void {
-    for (let r = first; r < end; r += RECORD_BYTES) this.#view.setUint16(r + Rec.handler, Handler.lookup, true);
-  }
+  readonly #kill = (run: Run, page: CodePage): void => {
+    this.dropped?.add(page, run);
+    for (let r = run.first; r < run.end; r += RECORD_BYTES) this.#view.setUint16(r + Rec.handler, Handler.lookup, true);
+  };
 
   /** Forgets everything. */
   clear(): void {
     for (const pfn of this.#byPfn.keys()) this.#space.setCode(pfn, false, this.#owner);
     this.#pages.clear();
     this.#byPfn.clear();
+    this.#idle.clear();
+    this.dropped?.clear();
     this.#map.clear();
     this.#next = this.#start;
   }

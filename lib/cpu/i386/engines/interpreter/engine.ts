@@ -80,7 +80,8 @@ export class InterpreterEngine implements Engine {
     this.#jumps = new JumpCaches(memory, workAt + TLB_BYTES, settings);
     this.#mapAt = workAt + TLB_BYTES + JUMP_CACHES_BYTES;
     const pool = this.#mapAt + MAP_BYTES;
-    this.#cache = new CodeCache(space, cpu.board.index, new CodeMap(space, this.#mapAt), pool, pool + POOL_BYTES);
+    const map = new CodeMap(space, this.#mapAt), end = pool + POOL_BYTES;
+    this.#cache = new CodeCache(space, cpu.board.index, map, pool, end, settings.revive);
     cpu.mem.knowsCode = settings.besideCode;
     this.#lowerer = new Lowerer(cpu, this.#cache, settings, (one) => this.#program.link(one));
     this.#index = opcodeIndex(cpu.model.features);

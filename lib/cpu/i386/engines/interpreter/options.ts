@@ -22,6 +22,8 @@ export interface InterpreterOptions {
   readonly patch?: boolean;
   /** Constants inside instructions that are written over and over are read from memory each time. */
   readonly soft?: boolean;
+  /** Code that comes back as it was is not decoded again. */
+  readonly revive?: boolean;
   /** Writes beside code, in a page that has some, and those that change nothing are done where they are met. */
   readonly besideCode?: boolean;
   /** Repeated string instructions are done many iterations at once. */
@@ -52,6 +54,7 @@ const ON: InterpreterSettings = {
   recordLinks: true,
   patch: true,
   soft: true,
+  revive: true,
   besideCode: true,
   bulk: true,
   kernels: true,

@@ -10,6 +10,10 @@ const MANY = 4;
 export const LONGEST_PATCH = 16;
 /** Pages remembered; more mean that all is forgotten. */
 const PAGES = 256;
+/** Beginnings of rows of writes remembered. */
+const STARTS = 1024;
+/** Writes for which such a beginning is remembered. */
+const PATIENCE = 64;
 
 /** How often bytes of code were written. */
 export class VolatileCode {
@@ -20,6 +24,8 @@ export class VolatileCode {
   #start = 0;
   #end = 0;
   #isAlone = false;
+  /** Where writes began that were followed by the next ones, and how often that is still believed. */
+  readonly #starts: Map<number, number> = new Map();
 
   /**
    * Bytes `from` to `to` (exclusive) of a page were written where there may be code. One write after the other replaces
@@ -28,9 +34,22 @@ export class VolatileCode {
    */
   written(pfn: number, from: number, to: number): boolean {
     const isNext = pfn === this.#pfn && (from === this.#end || to === this.#start);
-    if (!isNext && this.#isAlone) this.note(this.#pfn, this.#start, this.#end);
+    const before = this.#pfn * 0x1000 + this.#start;
+    if (isNext && this.#isAlone) {
+      if (this.#starts.size === STARTS) this.#starts.clear();
+      this.#starts.set(before, PATIENCE);
+    } else if (this.#isAlone && !this.#isStart(before)) this.note(this.#pfn, this.#start, this.#end);
     [this.#pfn, this.#start, this.#end] = [pfn, from, to];
-    return this.#isAlone = !isNext && to - from <= LONGEST_PATCH;
+    this.#isAlone = !isNext && to - from <= LONGEST_PATCH;
+    return this.#isAlone && !this.#starts.has(pfn * 0x1000 + from);
+  }
+
+  /** The next writes of a row are not seen where the first one leaves no code in the page. */
+  #isStart(at: number): boolean {
+    const left = this.#starts.get(at) ?? 0;
+    if (left > 1) this.#starts.set(at, left - 1);
+    else this.#starts.delete(at);
+    return left > 0;
   }
 
   /** Such a write was a change of single instructions. */
@@ -55,6 +74,7 @@ export class VolatileCode {
   /** Forgets everything. */
   clear(): void {
     this.#isAlone = false;
+    this.#starts.clear();
     this.#pages.clear();
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Code whose constants and opcodes are rewritten over and over, by writes of every size, before, behind and inside the
- * instructions they change: all engines must show the same registers, flags, memory and ticks at the end of every slice.
+ * instructions they change, and code that is copied over other code, the same again or other: all engines must show the same registers, flags, memory and ticks at the end of every slice.
  */
 import { Prng } from "../../../../../lib/base/prng.ts";
 import { assemble } from "../../../../../lib/cpu/i386/asm/assemble.ts";
@@ -107,6 +107,55 @@ function write(r: Prng, label: string, [at, size, values]: readonly [number, 1 |
   }
 }
 
+/** Instructions in words of four bytes, so that pieces made of them may be mixed; some jump over the next word. */
+const CODE_WORDS = [
+  ...[0x9005c383, 0x9007e983, 0x9047748d, 0x909012b1, 0x90907f14, 0x1234b866, 0x90909040, 0x9003e2c1, 0x90045f89],
+  ...[0x90084503, 0x90900674, 0x90900672, 0x9090d2f7, 0x90904a4b, 0x90906690],
+];
+
+/** Words of a piece of code that is copied, besides the RET at its end. */
+const PIECE = 20;
+
+/** Source of a program that copies pieces of code, or parts of them, over one another and calls what is there then. */
+function copies(r: Prng): string {
+  const pieces = [...Array(4).keys()].map((n) => {
+    const words = [...Array(PIECE).keys()].map(() => r.pick(CODE_WORDS));
+    return `c${n}: dd ${words.join(", ")}, 0x909090c3, 0x909090c3`;
+  });
+  const turns = [...Array(3 + r.below(4)).keys()].map(() => {
+    const words = r.pick([PIECE + 2, PIECE + 2, 1 + r.below(PIECE)]), from = r.below(PIECE + 3 - words);
+    const [start, size] = [`esi, [esi+${4 * from}]`, 4 * words];
+    const copy = r.pick([
+      `mov ecx, ${words}\nrep movsd`,
+      `mov ecx, ${words}\nrep movsd`,
+      `mov ecx, ${size}\nrep movsb`,
+      `mov ecx, ${words}\nl{n}: mov eax, [esi]\nmov [edi], eax\nadd esi, 4\nadd edi, 4\nloop l{n}`,
+      `mov ecx, ${size}\nl{n}: mov al, [esi+ecx-1]\nmov [edi+ecx-1], al\nloop l{n}`,
+    ]);
+    return `
+      ${r.pick(["and eax, 3", "and eax, 1", "xor eax, eax"])}
+      imul esi, eax, ${4 * (PIECE + 2)}
+      add esi, c0-ORIGIN
+      lea ${start}
+      mov edi, target+${4 * from}-ORIGIN
+      ${copy}
+      mov edi, 0x8200
+      ${`call target+${4 * r.below(r.pick([1, PIECE]))}\n`.repeat(r.pick([1, 1, 3, 12]))}`;
+  });
+  return `
+    again: mov ebp, 0x8100
+           imul eax, [0x8ff0], 1664525
+           add eax, 1013904223
+           mov [0x8ff0], eax
+           shr eax, 20
+           ${turns.map((turn, n) => turn.replaceAll("{n}", String(n))).join("\n")}
+           jmp again
+           ${pieces.join("\n")}
+           times ${0xf80 + 4 * r.below(0x20)}-($-again) nop
+    target: times ${PIECE + 2} dd 0x909090c3
+  `;
+}
+
 /** Modes, with what addresses of code are in DS. */
 const PLACES = [
   { mode: MODES[0], base: 0, origin: 0x4000 },
@@ -118,20 +167,31 @@ const ENGINES = {
   "interpreter": interpreterWith(),
   "interpreter, soft off": interpreterWith({ soft: false }),
   "interpreter, besideCode off": interpreterWith({ besideCode: false }),
+  "interpreter, revive off": interpreterWith({ revive: false }),
   "jit": jit({ threshold: 2 }),
   "jit, later": jit({ threshold: 20 }),
   "jit, soft off": jit({ threshold: 2, soft: false }),
   "jit, besideCode off": jit({ threshold: 2, besideCode: false }),
+  "jit, revive off": jit({ threshold: 2, revive: false }),
   "jit, groups off": jit({ threshold: 5, groups: false }),
   "jit, registers in memory": jit({ threshold: 5, registersInLocals: false, fuse: false }),
 };
 
-for (const { mode, base, origin } of PLACES) {
-  Deno.test(`all engines agree on code that is rewritten over and over: ${mode.name}`, () => {
+const KINDS = {
+  "rewritten over and over": (r: Prng) => source(r, 1 + r.below(7)),
+  "copied over other code": copies,
+};
+
+for (
+  const [{ mode, base, origin }, [kind, program]] of PLACES.flatMap((p) =>
+    Object.entries(KINDS).map((k) => [p, k] as const)
+  )
+) {
+  Deno.test(`all engines agree on code that is ${kind}: ${mode.name}`, () => {
     const names = ["reference", ...Object.keys(ENGINES)];
     const rigs = [new Rig(reference), ...Object.values(ENGINES).map((engine) => new Rig(engine))];
     for (let seed = 1; seed <= 30; seed++) {
-      const r = new Prng(seed), text = source(r, 1 + r.below(7));
+      const r = new Prng(seed), text = program(r);
       const { bytes } = assemble(text.replaceAll("ORIGIN", String(base)), { origin });
       for (const { cpu, space } of rigs) {
         cpu.reset();

@@ -14,7 +14,7 @@ function page(): CodePage {
 
 Deno.test("CodePage.drop(): runs whose bytes were written go, with their entries; others stay", () => {
   const p = page(), killed: number[][] = [];
-  p.drop(0x117, 0x11b, (first, end) => void killed.push([first, end]));
+  p.drop(0x117, 0x11b, ({ first, end }) => void killed.push([first, end]));
   assertEquals(killed, [[1000, 1160]]);
   assertEquals([...p.entries.keys()], [0x200]);
   assertEquals([p.touches(0x100, 0x140), p.touches(0x200, 0x201), p.isEmpty], [false, true, false]);

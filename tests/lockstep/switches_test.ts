@@ -137,6 +137,8 @@ const PROGRAMS: readonly (readonly [at: number, source: string])[] = [
     patch: add eax, 0x1234
            mov [patch+1], ecx
            mov [beside], eax
+           xor word [flip], 0xd026 ; a long NOP or two INC EAX
+    flip:  db 0x66, 0x90
            add edx, eax
            dec ecx
            jnz round

@@ -28,11 +28,14 @@ Deno.test("VolatileCode.note(): a write that replaces code as a whole does not c
 Deno.test("VolatileCode.written(): one write after the other is no change of single instructions", () => {
   const code = new VolatileCode();
   for (let n = 0; n < 6; n++) {
-    assertEquals(code.written(1, 0x100, 0x104), true);
+    assertEquals(code.written(1, 0x100, 0x104), n === 0); // then it is known how rows begin
     for (let at = 0x104; at < 0x200; at += 4) assertEquals(code.written(1, at, at + 4), false);
     assertEquals(code.written(2, 0, 0x1000), false);
   }
   assertEquals(code.has(1, 0x100, 0x200), false);
-  for (let n = 0; n < 5; n++) assertEquals(code.written(1, 0x100, 0x104), true); // noted by the next write
+  for (let n = 0; n < 63; n++) code.written(1, 0x100, 0x104); // noted by the next write, when no more follows for long
+  assertEquals([code.written(1, 0x100, 0x104), code.has(1, 0x100, 0x104)], [false, false]);
+  for (let n = 0; n < 6; n++) code.written(1, 0x100, 0x104);
+  assertEquals(code.written(1, 0x100, 0x104), true);
   assertEquals([code.has(1, 0x103, 0x104), code.has(1, 0x104, 0x200)], [true, false]);
 });

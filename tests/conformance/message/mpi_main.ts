@@ -2,7 +2,10 @@
 import { joinMpi } from "../../../lib/host/message/mpi_transport.ts";
 import { Sessions } from "../../../lib/host/message/session.ts";
 import { job } from "../../../lib/vmi/message/job.ts";
+import { cluster } from "../../../lib/machine/message/cluster.ts";
+import { gcc } from "../../unit/guests/message/compile.ts";
 import { underAllFilters } from "./all_filters.ts";
+import { ALL, checkGuestJob, guestJob, skip } from "./guest_suite.ts";
 import { messageSuite } from "./suite.ts";
 
 const transport = joinMpi();
@@ -27,6 +30,17 @@ messageSuite("mpi under all filters", {
   run: (options) => job({ ...options, transport: sessions.next() }).run(),
   largest: 50_000,
 });
+
+for (const [name, layers, largest] of [["credit", ["credit"], 1e6], ["all filters", ALL, 20_000]] as const) {
+  Deno.test({
+    name: `an emulated rank conforms over mpi under ${name}${skip}`,
+    ignore: !gcc.available,
+    async fn() {
+      const options = await guestJob([...layers, "mpi"], largest);
+      checkGuestJob(await cluster({ ...options, transport: sessions.next() }).run());
+    },
+  });
+}
 
 Deno.test({
   name: "all processes leave together",

@@ -110,7 +110,8 @@ Deno.test({
   async fn() {
     if (launcher === undefined) return;
     const main = fromFileUrl(new URL("../../../conformance/message/mpi_main.ts", import.meta.url));
-    const flags = ["test", "--no-prompt", "--allow-read", "--allow-ffi", "--allow-env", "--no-check", "--quiet", main];
+    const allow = ["read", "ffi", "env", "write", "run"].map((what) => `--allow-${what}`); // guests are compiled
+    const flags = ["test", "--no-prompt", ...allow, "--no-check", "--quiet", main];
     const { code, stdout, stderr } = await start(launcher, ["-n", "2", Deno.execPath(), ...flags]).output();
     const text = new TextDecoder();
     const all = text.decode(stdout) + text.decode(stderr);

@@ -16,6 +16,8 @@ const WRAP = 0xffffffff;
 /** Small records are read into shares of a chunk: memory of its own costs a small record more than its copy. */
 const SMALL = 512;
 const CHUNK = 8192;
+/** Records so small are copied word by word. */
+const WORDWISE = 192;
 
 /** One direction between two processes. Both ends make one over the same memory. */
 export class Ring {
@@ -25,13 +27,16 @@ export class Ring {
   readonly #capacity: number;
   #parts: Uint8Array[] = [];
   #chunk: Uint8Array = new Uint8Array(0);
+  #chunkWords: Int32Array = new Int32Array(0);
   #used = 0;
+  readonly #ringWords: Int32Array;
 
   /** Makes one. @param memory Shared memory. @param at First byte, a multiple of 64. @param capacity A power of two. */
   constructor(memory: SharedArrayBuffer, at: number, capacity: number) {
     this.#words = new Int32Array(memory, at, RING_HEADER / 4);
     this.#bytes = new Uint8Array(memory, at + RING_HEADER, capacity);
     this.#view = new DataView(memory, at + RING_HEADER, capacity);
+    this.#ringWords = new Int32Array(memory, at + RING_HEADER, capacity >> 2);
     this.#capacity = capacity;
   }
 
@@ -49,7 +54,8 @@ export class Ring {
   write(record: Uint8Array, from: number): number {
     const size = Math.min(record.length - from, this.largestPart);
     const more = from + size < record.length;
-    if (!this.#put(record.subarray(from, from + size), more)) return from;
+    const part = size === record.length ? record : record.subarray(from, from + size);
+    if (!this.#put(part, more)) return from;
     return from + size;
   }
 
@@ -97,13 +103,19 @@ export class Ring {
   }
 
   #share(from: number, length: number): Uint8Array {
-    if (this.#used + length > this.#chunk.length) {
+    if (this.#used + length + 4 > this.#chunk.length) {
       this.#chunk = new Uint8Array(CHUNK);
+      this.#chunkWords = new Int32Array(this.#chunk.buffer);
       this.#used = 0;
     }
     const at = this.#used;
-    this.#used += length;
-    this.#chunk.set(this.#bytes.subarray(from, from + length), at);
+    this.#used = (at + length + 3) & ~3;
+    if (length > WORDWISE) this.#chunk.set(this.#bytes.subarray(from, from + length), at);
+    else {
+      // Both begin at a multiple of four.
+      const [to, end] = [this.#chunkWords, (length + 3) >> 2];
+      for (let i = 0; i < end; i++) to[(at >> 2) + i] = this.#ringWords[(from >> 2) + i];
+    }
     return this.#chunk.subarray(at, at + length);
   }
 

@@ -174,7 +174,12 @@ export class Connection {
       const more = end < data.length ? FrameFlag.more : 0;
       const internal = tag === 0 ? 0 : FrameFlag.internal;
       const type = (flags & FrameFlag.multicast) !== 0 ? FrameType.multicast : FrameType.stream;
-      this.post(type, flags | more | internal, [packFields(at, data.length, tag)], data.subarray(at, end));
+      this.post(
+        type,
+        flags | more | internal,
+        [packFields(at, data.length, tag)],
+        at === 0 && more === 0 ? data : data.subarray(at, end),
+      );
     }
     this.counters.sent++;
     this.counters.sentBytes += data.length;

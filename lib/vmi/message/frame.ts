@@ -56,17 +56,72 @@ const KNOWN: ReadonlySet<number> = new Set(Object.values(FrameType));
 /** Bytes a waiting frame is counted as beside its payload: about what it takes of the host's memory. */
 export const WAITING_FRAME = 1024;
 
+/** Numbers as the operation's extension, 64 bits each: they become bytes only where somebody wants bytes. */
+export class NumberExtension implements Extension {
+  readonly type: number = OPERATION;
+  /** Non-negative integers below 2^53. */
+  readonly numbers: readonly number[];
+  #data: Uint8Array | undefined;
+
+  /** Makes one. @param numbers Non-negative integers below 2^53. */
+  constructor(numbers: readonly number[]) {
+    this.numbers = numbers;
+  }
+
+  get data(): Uint8Array {
+    if (this.#data === undefined) putNumbers(this.numbers, this.#data = new Uint8Array(8 * this.numbers.length), 0);
+    return this.#data;
+  }
+}
+
+/** An extension where it lies in a record: a view of its own is made only where somebody wants one. */
+export class SliceExtension implements Extension {
+  readonly type: number;
+  /** The record. */
+  readonly bytes: Uint8Array;
+  /** Where the extension's data begins. */
+  readonly at: number;
+  /** Bytes of its data. */
+  readonly length: number;
+  #data: Uint8Array | undefined;
+
+  /** Makes one. @param type Its type. @param bytes The record. @param at First byte. @param length Bytes. */
+  constructor(type: number, bytes: Uint8Array, at: number, length: number) {
+    this.type = type;
+    this.bytes = bytes;
+    this.at = at;
+    this.length = length;
+  }
+
+  get data(): Uint8Array {
+    return this.#data ??= this.bytes.subarray(this.at, this.at + this.length);
+  }
+}
+
+function dataLength(e: Extension): number {
+  return e instanceof NumberExtension ? 8 * e.numbers.length : e.data.length;
+}
+
+function putNumbers(numbers: readonly number[], out: Uint8Array, from: number): void {
+  let at = from;
+  for (const n of numbers) {
+    putWord(out, at, n % 2 ** 32);
+    putWord(out, at + 4, Math.floor(n / 2 ** 32));
+    at += 8;
+  }
+}
+
 /** Bytes a frame takes on the wire. */
 export function frameSize(frame: Frame): number {
   let size = FRAME_HEADER + frame.payload.length;
-  for (const e of frame.extensions) size += 4 + e.data.length;
+  for (const e of frame.extensions) size += 4 + dataLength(e);
   return size;
 }
 
 /** Wire form of the extensions. */
 export function encodeExtensions(extensions: readonly Extension[]): Uint8Array {
   let size = 0;
-  for (const e of extensions) size += 4 + e.data.length;
+  for (const e of extensions) size += 4 + dataLength(e);
   if (size === 0) return NO_BYTES;
   const out = new Uint8Array(size);
   putExtensions(extensions, out, 0);
@@ -76,13 +131,15 @@ export function encodeExtensions(extensions: readonly Extension[]): Uint8Array {
 /** Writes extensions at `at`; returns where they end. */
 function putExtensions(extensions: readonly Extension[], out: Uint8Array, from: number): number {
   let at = from;
-  for (const { type, data } of extensions) {
-    out[at] = type;
-    out[at + 1] = type >> 8;
-    out[at + 2] = data.length;
-    out[at + 3] = data.length >> 8;
-    out.set(data, at + 4);
-    at += 4 + data.length;
+  for (const e of extensions) {
+    const length = dataLength(e);
+    out[at] = e.type;
+    out[at + 1] = e.type >> 8;
+    out[at + 2] = length;
+    out[at + 3] = length >> 8;
+    if (e instanceof NumberExtension) putNumbers(e.numbers, out, at + 4);
+    else out.set(e.data, at + 4);
+    at += 4 + length;
   }
   return at;
 }
@@ -99,7 +156,9 @@ export function decodeExtensions(
     if (at + 4 > to) return undefined;
     const length = bytes[at + 2] | (bytes[at + 3] << 8);
     if (at + 4 + length > to) return undefined;
-    out.push({ type: bytes[at] | (bytes[at + 1] << 8), data: bytes.subarray(at + 4, at + 4 + length) });
+    const type = bytes[at] | (bytes[at + 1] << 8);
+    if (type === OPERATION) out.push(new SliceExtension(type, bytes, at + 4, length));
+    else out.push({ type, data: bytes.subarray(at + 4, at + 4 + length) });
     at += 4 + length;
   }
   return out;
@@ -131,7 +190,7 @@ export function encodeFrameInto(frame: Frame, out: Uint8Array, at = 0): number {
   putWord(out, at + 36, end - at - FRAME_HEADER);
   putWord(out, at + 40, frame.epoch);
   putWord(out, at + 44, crc32c(out, 0, at, at + 44));
-  out.set(frame.payload, end);
+  putBytes(frame.payload, out, end);
   return end + frame.payload.length - at;
 }
 
@@ -180,6 +239,20 @@ export function decodeFrame(bytes: Uint8Array, at = 0): Decoded {
       payload: bytes.subarray(data),
     },
   };
+}
+
+/** Copies bytes; few of them one by one, which costs less than a call. */
+function putBytes(from: Uint8Array, out: Uint8Array, at: number): void {
+  if (from.length > 32) return out.set(from, at);
+  for (let i = 0; i < from.length; i++) out[at + i] = from[i];
+}
+
+/** A copy of bytes. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > 32) return bytes.slice();
+  const out = new Uint8Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) out[i] = bytes[i];
+  return out;
 }
 
 /** Writes a u32. */

@@ -6,7 +6,7 @@
 import { ConfigError } from "../../core/errors.ts";
 import { modulesByName } from "./builtins.ts";
 import { EventQueue } from "./event_queue.ts";
-import type { Frame } from "./frame.ts";
+import { copyBytes, type Frame } from "./frame.ts";
 import type { MessageModule, NetAddress, TraceRecord } from "./module.ts";
 import {
   checkJob,
@@ -256,7 +256,7 @@ export class Job {
     this.#scheduler?.sent(arrival);
     if (node !== undefined) {
       // The peer gets its own copy: memories are private.
-      const copy = { ...frame, payload: frame.payload.slice() };
+      const copy = { ...frame, payload: copyBytes(frame.payload) };
       node.queue.arrival(arrival, source, order, () => node.runtime.arrive(device, copy));
       return;
     }

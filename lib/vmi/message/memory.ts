@@ -140,11 +140,15 @@ export class RegistrationCache {
   }
 }
 
+/** So few bytes are copied one by one: a view of them costs more. */
+const SMALL = 32;
+
 /** Memory of a host program. */
 export function hostBacking(view: Uint8Array): Backing {
   return {
     read(offset, into): boolean {
-      into.set(view.subarray(offset, offset + into.length));
+      if (into.length > SMALL) into.set(view.subarray(offset, offset + into.length));
+      else for (let i = 0; i < into.length; i++) into[i] = view[offset + i];
       return true;
     },
     write(offset, bytes): boolean {
@@ -180,7 +184,12 @@ export function totalBytes(pieces: readonly Piece[]): number {
 
 /** Copies `into.length` bytes from `at` of the concatenated pieces; false: a piece is not memory. */
 export function gather(pieces: readonly Piece[], at: number, into: Uint8Array): boolean {
-  return walk(pieces, at, into.length, (p, offset, from, n) => p.region.read(offset, into.subarray(from, from + n)));
+  return walk(
+    pieces,
+    at,
+    into.length,
+    (p, offset, from, n) => p.region.read(offset, n === into.length ? into : into.subarray(from, from + n)),
+  );
 }
 
 /** Copies `bytes` to `at` of the concatenated pieces; false: a piece is not memory. */

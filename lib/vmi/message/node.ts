@@ -78,7 +78,7 @@ export class HostNode implements JobNode {
     this.runtime = runtime;
     this.queue = queue;
     this.#program = program;
-    this.rank = new MessageRank(runtime, { block: (ready, until) => this.#block(ready, until), log });
+    this.rank = new MessageRank(runtime, { block: (ready, until, resumed) => this.#block(ready, until, resumed), log });
   }
 
   get isDone(): boolean {
@@ -122,7 +122,10 @@ export class HostNode implements JobNode {
         if ((!ready || at > this.queue.time) && this.queue.next <= at) this.queue.step(Infinity);
         else {
           if (at > this.queue.time) this.queue.advanceTo(at);
-          await this.#wake(blocked);
+          this.#blocked = undefined;
+          const yielded = this.#yield();
+          blocked.resume();
+          await yielded;
         }
       }
     }
@@ -169,13 +172,6 @@ export class HostNode implements JobNode {
     await yielded;
   }
 
-  async #wake(blocked: Blocked): Promise<void> {
-    this.#blocked = undefined;
-    const yielded = this.#yield();
-    blocked.resume();
-    await yielded;
-  }
-
   /** Resolved when the program waits again or ends. */
   #yield(): Promise<void> {
     return new Promise((resolve) => {
@@ -183,9 +179,13 @@ export class HostNode implements JobNode {
     });
   }
 
-  #block(ready: () => boolean, until: number): Promise<void> {
+  #block(ready: () => boolean, until: number, resumed: () => void): Promise<void> {
     return new Promise((resolve) => {
-      this.#blocked = { ready, until: Number.isNaN(until) ? Infinity : until, resume: resolve };
+      const resume = (): void => {
+        resumed();
+        resolve();
+      };
+      this.#blocked = { ready, until: Number.isNaN(until) ? Infinity : until, resume };
       const yielded = this.#yielded;
       this.#yielded = undefined;
       yielded?.();

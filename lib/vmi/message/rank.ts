@@ -55,6 +55,7 @@ export class MessageRank {
   #link: ((c: Connection, event: LinkEvent) => void) | undefined;
   #inHandler = false;
   #waiting = false;
+  readonly #resumed = (): void => void (this.#waiting = false);
   #all: Collectives | undefined;
 
   /** Made by a job. @param runtime The engine. @param host The node. */
@@ -327,13 +328,8 @@ export class MessageRank {
     if (this.#waiting) {
       throw new ConfigError("message-wait", `Rank ${this.rank} waits already; await one operation at a time`);
     }
-    return this.#blocked(ready, until);
-  }
-
-  async #blocked(ready: () => boolean, until: number): Promise<void> {
     this.#waiting = true;
-    await this.#host.block(ready, until);
-    this.#waiting = false;
+    return this.#host.block(ready, until, this.#resumed);
   }
 
   #handle(event: MessageEvent): void {

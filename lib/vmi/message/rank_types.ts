@@ -6,8 +6,8 @@ import type { Connection } from "./connection.ts";
 
 /** What a rank needs of the node it runs on. */
 export interface RankHost {
-  /** Waits until `ready` or the time, ns; the program is not running meanwhile. */
-  block(ready: () => boolean, until: number): Promise<void>;
+  /** Waits until `ready` or the time, ns; the program is not running meanwhile. `resumed` is called before it goes on. */
+  block(ready: () => boolean, until: number, resumed: () => void): Promise<void>;
   /** A line for the job's log. */
   log(text: string): void;
 }

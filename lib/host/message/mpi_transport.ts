@@ -96,7 +96,7 @@ export class MpiTransport implements Transport {
     this.process = out[0];
     this.#check("MPI_Comm_size", s.MPI_Comm_size(this.#comm, out));
     this.processes = out[0];
-    this.#patience = new Patience(this.processes <= navigator.hardwareConcurrency ? LOOK_US : 0);
+    this.#patience = new Patience(this.processes <= navigator.hardwareConcurrency ? LOOK_US : 0, true);
   }
 
   /** Bytes that have not left. */

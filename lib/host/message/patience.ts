@@ -2,8 +2,10 @@
  * How long to look before sleeping. A wake-up costs many times what a message costs, so whoever expects one soon looks for
  * it for a short while: no longer than a few wake-ups take. The time halves each time nothing came, is whole again when
  * something did, and is tried whole now and then; so a process that idles sleeps, and one whose peer shares its CPU
- * loses little. What comes soon after a look in vain found the peer asleep, which says nothing against looking: two that
- * wait for one another by turns would otherwise both learn to sleep. Hot.
+ * loses little.
+ *
+ * Where nobody rings a sleeper, what comes soon after a look in vain found the peer asleep, which says nothing against
+ * looking: two that nap by turns would otherwise both learn to nap. Such a patience forgives that. Hot.
  */
 
 /** Shortest look, us. */
@@ -20,6 +22,7 @@ const FORGIVEN = 16;
 /** A bounded look that learns. */
 export class Patience {
   readonly #mostUs: number;
+  readonly #forgives: boolean;
   readonly #now: () => number;
   #us: number;
   #inVain = 0;
@@ -31,17 +34,19 @@ export class Patience {
    * Makes one.
    *
    * @param mostUs Longest look, us; 0: none, because whoever is waited for needs this CPU.
+   * @param forgives Does it forgive what is late? Then it is told what came.
    * @param now The clock, ms.
    */
-  constructor(mostUs: number, now: () => number = () => performance.now()) {
+  constructor(mostUs: number, forgives: boolean, now: () => number = () => performance.now()) {
     this.#mostUs = mostUs;
+    this.#forgives = forgives;
     this.#now = now;
     this.#us = mostUs;
   }
 
   /** Looks for a while; true: there is something. */
   look(has: () => boolean): boolean {
-    if (has()) return this.#paid();
+    if (has()) return !this.#forgives || this.#paid();
     if (this.#mostUs === 0) return false;
     if (this.#since !== undefined) this.#despair();
     const start = this.#now();
@@ -52,6 +57,7 @@ export class Patience {
       }
     } while (this.#now() < end);
     this.#since = start;
+    if (!this.#forgives) this.#despair();
     return false;
   }
 

@@ -1,8 +1,9 @@
 /**
  * The test task: makes ready what comes from outside, runs `deno test`, names what could not be run, counts.
  *
- * Arguments go to `deno test` as they are: `deno task test tests/unit/core --filter clock`. Prints the table of the
- * paravirtual conformance suite when that was run as a whole. Ends with one line `N passed, N failed, N skipped`, and with
+ * Arguments go to `deno test` as they are: `deno task test tests/unit/core --filter clock`; but `--engine NAME` comes first
+ * and makes that engine the one of all CPUs for which a test names none. Prints the table of the paravirtual conformance
+ * suite when that was run as a whole. Ends with one line `N passed, N failed, N skipped`, and with
  * exit code 1 unless all went well. Cold.
  */
 import { allCells, render, resultOf } from "./conformance/paravirt/table.ts";
@@ -61,7 +62,11 @@ async function printConformance(results: ReadonlyMap<string, string>, whole: boo
 }
 
 /** Runs `deno test`, shows its output as it comes, fills in results, and returns the counts of its closing line. */
-async function runTests(args: readonly string[], conformance: Map<string, string>): Promise<Counts> {
+async function runTests(
+  args: readonly string[],
+  engine: string | undefined,
+  conformance: Map<string, string>,
+): Promise<Counts> {
   const child = new Deno.Command(Deno.execPath(), {
     args: [
       "test",
@@ -72,9 +77,14 @@ async function runTests(args: readonly string[], conformance: Map<string, string
       "--sanitize-resources",
       ...(Deno.env.get("CI") === undefined ? [] : ["--frozen"]),
       ...PERMISSIONS,
+      ...(engine === undefined ? [] : ["--preload", new URL("./engine.ts", import.meta.url).pathname]),
       ...args,
     ],
-    env: { VMIKIT_GUESTS: cacheFolder(), DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      VMIKIT_GUESTS: cacheFolder(),
+      DENO_NO_UPDATE_CHECK: "1",
+      ...(engine === undefined ? {} : { VMIKIT_ENGINE: engine }),
+    },
     stdin: "null",
     stdout: "piped",
     signal: AbortSignal.timeout(LIMIT_MINUTES * 60_000),
@@ -103,8 +113,9 @@ async function runTests(args: readonly string[], conformance: Map<string, string
 if (import.meta.main) {
   const missing = await prepare();
   const conformance = new Map<string, string>();
-  const { passed, failed, skipped } = await runTests(Deno.args, conformance);
-  const complete = await printConformance(conformance, Deno.args.length === 0);
+  const [engine, args] = Deno.args[0] === "--engine" ? [Deno.args[1], Deno.args.slice(2)] : [undefined, Deno.args];
+  const { passed, failed, skipped } = await runTests(args, engine, conformance);
+  const complete = await printConformance(conformance, args.length === 0);
   for (const line of missing) console.log(line);
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
   Deno.exit(failed === 0 && passed > 0 && complete ? 0 : 1);

@@ -28,6 +28,8 @@ export interface Block {
 export interface Program {
   /** Seed of registers, flags and data. */
   readonly seed: number;
+  /** Number of the mode; see {@linkcode MODES}. */
+  readonly mode: number;
   /** The first one is entered. */
   readonly blocks: readonly Block[];
 }
@@ -39,12 +41,13 @@ const TRANSFERS = new Set([
 /** The program of a seed. */
 export function generate(seed: number): Program {
   const r = new Prng(seed);
+  const mode = r.below(5) < 2 ? 1 + r.below(MODES.length - 1) : 0;
   const starts = [...Array(4 + r.below(8)).keys()].map((i) => 0x4f00 + i * 0x40 + r.below(8));
   const blocks = starts.map((at): Block => {
     const parts: Part[] = [];
     const isQuiet = r.below(3) === 0, count = r.below(isQuiet ? 12 : 5);
     for (let i = 0; i < count; i++) parts.push({ bytes: isQuiet ? quiet(r) : programOf(r, 1, TRANSFERS) });
-    if (r.below(6) === 0) parts.push({ bytes: patch(r, starts) });
+    if (r.below(6) === 0) parts.push({ bytes: patch(r, starts, mode) });
     const far = (bytes: number[]): void => void parts.push({ bytes, target: r.pick(starts) });
     const n = r.below(10);
     if (n < 4) far([0x0f, 0x80 + r.below(16)]);
@@ -55,7 +58,7 @@ export function generate(seed: number): Program {
     far([0xe9]);
     return { at, parts };
   });
-  return { seed, blocks };
+  return { seed, mode, blocks };
 }
 
 /** Instructions between registers that cannot leave a region: opcode bytes, and whether ModRM.reg is part of them. */
@@ -91,18 +94,24 @@ function quiet(r: Prng): number[] {
 }
 
 /** MOV of a byte or register into code. */
-function patch(r: Prng, starts: readonly number[]): number[] {
-  const at = r.pick(starts) + r.below(12), address = [at & 0xff, at >> 8, 0, 0];
-  return r.below(2) === 0 ? [0xc6, 0x05, ...address, r.u32() & 0xff] : [0x88, 0x05 + 8 * r.below(4), ...address];
+function patch(r: Prng, starts: readonly number[], mode: number): number[] {
+  const near = nearOf(mode), at = r.pick(starts) + r.below(12) - MODES[mode].segments[2][0];
+  const address = [at & 0xff, (at >> 8) & 0xff, 0, 0].slice(0, near), modrm = near === 2 ? 6 : 5;
+  return r.below(2) === 0 ? [0xc6, modrm, ...address, r.u32() & 0xff] : [0x88, modrm + 8 * r.below(4), ...address];
 }
 
-function bytesOf({ at, parts }: Block): number[] {
+/** Bytes of a near displacement. */
+function nearOf(mode: number): number {
+  return MODES[mode].segments[0][2] ? 4 : 2;
+}
+
+function bytesOf({ at, parts }: Block, mode: number): number[] {
   const bytes: number[] = [];
   for (const { bytes: own, target } of parts) {
     bytes.push(...own);
     if (target === undefined) continue;
-    const distance = target - (at + bytes.length + 4);
-    bytes.push(...[0, 8, 16, 24].map((s) => (distance >> s) & 0xff));
+    const near = nearOf(mode), distance = target - (at + bytes.length + near);
+    bytes.push(...[0, 8, 16, 24].slice(0, near).map((s) => (distance >> s) & 0xff));
   }
   return bytes;
 }
@@ -114,19 +123,19 @@ export function place(rig: Rig, program: Program): void {
   rig.bus.log.length = 0;
   space.writePhysical(0, r.bytes(0x4000));
   space.writePhysical(0x4000, new Uint8Array(0xc000));
-  for (const block of program.blocks) space.writePhysical(block.at, Uint8Array.from(bytesOf(block)));
-  setMode(cpu, MODES[0]);
+  for (const block of program.blocks) space.writePhysical(block.at, Uint8Array.from(bytesOf(block, program.mode)));
+  setMode(cpu, MODES[program.mode]);
   for (let n = 0; n < 8; n++) {
     s.setReg32(n, r.pick([r.below(3), r.below(64), 0x3000 + r.below(0x1000), 0x8000 + r.below(0x100), r.u32() | 0]));
   }
   s.setReg32(4, 0xa000 + r.below(5));
   writeEflags(s, (r.u32() & 0x8d5) | 2);
-  cpu.set("eip", program.blocks[0].at);
+  cpu.set("eip", program.blocks[0].at - MODES[program.mode].segments[0][0]);
 }
 
 /** The program in hex, a line a block. */
-export function listing({ seed, blocks }: Program): string {
+export function listing({ seed, mode, blocks }: Program): string {
   const hex = (bytes: readonly number[]): string => bytes.map((b) => b.toString(16).padStart(2, "0")).join(" ");
-  const lines = blocks.map((b) => `  0x${b.at.toString(16)}: ${hex(bytesOf(b))}`);
-  return [`data of seed ${seed}`, ...lines].join("\n");
+  const lines = blocks.map((b) => `  0x${b.at.toString(16)}: ${hex(bytesOf(b, mode))}`);
+  return [`data of seed ${seed}, ${MODES[mode].name}`, ...lines].join("\n");
 }

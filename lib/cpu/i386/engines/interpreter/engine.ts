@@ -68,6 +68,7 @@ export class InterpreterEngine implements Engine {
   #hooked = false;
   #mode = -1;
   #codeSegment = 0;
+  #wholeMode = -1;
   #placeAt = 0;
   #placeSize = 0;
 
@@ -117,7 +118,9 @@ export class InterpreterEngine implements Engine {
     s.set(Layout.jumpUser, this.#jumps.address(true));
     s.set(Layout.jumpCache, this.#jumps.address(s.get(Layout.cpl) === 3));
     s.set(Layout.codeMap, this.#mapAt);
-    this.#relook = true;
+    // A segment register with another base is no reason to look anew.
+    this.#relook ||= s.get(Layout.mode) !== this.#wholeMode;
+    this.#wholeMode = s.get(Layout.mode);
     if (mode === this.#mode && base === this.#codeSegment) return;
     this.#mode = mode;
     this.#codeSegment = base;
@@ -125,6 +128,7 @@ export class InterpreterEngine implements Engine {
   }
 
   stateChanged(): void {
+    this.#relook = true;
     this.modeChanged();
   }
 

@@ -241,12 +241,12 @@ export class Lowerer {
     v.setInt32(r + Rec.op, 0, true);
   }
 
-  /** Enters an instruction into the list of those in TypeScript. @returns Its number there. */
-  typescript(d: Decoded): number {
+  /** Enters an instruction into the list of those in TypeScript; `stackSize` is that of the mode. @returns Its number there. */
+  typescript(d: Decoded, stackSize: 16 | 32): number {
     let fn = FNS[d.row.sem];
     if (fn === undefined) {
       const rep = d.row.rep === undefined ? 0 : d.rep;
-      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, rep, 32);
+      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, rep, stackSize);
       fn = (c, op) => evaluate(c, op, tree);
     }
     return this.ops.push({ fn, op: Operation.copy(this.#cpu, d, d.length) }) - 1;

@@ -150,7 +150,8 @@ class Walker {
         this.#mayLeave = true;
         return 0;
       case "checkTarget":
-        return 0; // only flat code is translated
+        this.#mayLeave = true; // beyond the limit of CS, where that is not flat
+        return 0;
     }
   }
 

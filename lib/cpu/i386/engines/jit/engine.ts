@@ -30,18 +30,20 @@
  * (volatile.ts); writes beside code are done without TypeScript (code_map.ts, code_write.ts).
  * Warm; the emitted code is hot.
  *
- * Not translated: 16-bit code, segments with a base other than FS and GS, instructions over a page end.
+ * Not translated: code that uses segments which grow down.
  */
 import { PageBit } from "../../../../memory/address_space.ts";
 import type { I386Cpu } from "../../cpu.ts";
 import type { Engine, EngineFactory } from "../../engine.ts";
-import { Layout, ModeBit } from "../../state.ts";
+import { SegReg } from "../../segment.ts";
+import { Layout, Seg } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
 import { INTERPRETER_BYTES, InterpreterEngine } from "../interpreter/engine.ts";
 import { Rec } from "../interpreter/record.ts";
 import { VolatileCode } from "../interpreter/volatile.ts";
 import { LeadInEngine } from "../lead_in.ts";
 import type { Translator, TranslatorHost } from "../interpreter/translator.ts";
+import { codeMode, FLAT } from "./code_mode.ts";
 import { Discovery } from "./discover.ts";
 import { headAround, isInside } from "./entries.ts";
 import { CodeSource } from "./source.ts";
@@ -61,8 +63,6 @@ import { codeOf, type Region, RegionMap, TABLE_SIZE } from "./regions.ts";
 
 /** TypeScript instructions listed at a time. */
 const MAX_OPS = 1 << 18;
-/** Modes whose code is translated: 32-bit, flat. */
-const FLAT = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBit.flatCode;
 /** A page whose translations were dropped this often is not translated any more. */
 const MAX_DROPS = 12;
 /** How much hotter a block must be that lies inside a region already: regions come back to it by themselves. */
@@ -126,7 +126,7 @@ class JitTranslator implements Translator {
   }
 
   accepts(mode: number): boolean {
-    return (mode & FLAT) === FLAT;
+    return this.#settings.segmented || (mode & FLAT) === FLAT;
   }
 
   threshold(pfn: number): number {
@@ -139,7 +139,7 @@ class JitTranslator implements Translator {
     const pfn = view.getInt32(record + Rec.imm, true);
     const offset = view.getInt32(record + Rec.offset, true);
     const tries = view.getInt32(record + Rec.disp, true);
-    const owner = this.#regions.owner(pfn, offset);
+    const owner = this.#regions.owner(pfn, this.#host.decodeKey(), offset);
     if (owner !== undefined && tries <= owner.rebuilds) return this.#putOff(record, pfn, tries);
     view.setInt32(record + Rec.op, NEVER, true);
     const full = this.#regions.bytes >= this.#settings.cacheBytes || this.#host.lowerer.ops.length > MAX_OPS ||
@@ -183,23 +183,24 @@ class JitTranslator implements Translator {
   /** Translates the region around a block and lets its entries call it. @returns False: not yet. */
   #translate(pfn: number, offset: number, tries: number): boolean {
     const host = this.#host;
-    const linear = this.#cpu.state.get(Layout.codeBase) >>> 0,
-      { warm, fold, kernels, system, steps, singleFlags, secondPage, soft } = this.#settings;
-    const x87 = this.#settings.x87 && (this.#cpu.state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
+    const { warm, fold, kernels, system, steps, singleFlags, secondPage, soft } = this.#settings, { state } = this.#cpu;
+    const key = host.decodeKey(), mode = codeMode(state.get(Layout.mode));
+    const linear = (state.get(Layout.codeBase) + state.seg(SegReg.cs, Seg.base)) >>> 0;
+    const x87 = this.#settings.x87 && (state.get(Layout.fcw) & USUAL_CONTROL) === USUAL_CONTROL;
     const source = new CodeSource(this.#cpu, host, pfn, linear, {
       threshold: (page) => this.threshold(page),
       warm,
       volatile: this.#settings.volatileCode ? host.volatile : NONE_VOLATILE,
-      state: this.#cpu.state.base,
-      ...{ x87, fold, kernels, system, steps, singleFlags, secondPage, soft },
+      state: state.base,
+      ...{ mode, x87, fold, kernels, system, steps, singleFlags, secondPage, soft },
     });
-    const { discovery, merged } = this.#discover(source, pfn, offset);
+    const { discovery, merged } = this.#discover(source, pfn, key, offset);
     const entry = discovery.blocks[0].start, isOther = entry !== offset;
-    if (isOther && this.#regions.owner(pfn, entry)?.entries.includes(entry) === true) return false;
+    if (isOther && this.#regions.owner(pfn, key, entry)?.entries.includes(entry) === true) return false;
     const rebuilds = Math.max(-1, ...merged.map((r) => r.rebuilds)) + 1;
     if (tries < rebuilds) return false;
     if (discovery.blocks[0].instructions.length === 0) return true;
-    const plan = makePlan(discovery, this.#settings);
+    const plan = makePlan(discovery, this.#settings, mode);
     const wide = plan.blocks.some((b) => b.instructions.some((i) => i.next > 0x1000));
     const second = wide ? source.second?.pfn ?? -1 : -1;
     const slot = this.#regions.takeSlot();
@@ -219,9 +220,7 @@ class JitTranslator implements Translator {
     const entries = plan.blocks.filter((b) => b.isEntry && b.instructions.length > 0);
     this.#regions.add(
       {
-        pfn,
-        second,
-        slot,
+        ...{ pfn, key, second, slot },
         bytes: bytes.length,
         entries: entries.map((b) => b.start),
         code: codeOf(discovery),
@@ -237,7 +236,7 @@ class JitTranslator implements Translator {
   }
 
   /** The code of a new region: with that of all it overlaps if that is not too much, else without the others'. */
-  #discover(source: CodeSource, pfn: number, offset: number): { discovery: Discovery; merged: Region[] } {
+  #discover(source: CodeSource, pfn: number, key: number, offset: number): { discovery: Discovery; merged: Region[] } {
     const { regionInstructions: instructions, loops, tables, calls, callJumps, heads, merge } = this.#settings;
     const regions = this.#regions;
     const find = (entries: readonly number[], isForeign: (at: number) => boolean = () => false): Discovery =>
@@ -252,16 +251,16 @@ class JitTranslator implements Translator {
     if (!merge) return { discovery, merged: [] };
     const { blocks } = discovery;
     for (let merged: Region[] = [];;) {
-      const all = regions.overlapping(pfn, discovery);
+      const all = regions.overlapping(pfn, key, discovery);
       if (all.length === merged.length) return { discovery, merged };
       merged = all;
       const old = all.flatMap((r) => r.entries).filter((at) => !isInside(blocks, at));
       discovery = find([entry, ...old]);
       if (discovery.isTruncated) break;
     }
-    const owner = regions.owner(pfn, entry), own = owner?.pfn === pfn ? owner : undefined;
+    const owner = regions.owner(pfn, key, entry), own = owner?.pfn === pfn ? owner : undefined;
     const old = own?.entries.filter((at) => !isInside(blocks, at)) ?? [];
-    discovery = find([entry, ...old], (at) => regions.isForeign(pfn, at, own));
+    discovery = find([entry, ...old], (at) => regions.isForeign(pfn, key, at, own));
     return { discovery, merged: own === undefined ? [] : [own] };
   }
 

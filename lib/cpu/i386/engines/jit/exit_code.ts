@@ -33,20 +33,45 @@ export interface ExitSite {
   readonly self: number;
 }
 
-/** Leaves unless the page behind the first one is the one that was translated. */
-export function emitSecondCheck(
-  f: FunctionBody,
-  base: number,
-  site: { readonly second: number; readonly pfn: number },
-  leave: () => void,
-): void {
+/** Results of a region; see `REGION` of the interpreter. */
+export const Result = { interpret: 1, fault: 2, unwind: 4 } as const;
+
+/** Leaves all callers behind a TypeScript instruction whose result is in a local: mappings, mode or code may be others now. */
+export function emitUnwind(f: FunctionBody, result: number): void {
+  f.i32(Result.fault);
+  f.i32(Result.unwind);
+  f.get(result);
+  f.i32(Result.fault);
+  f.num("i32.eq");
+  f.select();
+  f.return();
+}
+
+/** The offset where a region is left has so many bits; above them is how many instructions of the block were not done. */
+export const LEFT_SHIFT = 14;
+
+/** Offset of the page in a local -> EIP in it. */
+export function emitEip(f: FunctionBody, base: number, eip: number): void {
   f.get(base);
-  f.call(site.second);
-  f.i32(site.pfn);
-  f.num("i32.ne");
-  f.if("unlikely");
-  leave();
-  f.end();
+  f.get(eip);
+  f.num("i32.add");
+  f.set(eip);
+}
+
+/** Where a region is left: takes `eip` apart into EIP and the instructions that go back to the count. */
+export function emitLeft(f: FunctionBody, { base, count, eip }: { base: number; count: number; eip: number }): void {
+  f.get(count);
+  f.get(eip);
+  f.i32(LEFT_SHIFT);
+  f.num("i32.shr_u");
+  f.num("i32.add");
+  f.set(count);
+  f.get(base);
+  f.get(eip);
+  f.i32((1 << LEFT_SHIFT) - 1);
+  f.num("i32.and");
+  f.num("i32.add");
+  f.set(eip);
 }
 
 /** Locals of a region that exits use. */

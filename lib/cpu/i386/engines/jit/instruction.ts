@@ -9,6 +9,7 @@ import type { Slot, Tree } from "../../tree.ts";
 import type { Access } from "./groups.ts";
 import type { Field } from "../../fields.ts";
 import { folded, isFolded } from "./fold.ts";
+import { type CodeMode, isUsual } from "./code_mode.ts";
 import { type PartialFlags, wholeFlags } from "./whole_flags.ts";
 import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
 import { SYSTEM_KERNELS, type SystemUse, systemUse } from "../../kernels/system/index.ts";
@@ -40,6 +41,8 @@ export interface KernelUse {
 
 /** How instructions are translated. */
 export interface Translation extends PartialFlags {
+  /** The mode. */
+  readonly mode: CodeMode;
   /** x87 instructions are done in place. */
   readonly x87: boolean;
   /** Kernels are used. */
@@ -51,6 +54,9 @@ export interface Translation extends PartialFlags {
   /** Immediates are put into trees where they decide something. */
   readonly fold: boolean;
 }
+
+/** Transfers to a constant distance. */
+const RELATIVE: ReadonlySet<string> = new Set(["jcc", "jcxz", "loop", "loope", "loopne", "jmpRel", "callRel"]);
 
 /** An instruction with its fields. */
 export class Instruction {
@@ -107,6 +113,8 @@ export class Instruction {
   readonly soft: readonly Field[];
   /** Host address of its bytes, where they are. */
   readonly at: number;
+  /** Its target is at a constant distance. */
+  readonly isRelative: boolean;
   /** Flags it records are seen by somebody. */
   flagsLive = true;
   /** Groups of its memory accesses in the order of the tree; see groups.ts. */
@@ -142,23 +150,30 @@ export class Instruction {
     this.imm = d.imm;
     this.imm2 = d.imm2;
     this.system = systemOf(d, how);
-    if (TREES[d.row.sem] !== undefined && !isNarrowJump(d)) {
+    const { mode } = how, isNarrow = mode.is32 && isNarrowJump(d);
+    this.isRelative = RELATIVE.has(d.row.sem);
+    if (TREES[d.row.sem] !== undefined && !isNarrow) {
       this.way = Way.tree;
       this.call = -1;
       this.kernel = undefined;
-      const tree = treeFor(d.rowIndex, d.isMem, d.opSize, d.addrSize, d.row.rep === undefined ? 0 : d.rep, 32);
+      const tree = treeFor(
+        d.rowIndex,
+        d.isMem,
+        d.opSize,
+        d.addrSize,
+        d.row.rep === undefined ? 0 : d.rep,
+        mode.stackSize,
+      );
       this.tree = wholeFlags(how.fold ? folded(tree, d.row.sem, d.imm) : tree, how);
       this.effects = effectsOf(this.tree);
       this.x87 = undefined;
     } else {
       const { system } = this;
-      const ends = system === undefined
-        ? d.row.ends || isNarrowJump(d)
-        : SYSTEM_KERNELS[system.number].looksUp === true;
+      const ends = system === undefined ? d.row.ends || isNarrow : SYSTEM_KERNELS[system.number].looksUp === true;
       const op = how.x87 && how.kernels && !ends ? x87Op(d.row.sem, d.isMem) : undefined;
       this.kernel = ends || !how.kernels
         ? undefined
-        : kernelOf(d) ?? (op === undefined || d.isMem ? undefined : withoutKernel(d));
+        : kernelOf(d, mode) ?? (op === undefined || d.isMem ? undefined : withoutKernel(d));
       this.x87 = this.kernel === undefined ? undefined : op;
       this.way = ends ? Way.callEnd : this.x87 === undefined ? Way.call : Way.x87;
       this.call = this.x87 === undefined ? call() : -1;
@@ -231,9 +246,9 @@ function withoutKernel(d: Decoded): KernelUse {
 }
 
 /** The kernel of an instruction whose memory operand, if it has one, is a 32-bit offset in a flat segment. */
-function kernelOf(d: Decoded): KernelUse | undefined {
+function kernelOf(d: Decoded, mode: CodeMode): KernelUse | undefined {
   const number = kernelNumber(d);
-  if (number < 0 || KERNELS[number].memory !== undefined && !isPlainOperand(d)) return undefined;
+  if (number < 0 || KERNELS[number].memory !== undefined && !(mode.flatData && isPlainOperand(d))) return undefined;
   return { number, fop: lastOpcode(d) };
 }
 
@@ -244,10 +259,10 @@ export function mayBeSoft(d: Decoded, soft: readonly Field[]): boolean {
 
 /** The system kernel of an instruction. */
 function systemOf(d: Decoded, how: Translation): SystemUse | undefined {
-  return !how.system || d.isMem && !isPlainOperand(d) ? undefined : systemUse(d, how.state);
+  return !how.system || !isUsual(how.mode) || d.isMem && !isPlainOperand(d) ? undefined : systemUse(d, how.state);
 }
 
-/** True if a memory operand is a 32-bit offset in a segment that is flat where code is translated. */
+/** True if a memory operand is a 32-bit offset in a segment that is flat where data are. */
 function isPlainOperand(d: Decoded): boolean {
   return d.addrSize === 32 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
 }

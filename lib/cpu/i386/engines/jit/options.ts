@@ -73,6 +73,8 @@ export interface JitOptions extends InterpreterOptions {
   readonly callJumps?: boolean;
   /** Regions call each other without the interpreter between them. */
   readonly links?: boolean;
+  /** Code of 16 bits and code in segments that are not flat is translated too. */
+  readonly segmented?: boolean;
   /** Regions go on in the page behind their first one. */
   readonly secondPage?: boolean;
   /** Code that is written over and over is left to the interpreter, and what is around it stays translated. */
@@ -119,6 +121,7 @@ export function jitSettings(options: JitOptions = {}): JitSettings {
     calls: true,
     callJumps: true,
     links: true,
+    segmented: true,
     secondPage: true,
     volatileCode: true,
     merge: true,

@@ -14,6 +14,8 @@ import { findGroups } from "./groups.ts";
 import { guardBlocks } from "./guard.ts";
 import type { JitSettings } from "./options.ts";
 import { type Item, layOut } from "./structure.ts";
+import type { CodeMode } from "./code_mode.ts";
+import { planSegments, type SegmentPlan } from "./segment_plan.ts";
 import { unroll } from "./unroll.ts";
 import { planX87, type X87Plan } from "./x87_plan.ts";
 
@@ -37,12 +39,14 @@ export interface Plan {
   readonly used: number;
   /** Registers written. */
   readonly written: number;
+  /** What is asked of the segments. */
+  readonly segments: SegmentPlan;
   /** The x87 stack; undefined: no instruction of it is done in place. */
   readonly x87: X87Plan | undefined;
 }
 
 /** Makes the plan. */
-export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
+export function makePlan(discovery: Discovery, settings: JitSettings, mode: CodeMode): Plan {
   const { blocks } = discovery;
   const entries = blocks.filter((b) => b.isEntry).map((b) => b.id);
   if (settings.guards) guardBlocks(blocks);
@@ -57,11 +61,11 @@ export function makePlan(discovery: Discovery, settings: JitSettings): Plan {
     }
   }
   const live = settings.deadFlags ? markLiveFlags(blocks, checks) : blocks.map(() => true);
-  if (settings.groups && settings.probes) blocks.forEach(findGroups);
+  if (settings.groups && settings.probes && mode.flatData) blocks.forEach(findGroups);
   const states = settings.fuse ? flagStates(blocks, live, settings.calls) : blocks.map(() => UNKNOWN);
   const dirty = settings.dirtyRegisters ? dirtyRegisters(blocks, settings.calls) : blocks.map(() => -1);
-  const x87 = planX87(blocks);
-  return { blocks, discovery, items, entries, checks, states, dirty, used, written, x87 };
+  const x87 = planX87(blocks), segments = planSegments(blocks, mode);
+  return { blocks, discovery, items, entries, checks, states, dirty, used, written, segments, x87 };
 }
 
 /** Forward: which registers may differ from the state block at the start of each block. */

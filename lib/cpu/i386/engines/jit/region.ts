@@ -8,7 +8,17 @@ import { emitBoundary, emitBoundaryAfter } from "./boundary_code.ts";
 import { type CallSite, emitCall } from "./call_code.ts";
 import { type Block, Discovery } from "./discover.ts";
 import { UNKNOWN } from "./flag_state.ts";
-import { DEPTH, emitParameter, emitSecondCheck, ExitCode, type ExitSite } from "./exit_code.ts";
+import {
+  DEPTH,
+  emitEip,
+  emitLeft,
+  emitParameter,
+  emitUnwind,
+  ExitCode,
+  type ExitSite,
+  LEFT_SHIFT,
+  Result,
+} from "./exit_code.ts";
 import { FlagEmitter } from "./flag_code.ts";
 import { emitTake, GuardCode } from "./guard_code.ts";
 import { emitChoice, LayoutCode } from "./layout_code.ts";
@@ -18,11 +28,12 @@ import type { JitSettings } from "./options.ts";
 import type { Plan } from "./plan.ts";
 import { RegisterEmitter } from "./registers.ts";
 import { SavedState } from "./saved_state.ts";
+import { SegmentCode } from "./segment_code.ts";
 import { type Control, type Site, TreeCode } from "./tree_code.ts";
 import { X87Region } from "./x87_region.ts";
 
 /** What a region finds outside itself. */
-export interface Outside extends Omit<Site, "base">, ExitSite, CallSite {
+export interface Outside extends Omit<Site, "base" | "segments">, ExitSite, CallSite {
   /** Imported kernels by number. */
   readonly kernels: ReadonlyMap<number, number>;
   /** Function (EIP of the page) -> number of the page behind it, or -1. */
@@ -35,14 +46,8 @@ export interface Outside extends Omit<Site, "base">, ExitSite, CallSite {
   readonly derive: { readonly carry: number; readonly flags: number };
 }
 
-/** Results of a region; see `REGION` of the interpreter. */
-const INTERPRET = 1, FAULT = 2, UNWIND = 4;
-
 /** Deepest nesting of calls; the stack of the host bears several times as much. */
 const DEEPEST = 200 * DEPTH;
-
-/** The offset where a region is left has so many bits; above them is how many instructions of the block were not done. */
-const LEFT_SHIFT = 14;
 
 /** Its local, reused as selector of loops with several entries. */
 const SELECTOR = 0;
@@ -70,6 +75,7 @@ class RegionEmitter implements Control {
   readonly #layout: LayoutCode;
   readonly #saved: SavedState;
   readonly #x87: X87Region;
+  readonly #segments: SegmentCode;
   #leave = 0;
   #out = 0;
   #dirty = 0;
@@ -95,10 +101,12 @@ class RegionEmitter implements Control {
       { base: this.#base, depth: this.#depth, eip: this.#exitEip },
       settings.links ? plan.blocks[0].start : -1,
     );
-    const kept = { count: this.#count, eip: this.#exitEip };
-    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, kept, !settings.dirtyRegisters);
+    const kept = { count: this.#count, eip: this.#exitEip, all: !settings.dirtyRegisters };
+    this.#saved = new SavedState(f, outside.state, this.#registers, this.#flags, kept);
     this.#layout = new LayoutCode(f, SELECTOR, (id) => this.#emitBlock(plan.blocks[id]));
-    this.#trees = new TreeCode(f, { ...outside, base: this.#base }, this.#registers, this.#flags, this);
+    this.#segments = new SegmentCode(f, outside.state, plan.segments, this.#base);
+    const site = { ...outside, base: this.#base, segments: this.#segments };
+    this.#trees = new TreeCode(f, site, this.#registers, this.#flags, this);
   }
 
   emit(): FunctionBody {
@@ -107,6 +115,10 @@ class RegionEmitter implements Control {
     this.#saved.get(Layout.codeBase);
     f.set(this.#base);
     emitParameter(f, SELECTOR, this.#depth);
+    this.#segments.check(() => {
+      f.i32(Result.interpret);
+      f.return();
+    }, true);
     this.#saved.load();
     this.#flags.settle(this.#plan.states[this.#plan.entries[0]]);
     this.#out = f.block();
@@ -115,27 +127,13 @@ class RegionEmitter implements Control {
     this.#layout.sequence(this.#plan.items, this.#plan.entries, this.#plan.entries.length > 1);
     this.#x87.end();
     f.end(); // leave: the interpreter executes the instruction at this offset
-    f.get(this.#count);
-    f.get(this.#exitEip);
-    f.i32(LEFT_SHIFT);
-    f.num("i32.shr_u");
-    f.num("i32.add");
-    f.set(this.#count);
-    f.get(this.#base);
-    f.get(this.#exitEip);
-    f.i32((1 << LEFT_SHIFT) - 1);
-    f.num("i32.and");
-    f.num("i32.add");
-    f.set(this.#exitEip);
+    emitLeft(f, { base: this.#base, count: this.#count, eip: this.#exitEip });
     this.#saved.store(-1);
     emitBoundary(f, this.#outside.boundary);
-    f.i32(INTERPRET);
+    f.i32(Result.interpret);
     f.return();
     f.end(); // out: where control rarely goes
-    f.get(this.#base);
-    f.get(this.#exitEip);
-    f.num("i32.add");
-    f.set(this.#exitEip);
+    emitEip(f, this.#base, this.#exitEip);
     this.#saved.store(-1);
     this.#exits.go(-1);
     return f;
@@ -190,7 +188,7 @@ class RegionEmitter implements Control {
   }
 
   #instruction(i: Instruction): void {
-    if (isOnEdge(i)) this.#checkSecond(() => this.leave(i));
+    if (isOnEdge(i)) this.#segments.checkSecond(this.#outside, () => this.leave(i));
     if (i.way === Way.tree) {
       this.#dirty |= i.written();
       this.#trees.emit(i);
@@ -222,10 +220,6 @@ class RegionEmitter implements Control {
     for (const i of instructions) this.#dirty |= i.written();
   }
 
-  #checkSecond(leave: () => void): void {
-    emitSecondCheck(this.#f, this.#base, this.#outside, leave);
-  }
-
   #kernel(i: Instruction, use: KernelUse): void {
     const before = this.#dirty;
     this.#x87.store();
@@ -246,23 +240,22 @@ class RegionEmitter implements Control {
     this.#eip(i.offset);
     this.#saved.store(this.#dirty);
     emitCall(f, i, this.#outside, this.#registers, t);
-    emitBoundaryAfter(f, this.#outside.boundary, t, FAULT);
+    emitBoundaryAfter(f, this.#outside.boundary, t, Result.fault);
     if (i.way === Way.call) {
       f.get(t);
       f.if("unlikely");
     }
-    // All callers are left: mappings, mode or code may be others now.
-    f.i32(FAULT);
-    f.i32(UNWIND);
-    f.get(t);
-    f.i32(FAULT);
-    f.num("i32.eq");
-    f.select();
-    f.return();
+    emitUnwind(f, t);
     if (i.way !== Way.call) return;
     f.end();
+    this.#reload(i);
+  }
+
+  /** Behind what may have changed anything: reads all anew. */
+  #reload(i: Instruction): void {
     this.#saved.load();
     this.#dirty = 0;
+    this.#segments.check(() => this.#leaveAt(i.next, 0), false);
   }
 
   #eip(offset: number): void {
@@ -271,6 +264,12 @@ class RegionEmitter implements Control {
     f.i32(offset);
     f.num("i32.add");
     f.set(this.#exitEip);
+  }
+
+  /** EIP of a target; a jump beyond the limit of CS is not done, a call was asked before it pushed anything. */
+  #target(i: Instruction, offset: number): void {
+    this.#eip(offset);
+    this.#segments.beyond(i, offset, this.#exitEip, Discovery.isCall(i) ? undefined : (): void => this.leave(i));
   }
 
   /** Leaves at an offset of the page with `undone` instructions of the block not done. */
@@ -318,26 +317,27 @@ class RegionEmitter implements Control {
   /** See {@linkcode Control.goto}. */
   goto(i: Instruction, offset: number): void {
     if (Discovery.isCall(i)) {
-      this.#eip(offset);
+      this.#target(i, offset);
       if (this.#settings.calls) this.#callRegion(i, offset);
       else this.#exit(offset);
       return;
     }
-    this.#pass(offset);
+    this.#pass(offset, i);
   }
 
-  /** Passes control to an offset of the page. */
-  #pass(offset: number): void {
+  /** Passes control to an offset of the page; `i` is what leads there, if that is a jump. */
+  #pass(offset: number, i?: Instruction): void {
     const { blocks, discovery } = this.#plan;
     const to = this.#block?.successors.map((s) => blocks[s]).find((b) => b.start === offset);
     if (to === undefined) {
       if (discovery.isCold(offset)) return this.#leaveCold(offset);
-      this.#eip(offset);
+      if (i === undefined) this.#eip(offset);
+      else this.#target(i, offset);
       this.#exit(offset);
       return;
     }
     if (to.start >= 0x1000 && (this.#block?.instructions.at(-1)?.offset ?? 0) < 0x1000) {
-      this.#checkSecond(() => this.#leaveAt(to.start, 0));
+      this.#segments.checkSecond(this.#outside, () => this.#leaveAt(to.start, 0));
     }
     this.#flags.settle(this.#plan.states[to.id]);
     this.#x87.pass(to.id);
@@ -388,8 +388,7 @@ class RegionEmitter implements Control {
     f.get(t);
     f.return();
     f.end();
-    this.#saved.load();
-    this.#dirty = 0;
+    this.#reload(i);
     this.#pass(i.next);
   }
 }

@@ -13,6 +13,8 @@ export const TABLE_SIZE: number = 1 << 14;
 export interface Region {
   /** Its first page. */
   readonly pfn: number;
+  /** Mode it is translated for, see `TranslatorHost.decodeKey`. */
+  readonly key: number;
   /** Number of the second page, or -1. */
   readonly second: number;
   /** Its slot in the table. */
@@ -91,20 +93,22 @@ export class RegionMap {
   }
 
   /** The region that has the instruction at an offset of a page, if there is one; those that begin there come first. */
-  owner(pfn: number, offset: number): Region | undefined {
-    const list = this.#pages.get(pfn);
+  owner(pfn: number, key: number, offset: number): Region | undefined {
+    const list = this.#pages.get(pfn)?.filter((r) => r.key === key);
     return list?.find((r) => r.pfn === pfn && contains(r.code, offset)) ??
       list?.find((r) => r.second === pfn && contains(r.code, offset + 0x1000));
   }
 
   /** True if a region that begins in a page, other than `own`, has the instruction at an offset of it. */
-  isForeign(pfn: number, offset: number, own: Region | undefined): boolean {
-    return this.#pages.get(pfn)?.some((r) => r !== own && r.pfn === pfn && contains(r.code, offset)) === true;
+  isForeign(pfn: number, key: number, offset: number, own: Region | undefined): boolean {
+    return this.#pages.get(pfn)?.some((r) =>
+      r !== own && r.key === key && r.pfn === pfn && contains(r.code, offset)
+    ) === true;
   }
 
   /** Regions that begin in page `pfn` and share instructions with `discovery`. */
-  overlapping(pfn: number, discovery: Discovery): Region[] {
-    const list = this.#pages.get(pfn)?.filter((r) => r.pfn === pfn) ?? [];
+  overlapping(pfn: number, key: number, discovery: Discovery): Region[] {
+    const list = this.#pages.get(pfn)?.filter((r) => r.key === key && r.pfn === pfn) ?? [];
     if (list.length === 0) return list;
     const code = codeOf(discovery);
     return list.filter((r) => r.code.some((word, i) => (word & code[i]) !== 0));

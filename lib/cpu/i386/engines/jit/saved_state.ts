@@ -7,25 +7,32 @@ import { Layout } from "../../state.ts";
 import type { FlagEmitter } from "./flag_code.ts";
 import type { RegisterEmitter } from "./registers.ts";
 
+/** Locals that are written back, and how. */
+export interface Kept {
+  /** The count. */
+  readonly count: number;
+  /** EIP. */
+  readonly eip: number;
+  /** All registers are written that the region changes. */
+  readonly all: boolean;
+}
+
 /** The state block as one region sees it. */
 export class SavedState {
   readonly #f: FunctionBody;
   readonly #at: number;
   readonly #registers: RegisterEmitter;
   readonly #flags: FlagEmitter;
-  readonly #locals: { readonly count: number; readonly eip: number };
-  readonly #all: boolean;
+  readonly #locals: Kept;
 
-  /** @param f The function. @param at Address of the state block. @param registers Registers. @param flags Flags. @param locals Others. @param all All registers are written that the region changes. */
+  /** @param f The function. @param at Address of the state block. @param registers Registers. @param flags Flags. @param locals Others. */
   constructor(
     f: FunctionBody,
     at: number,
     registers: RegisterEmitter,
     flags: FlagEmitter,
-    locals: { readonly count: number; readonly eip: number },
-    all: boolean,
+    locals: Kept,
   ) {
-    this.#all = all;
     this.#f = f;
     this.#at = at;
     this.#registers = registers;
@@ -55,7 +62,7 @@ export class SavedState {
 
   /** Writes the registers of a mask, flags, count and EIP. */
   store(mask: number): void {
-    this.#registers.store(this.#all ? -1 : mask);
+    this.#registers.store(this.#locals.all ? -1 : mask);
     this.#flags.store();
     this.#put(Layout.count, this.#locals.count);
     this.#put(Layout.eip, this.#locals.eip);

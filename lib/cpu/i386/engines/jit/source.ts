@@ -10,6 +10,7 @@ import { Handler, Rec } from "../interpreter/record.ts";
 import type { TranslatorHost } from "../interpreter/translator.ts";
 import { softFields } from "../interpreter/soft.ts";
 import type { VolatileCode } from "../interpreter/volatile.ts";
+import { isUsual } from "./code_mode.ts";
 import { Instruction, mayBeSoft, type Translation } from "./instruction.ts";
 
 /** Entries of a jump table that are looked at. */
@@ -75,12 +76,13 @@ export class CodeSource {
     if (page === undefined || offset >= 0x2000 || !page.entries.has(offset & 0xfff)) return undefined;
     const d = this.#decoded, { index, lowerer } = this.#host;
     const at = this.#at[inSecond ? 1 : 0] + (offset & 0xfff), here = 0x1000 - (offset & 0xfff);
-    let status = decode(this.#bytes, at, here, true, index, d);
+    const { is32 } = this.#limits.mode;
+    let status = decode(this.#bytes, at, here, is32, index, d);
     if (status === DecodeStatus.more && !inSecond && this.second !== undefined) {
       for (let i = 0; i < LONGEST_INSTRUCTION; i++) {
         this.#joined[i] = this.#bytes[i < here ? at + i : this.#at[1] + i - here];
       }
-      status = decode(this.#joined, 0, LONGEST_INSTRUCTION, true, index, d);
+      status = decode(this.#joined, 0, LONGEST_INSTRUCTION, is32, index, d);
     }
     const { volatile } = this.#limits, first = offset & 0xfff;
     const soft = softFields(volatile, page.pfn, first, d);
@@ -89,13 +91,15 @@ export class CodeSource {
       if (volatile.has(this.second.pfn, 0, first + d.length - 0x1000)) return undefined;
     }
     if (status !== DecodeStatus.ok) return undefined;
-    return new Instruction(d, offset, () => lowerer.typescript(d), this.#limits, soft, at);
+    const call = (): number => lowerer.typescript(d, this.#limits.mode.stackSize);
+    return new Instruction(d, offset, call, this.#limits, soft, at);
   }
 
   /** Targets in reach of a jump through a table whose address is a constant; hints, compared when they are used. */
   table(i: Instruction): number[] {
     const out = new Set<number>();
-    if (i.base >= 0 || i.index < 0 || i.scale !== 2 || i.seg !== SegReg.ds || i.soft.length > 0) return [];
+    if (!isUsual(this.#limits.mode) || i.base >= 0 || i.index < 0 || i.scale !== 2) return [];
+    if (i.seg !== SegReg.ds || i.soft.length > 0) return [];
     for (let n = 0; n < MOST_TARGETS; n++) {
       const at = this.#cpu.translate((i.disp + 4 * n) >>> 0);
       if (at < 0 || !this.#host.cache.isKept(at >>> 12)) break;

@@ -18,7 +18,8 @@ import type { Instruction } from "./instruction.ts";
 import { recordsFlags } from "./flag_plan.ts";
 import type { RegisterEmitter } from "./registers.ts";
 import { emitRun } from "./run_code.ts";
-import { emitSegment } from "./segment_code.ts";
+import type { SegmentCode } from "./segment_code.ts";
+import { targetOf } from "./segment_plan.ts";
 
 /** Where emitted code finds things. */
 export interface Site {
@@ -36,6 +37,8 @@ export interface Site {
   readonly probes: boolean;
   /** Shortcuts are taken. */
   readonly shortcuts: boolean;
+  /** Segments. */
+  readonly segments: SegmentCode;
   /** Local: EIP of offset 0 of the page. */
   readonly base: number;
 }
@@ -149,12 +152,12 @@ export class TreeCode {
         break;
       case "ea":
         this.#offset(s.add);
-        this.#segment(i.seg, s.write);
+        this.#segment(i.seg, s);
         f.set(this.#temps[s.id].local);
         break;
       case "address":
         this.#expr(s.offset);
-        this.#segment(s.seg === "operand" ? i.seg : s.seg, s.write);
+        this.#segment(s.seg === "operand" ? i.seg : s.seg, s);
         f.set(this.#temps[s.id].local);
         break;
       case "load":
@@ -191,7 +194,8 @@ export class TreeCode {
         this.#control.jump(i, () => this.#expr(s.target));
         break;
       case "checkTarget":
-        break; // only flat code is translated
+        this.#checkTarget(i, s.target);
+        break;
       case "bulk":
         emitRun(f, i, s, this.#temps[s.id].local, {
           site: this.#site,
@@ -260,8 +264,15 @@ export class TreeCode {
   }
 
   /** Offset on the stack -> linear address. */
-  #segment(seg: number, write: boolean): void {
-    emitSegment(this.#f, this.#site.state, seg, write, () => this.#control.leave(this.#instruction));
+  #segment(seg: number, { size, write }: { size: number; write: boolean }): void {
+    this.#site.segments.address(seg, size, write, () => this.#control.leave(this.#instruction));
+  }
+
+  /** Targets that the region knows were checked when it was entered. */
+  #checkTarget(i: Instruction, target: Expr): void {
+    if (this.#site.segments.isFlatCode || targetOf(i) !== undefined) return;
+    this.#expr(target);
+    this.#site.segments.target(() => this.#control.leave(i));
   }
 
   /** Host address of an access on the stack. @returns Offset to be added by the access itself. */

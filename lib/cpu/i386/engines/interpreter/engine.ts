@@ -35,11 +35,8 @@ const DECODE_MODE = ModeBit.code32 | ModeBit.stack32 | ModeBit.flatData | ModeBi
 /** Makes interpreter engines with some switches. */
 export function interpreterWith(options: InterpreterOptions = {}): EngineFactory {
   const settings = interpreterSettings(options);
-  return {
-    name: "interpreter",
-    workBytes: INTERPRETER_BYTES,
-    create: (cpu) => new InterpreterEngine(cpu, settings),
-  };
+  const create = (cpu: I386Cpu): Engine => new InterpreterEngine(cpu, settings);
+  return { name: "interpreter", workBytes: INTERPRETER_BYTES, create };
 }
 
 /** Makes interpreter engines. */

@@ -21,6 +21,9 @@ const AFTER: ReadonlySet<string> = new Set(Object.keys(SENSITIVE));
 /** Types of busy task states and local tables, present. */
 const BUSY_TASK = 0x8b00, LOCAL_TABLE = 0x8200;
 
+/** More patched sites than this are not remembered: then all are forgotten, as a translator empties its cache. */
+const MOST_SITES = 0x10000;
+
 /** Decides the events of one virtual CPU whose guest is told nothing. */
 export class TrapMonitor extends Monitor {
   /** The virtual CPU's sites, to look up. */
@@ -102,6 +105,11 @@ export class TrapMonitor extends Monitor {
     counters.count(`patched ${i.name}`);
     if (this.#sites.size !== v.sites.length) this.#sites = new Set(v.sites);
     if (this.#sites.has(at)) return;
+    if (v.sites.length >= MOST_SITES) {
+      counters.count("translations forgotten", v.sites.length);
+      v.sites.length = 0;
+      this.#sites.clear();
+    }
     this.#sites.add(at);
     v.sites.push(at);
     counters.count("sites patched");

@@ -70,6 +70,23 @@ export interface Interceptor {
    * as without an interceptor.
    */
   startUp?(page: number): "deliver" | "handled";
+  /**
+   * A task switch of the processor's own is about to load the base of the page tables, and then the new task's segments.
+   * True: the base is loaded as far as the guest can tell, and the real one stays.
+   */
+  enteringTask?(task: TaskEntry): boolean;
+}
+
+/** What a task state says of the task to be entered. */
+export interface TaskEntry {
+  /** Base of the page tables. */
+  readonly base: number;
+  /** Stack pointer. */
+  readonly esp: number;
+  /** Selectors by the numbers of the segment registers: ES, CS, SS, DS, FS, GS. */
+  readonly selectors: readonly number[];
+  /** Selector of the local descriptor table. */
+  readonly table: number;
 }
 
 /** Physical memory without translation. */

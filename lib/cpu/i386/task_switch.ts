@@ -184,7 +184,8 @@ function clearBusy(c: Context, selector: number): void {
 function enterTask(c: Context, t: Incoming, is32: boolean, nested: boolean, ext: number): void {
   const s = c.state;
   if (is32 && (s.get(Layout.cr0) & Cr0.pg) !== 0) {
-    writeCr3(c, t.cr3);
+    const task = { base: t.cr3 >>> 0, esp: t.regs[4] >>> 0, selectors: t.segs, table: t.ldt };
+    if (c.interceptor?.enteringTask?.(task) !== true) writeCr3(c, t.cr3);
   }
   for (let n = 0; n < 8; n++) s.setReg32(n, t.regs[n]);
   const flags = (t.eflags & (is32 ? FLAGS : FLAGS & 0xffff)) | (nested ? Flag.nt : 0) | 2;

@@ -298,4 +298,61 @@ conformance("tasks", (on) => {
       assert(r.stop.kind === "killed" && r.stop.code === "hypervisor-memory", JSON.stringify(r.stop));
     }
   });
+
+  on.test("the new task has page tables and a local table of its own, and the old one has its own back", () => {
+    const [other, table, local] = [0x45000, 0x46000, 0x330000];
+    const r = run((k) => `
+      mov dword [0x300000], 0x11111111
+      mov dword [0x301000], 0x22222222
+      mov dword [${FREE_TABLE}], 0x300007
+      mov edi, ${other}
+      mov esi, ${DIRECTORY}
+      mov ecx, 1024
+      rep movsd
+      mov dword [${other} + 0x400], ${table + 7}
+      mov dword [${table}], 0x301007
+      mov dword [${local} + 8], 0x0000ffff
+      mov dword [${local} + 12], 0x00cff230  ; base 0x300000, not accessed yet
+      mov dword [gdt+0x90], ${((local & 0xffff) << 16 | 31) >>> 0}
+      mov dword [gdt+0x94], ${0x8200 | (local >>> 16)}
+      ${task("second", { 0x1c: other, 0x58: 0x0f, 0x60: 0x90 })}
+      mov eax, [0x40000000]
+      ${k.store(0)}
+      ${far("call", SELECTOR)}
+      mov eax, [0x40000000]
+      ${k.store(4)}
+      mov eax, cr3
+      ${k.store(5)}
+      jmp stop
+      second:
+      mov eax, [0x40000000]
+      ${k.store(1)}
+      mov eax, cr3
+      ${k.store(2)}
+      mov eax, [fs:0]
+      ${k.store(3)}
+      iretd
+    `);
+    assertEquals([r.stop.kind, r.faults], ["halt", []]);
+    assertEquals(results(r, 6), [0x11111111, 0x22222222, other, 0x11111111, 0x11111111, DIRECTORY]);
+  });
+
+  on.unless(HIDES_NOTHING).test("page tables that a task state names do not lead to the hypervisor", () => {
+    const body = (k: Kit): string => `
+      mov dword [${FREE_TABLE}], 0x7c000007
+      ${task("second")}
+      ${far("jmp", SELECTOR)}
+      second:
+      mov dword [0x40000000], 0x41414141
+      mov eax, [0x40000000]
+      ${k.store(0)}`;
+    for (const base of [DIRECTORY, 0x7c020000]) {
+      const r = run((k) =>
+        body(k).replace(`mov dword [${TASK + 0x1c}], ${DIRECTORY}`, `mov dword [${TASK + 0x1c}], ${base}`)
+      );
+      assert(r.stop.kind === "killed" && r.stop.code === "hypervisor-memory", JSON.stringify(r.stop));
+      assertEquals([r.result(0), r.m.peek(0x7c000000, 0x1000).includes(0x41)], [0, false]);
+      assert((r.m.cpu.get("cr3") as number) >= 0x7c000000);
+    }
+  });
 });

@@ -16,13 +16,15 @@ import type {
   InterceptEvent,
   Interceptor,
   MonitorContext,
+  TaskEntry,
 } from "../../../core/monitor.ts";
 import { Cr0, Cr4, Flag, Msr, Reg, Vector } from "../../../spec/i386_regs.ts";
 import type { ParavirtHost } from "../backend.ts";
-import { loadPointers } from "../monitor/control.ts";
+import { allowsCr4, loadPointers } from "../monitor/control.ts";
 import type { FaultVerdict } from "../monitor/mmu.ts";
 import type { Counters } from "../monitor/stats.ts";
 import type { VirtualCpu } from "../monitor/vcpu.ts";
+import { fillForTask } from "./task_entry.ts";
 import { EXIT_INSTRUCTIONS, exitOf, faultsFirst, type HardwareExit } from "./exits.ts";
 
 /** Levels of nested page tables. */
@@ -76,6 +78,19 @@ export class HardwareMonitor implements Interceptor {
     const cpu = this.#shadow;
     if (cpu?.active === true) return cpu.memory.peek(linear >>> 0);
     return this.#guest.translateReal(linear);
+  }
+
+  /** See {@linkcode Interceptor}. */
+  enteringTask(task: TaskEntry): boolean {
+    const cpu = this.#shadow;
+    if (cpu?.active !== true) return false;
+    try {
+      this.#setBase(cpu, task.base);
+      fillForTask(cpu, task);
+    } catch (thrown) {
+      cpu.endIfReached(thrown);
+    }
+    return true;
   }
 
   /** A device register was touched. */
@@ -176,9 +191,10 @@ export class HardwareMonitor implements Interceptor {
 
   #setMode(cpu: VirtualCpu, value: number): boolean {
     const { v } = cpu, changed = v.cr4 ^ value;
+    if (!allowsCr4(cpu, value)) return this.#fault();
     if ((changed & value & Cr4.pae) !== 0 && !loadPointers(cpu, v.cr3)) return this.#fault();
     if ((changed & (Cr4.pae | Cr4.pse)) === 0) {
-      this.#guest.setControl("cr4", value); // raises #GP for bits the model does not have
+      this.#guest.setControl("cr4", value);
       v.cr4 = value;
       if ((changed & Cr4.pge) !== 0) cpu.mmu.flush(true);
       return true;

@@ -188,7 +188,9 @@ export class Monitor implements Interceptor {
       cpu.counters.count("exits stale descriptor");
       return;
     }
-    if (vector === Vector.gp) {
+    // The processor knows of no task: the IRET out of a nested one finds no way back.
+    const endsTask = vector === Vector.ts && cpu.inKernel && (cpu.guest.eflags & Flag.nt) !== 0;
+    if (vector === Vector.gp || endsTask) {
       try {
         const done = emulate(cpu);
         if (done !== undefined) return cpu.counters.count(`exits ${done}`);

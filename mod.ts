@@ -124,6 +124,7 @@ export type {
   MonitorContext,
   PhysicalWords,
   SystemTables,
+  TaskEntry,
 } from "./lib/core/monitor.ts";
 export { Trace, type TraceEntry } from "./lib/core/trace.ts";
 export type { StopReason } from "./lib/core/stop.ts";

@@ -19,6 +19,7 @@ export function pingPongGuest(bytes: number, rounds: number): AsmSource {
   mov ebp, ${whole("rounds", rounds, 1, 1e6)}
   call msg_time
   mov [started], eax
+  mov [started + 4], edx
 round:
   cmp dword [msg_rank], 0
   jne answer
@@ -33,7 +34,7 @@ next:
   jnz round
   call msg_time
   sub eax, [started]
-  xor edx, edx
+  sbb edx, [started + 4]
   mov ecx, ${2 * rounds}
   div ecx
   cmp dword [msg_rank], 0
@@ -56,7 +57,7 @@ pong:
   mov ecx, ${size}
   jmp msg_receive
 align 4096
-started: dd 0
+started: dd 0, 0
 align 8
 buffer: times ${size} db 0x5a
 `);

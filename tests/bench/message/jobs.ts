@@ -84,7 +84,7 @@ export function describe(args: { [name: string]: unknown }): ClusterOptions {
   const base = { nodes: 2, time: "real", spec: { chains: [{ name: "c", layers: [String(args["medium"])] }] } } as const;
   switch (args["job"]) {
     case "guest":
-      return { ...base, program: pingPongGuest(Number(args["size"]), 4 * rounds(Number(args["size"]))) };
+      return { ...base, program: pingPongGuest(Number(args["size"]), 40 * rounds(Number(args["size"]))) };
     case "ep":
       return { ...base, nodes: Number(args["nodes"]), program: ep(Number(args["m"])) };
     default:

@@ -53,6 +53,9 @@ export class Sessions {
       get broken(): string | undefined {
         return base.broken;
       },
+      get lost(): ReadonlyMap<number, string> {
+        return base.lost ?? new Map();
+      },
       close: () => Promise.resolve(),
     };
   }

@@ -64,6 +64,7 @@ export class TcpPeer {
 
   /** Bytes not yet handed to the system. */
   get queued(): number {
+    if (this.lost !== undefined) return 0;
     return this.#link === undefined ? this.#keptBytes : this.#link.queued;
   }
 

@@ -77,6 +77,13 @@ export class TcpTransport implements Transport {
     return this.#meeting.reconnects;
   }
 
+  /** See {@linkcode Transport.lost}. */
+  get lost(): ReadonlyMap<number, string> {
+    const lost = new Map<number, string>();
+    for (const [p, peer] of this.#meeting.peers) if (peer.lost !== undefined) lost.set(p, peer.lost);
+    return lost;
+  }
+
   /** Why it cannot go on. */
   get broken(): string | undefined {
     for (const [p, peer] of this.#meeting.peers) {

@@ -61,7 +61,7 @@ const KEYS = [
     "time",
     "clock",
   ],
-  ...["clusters", "limits", "transport", "placement"],
+  ...["clusters", "limits", "transport", "placement", "lostProcess"],
 ];
 
 /** Slot of the card in a plain machine. */

@@ -50,6 +50,8 @@ export interface ConnectionHost {
   chain(connection: Connection, chain?: number): { readonly chain: Chain; readonly number: number } | undefined;
   /** Begins a change of filters at the peer and here. */
   reconfigure(connection: Connection, change: ChainChange, token: Token): Status;
+  /** Is a rank gone for good? */
+  isLost(peer: number): boolean;
   /** A connection begins. */
   began(peer: number): void;
   /** A management frame arrived. */

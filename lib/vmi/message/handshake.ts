@@ -43,7 +43,7 @@ export class Handshake {
     if (c.state === "connecting" || c.state === "connected" || c.state === "disconnecting") {
       return MessageStatus.badState;
     }
-    if (!c.bind(chain)) return MessageStatus.peerGone;
+    if (this.#host.isLost(c.peer) || !c.bind(chain)) return MessageStatus.peerGone;
     c.state = "connecting";
     this.#connecting = this.#pending(token, () => this.#connectEnds(MessageStatus.timeout, NONE));
     c.post(FrameType.connect, 0, [packFields(0)], data.slice());

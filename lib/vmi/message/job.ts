@@ -314,11 +314,30 @@ export class Job {
       record: (from, record) => this.#record(from, record),
       agenda: this.#agendaView(),
       isOver: () => transport === undefined || this.#heard.size === transport.processes - 1,
+      survives: () => this.#survives(),
       ended: () => transport !== undefined && this.#tell(transport),
       turn: (now) => void (this.#turn = now),
       progress: (now) => this.#report(now),
       isStopped: () => this.#stopped,
     });
+  }
+
+  /** Ranks of processes that were lost count as killed; false: the job cannot go on without them. */
+  #survives(): boolean {
+    const { transport, lostProcess, clock } = this.#options;
+    if (lostProcess !== "go-on" || transport?.lost === undefined) return false;
+    for (const [process, why] of transport.lost) {
+      if (this.#heard.has(process)) continue;
+      this.#heard.add(process);
+      const error = `Process ${process} was lost: ${why}`;
+      this.#note(error);
+      const time = clock?.now() ?? 0;
+      for (const { rank } of this.addresses.filter((a) => a.process === process)) {
+        this.#results.set(rank, { rank, state: "killed", value: undefined, error, time });
+        for (const node of this.nodes) if (!node.isDone) node.runtime.lost(rank);
+      }
+    }
+    return true;
   }
 
   #tell(transport: Transport): void {
@@ -337,8 +356,10 @@ export class Job {
     while (this.#heard.size < transport.processes - 1) {
       const moved = transport.poll((from, bytes) => this.#record(from, parseRecord(bytes)));
       if (this.#heard.size >= transport.processes - 1) break;
-      if (transport.broken !== undefined) throw new ConfigError("message-transport", transport.broken);
-      if (moved === 0) await transport.sleep(1000);
+      if (transport.broken !== undefined && !this.#survives()) {
+        throw new ConfigError("message-transport", transport.broken);
+      }
+      if (moved === 0) await transport.sleep(this.#options.lostProcess === "go-on" ? 50 : 1000);
     }
   }
 }

@@ -51,6 +51,11 @@ export interface JobOptions {
   readonly transport?: Transport;
   /** Process of each rank; default: in equal blocks. */
   readonly placement?: readonly number[];
+  /**
+   * When another process is lost: the job ends with an error (default), or goes on without its ranks, which count as
+   * killed; connections to them end with `peerGone`. Only in real time, and over media that can lose one process.
+   */
+  readonly lostProcess?: "end" | "go-on";
 }
 
 /** Options of a run. */
@@ -90,7 +95,7 @@ export const MAX_RANKS = 4096;
 
 const KEYS: readonly string[] = [
   ...["ranks", "program", "node", "spec", "modules", "key", "seed", "time", "clock", "clusters", "limits"],
-  ...["transport", "placement"],
+  ...["transport", "placement", "lostProcess"],
 ];
 const LIMITS: readonly string[] = ["maxMessage", "maxInline", "maxQueued", "connectNs"];
 
@@ -128,6 +133,12 @@ export function checkJob(o: JobOptions): JobOptions {
 function checkValues(o: JobOptions): void {
   if (o.time !== undefined && o.time !== "virtual" && o.time !== "real") {
     throw new ConfigError("message-time", `time must be "virtual" or "real", not ${o.time}`);
+  }
+  if (o.lostProcess !== undefined && o.lostProcess !== "end" && o.lostProcess !== "go-on") {
+    throw new ConfigError("message-lost", `lostProcess must be "end" or "go-on", not ${o.lostProcess}`);
+  }
+  if (o.lostProcess === "go-on" && o.time !== "real") {
+    throw new ConfigError("message-lost", 'lostProcess "go-on" needs a job in real time; give time: "real"');
   }
   if (o.key !== undefined && typeof o.key !== "string") throw new ConfigError("message-key", "key must be a text");
   if (o.seed !== undefined && !Number.isSafeInteger(o.seed)) {

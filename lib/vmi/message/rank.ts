@@ -227,8 +227,9 @@ export class MessageRank {
   async mesh(): Promise<void> {
     for (let r = 0; r < this.rank; r++) if (!this.to(r).isConnected) await this.connect(r);
     const open = (): boolean => this.#higher().every((c) => c.isConnected);
-    const limit = this.runtime.limits.connectNs;
-    if (await this.until(open, limit)) return;
+    const lost = (): boolean => this.#higher().some((c) => !c.isConnected && this.runtime.isLost(c.peer));
+    await this.until(() => open() || lost(), this.runtime.limits.connectNs);
+    if (open()) return;
     const missing = this.#higher().filter((c) => !c.isConnected).map((c) => c.peer).join(", ");
     throw new ConfigError("message-connect", `Rank ${this.rank} waited in vain for ranks ${missing}`);
   }

@@ -32,6 +32,8 @@ export interface RealTimeHost {
   readonly agenda: { next(): number; run(time: number): void };
   /** Has every process said that its programs ended? */
   isOver(): boolean;
+  /** Another process was lost; does the job go on without it? */
+  survives(): boolean;
   /** Called once, when the programs of this process have ended. */
   ended(): void;
   /** Told at every turn what time it is, ns. */
@@ -78,7 +80,9 @@ export async function runRealTime(h: RealTimeHost): Promise<void> {
       h.ended();
     }
     if (told && h.isOver()) return;
-    if (transport?.broken !== undefined && !h.isOver()) throw new ConfigError("message-transport", transport.broken);
+    if (transport?.broken !== undefined && !h.isOver() && !h.survives()) {
+      throw new ConfigError("message-transport", transport.broken);
+    }
     idle = moved > 0 ? 0 : idle + 1;
     if (moved > 0 && now - turned >= TURN_NS) {
       await (clock.turn?.() ?? clock.sleep(0));

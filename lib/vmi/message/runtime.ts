@@ -84,6 +84,7 @@ export class Runtime implements ConnectionHost {
   readonly #devices: Map<string, MessageDevice> = new Map();
   readonly #added: Map<string, { readonly module: MessageModule; readonly parameters: Parameters }> = new Map();
   readonly #reconfigurer: Reconfigurer;
+  readonly #lost: Set<number> = new Set();
   #number = 0;
 
   /** Makes one. @param rank Its rank. @param host The job. */
@@ -151,6 +152,17 @@ export class Runtime implements ConnectionHost {
   emit(event: MessageEvent): void {
     if (event.kind === "disconnected") this.mailbox.gone(event.connection.peer, MessageStatus.peerGone);
     this.#host.emit(event);
+  }
+  /** See {@linkcode ConnectionHost.isLost}. */
+  isLost(peer: number): boolean {
+    return this.#lost.has(peer);
+  }
+  /** A rank is gone for good: its connection ends, and cannot be made again. */
+  lost(rank: number): void {
+    this.#lost.add(rank);
+    const c = this.connection(rank);
+    c?.fail(MessageStatus.peerGone);
+    c?.linkEvent({ kind: "gone", from: "", to: "", resent: 0 });
   }
   /** See {@linkcode ConnectionHost.began}. */
   began(peer: number): void {

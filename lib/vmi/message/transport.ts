@@ -22,6 +22,8 @@ export interface Transport {
   sleep(ms: number): Promise<void>;
   /** Bytes accepted but not yet under way. */
   readonly queued: number;
+  /** Processes that are gone for good, and why; absent: it cannot tell. */
+  readonly lost?: ReadonlyMap<number, string>;
   /** Why the transport is broken; undefined: it works. */
   readonly broken: string | undefined;
   /** Ends it after what was accepted has been sent. */

@@ -1,6 +1,7 @@
 /** Jobs on real Workers, on real processes by tcp, under mpirun where there is one; virtual and real time. */
 import { runOnWorkers, runOverTcp } from "../../../../lib/host/message/run.ts";
 import { hostClock } from "../../../../lib/host/message/clock.ts";
+import { MessageStatus } from "../../../../lib/spec/message_abi.ts";
 import { FLAGS, mpirun, PART, ranks, start } from "./parts.ts";
 import { job, type JobResult } from "../../../../lib/vmi/message/job.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
@@ -65,6 +66,38 @@ Deno.test("processes joined by tcp run one job, and agree with Workers", async (
   const workers = await runOnWorkers(JOBS, { workers: 2, args: { job: "guests" } });
   assertEquals(JSON.stringify(workers.ranks), JSON.stringify(result.ranks));
 });
+
+for (const over of ["one network", "failover"]) {
+  Deno.test(`a job over ${over} goes on without a process that dies, if it is to; otherwise it says which was lost`, async () => {
+    const run = async (lost: string): Promise<JobResult> => {
+      const key = "a key for two processes";
+      let child: Deno.ChildProcess | undefined;
+      const args = { nodes: 4, time: "real", over, lost };
+      const first = { port: 0 };
+      const onListen = (port: number): void => {
+        child = start(Deno.execPath(), [...FLAGS, "tcp", String(port), key, "survivors", JSON.stringify(args)]);
+      };
+      const options = { key, process: 0, processes: 2, first, onListen, reconnectMs: 300 };
+      try {
+        return await runOverTcp(JOBS, options, { job: "survivors", medium: "tcp", ...args });
+      } finally {
+        assertEquals((await child?.output())?.code, 7);
+      }
+    };
+    const { ranks, log } = await run("go-on");
+    const { peerGone, notConnected } = MessageStatus;
+    const want = (other: number): unknown => [[[2, peerGone], [3, peerGone]], 40 + other, peerGone, notConnected];
+    assertEquals(ranks.map((r) => [r.state, r.value]), [
+      ["done", want(1)],
+      ["done", want(0)],
+      ["killed", undefined],
+      ["killed", undefined],
+    ]);
+    for (const r of ranks.slice(2)) assertStringIncludes(String(r.error), "Process 1 was lost: ");
+    assertEquals(log.filter((l) => l.startsWith("Process 1 was lost: ")).length, 1);
+    await assertRejects(() => run("end"), ConfigError, "The connection to process 1 was lost: ");
+  });
+}
 
 Deno.test("real time over loopback in one process: delays take their time", async () => {
   const result = await job({

@@ -185,6 +185,8 @@ Deno.test("job() says what is wrong with its options", () => {
     [having({ seed: NaN }), "seed must be an integer, not NaN"],
     [having({ time: "fast" }), 'time must be "virtual" or "real", not fast'],
     [having({ key: 5 }), "key must be a text"],
+    [having({ lostProcess: "wait" }), 'lostProcess must be "end" or "go-on", not wait'],
+    [having({ lostProcess: "go-on" }), 'needs a job in real time; give time: "real"'],
     [having({ limits: { maxMesage: 1 } }), 'limits has no "maxMesage"'],
     [having({ limits: { maxMessage: -1 } }), "limits.maxMessage must be a number of at least 0, not -1"],
     [having({ modules: [3] }), "modules[0] must be an object with a name"],

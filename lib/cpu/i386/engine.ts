@@ -22,6 +22,11 @@ export interface Engine {
   stateChanged(): void;
   /** Bytes of a page with code were written. */
   codeWritten(pfn: number, from: number, to: number): void;
+  /**
+   * Enters the handler of the fault that is recorded, if that takes its usual course; the state is the handler's then. False
+   * or absent: nothing is done.
+   */
+  enterFault?(): boolean;
   /** Forgets all translated code. */
   forget(): void;
   /**

@@ -7,22 +7,11 @@ import { Cr0, Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
 import type { HookTable } from "../../core/hooks.ts";
 import { type AddressSpace, PageBit } from "../../memory/address_space.ts";
 import type { LinearMemory } from "./context.ts";
+import type { MemoryHost } from "./memory_host.ts";
 import { type PhysicalWords, walk, WalkResult } from "./mmu.ts";
 import { type CpuState, Layout } from "./state.ts";
 import { TABLE_BYTES, type Tlb } from "./tlb.ts";
 import type { TlbModel } from "./tlb_model.ts";
-
-/** What the memory needs of its CPU. */
-export interface MemoryHost {
-  /** Records a fault in the state and throws; `linear` is the faulting address of #PF. */
-  pageFault(linear: number, errorCode: number): never;
-  /** Raises a fault. */
-  raise(vector: number, errorCode?: number): never;
-  /** Leave to the run loop after this instruction: a trap is due. */
-  attention(): void;
-  /** A translation was missing in the modelled look-aside table; `steps` entries of tables were read. */
-  missed(steps: number): void;
-}
 
 const N = TABLE_BYTES >>> 2;
 const READ_SYS = 0, WRITE_SYS = N, READ_USER = 2 * N, WRITE_USER = 3 * N;
@@ -176,8 +165,17 @@ export class LinearAccess implements LinearMemory {
 
   /** Translates for an access, fills the TLB. Faults: #PF. @returns Physical address, u32 (all of 36 bits if beyond). */
   translate(linear: number, write: boolean, user: boolean): number {
+    const physical = this.tryTranslate(linear, write, user);
+    return physical < 0 ? this.#host.pageFault(linear, this.#walk.errorCode) : physical;
+  }
+
+  /** As {@linkcode LinearAccess.translate}; a #PF is recorded and answered as -1: throwing takes V8 a microsecond or two. */
+  tryTranslate(linear: number, write: boolean, user: boolean): number {
     const w = this.#walk;
-    if (!walk(this.#words, this.#s, linear, write, user, false, w)) this.#host.pageFault(linear, w.errorCode);
+    if (!walk(this.#words, this.#s, linear, write, user, false, w)) {
+      this.#host.notePageFault(linear, w.errorCode);
+      return -1;
+    }
     if (w.large) this.#large[linear >>> 22] = 1;
     if (this.model !== undefined) this.#touch(linear, write, w);
     this.#fill(linear >>> 12, w);

@@ -7,7 +7,8 @@ import type { CpuBoard } from "../../memory/board.ts";
 import { Flag, Vector } from "../../spec/i386_regs.ts";
 import type { CpuBus, Op } from "./context.ts";
 import { recordFault } from "./fault.ts";
-import { LinearAccess, type MemoryHost } from "./linear.ts";
+import { LinearAccess } from "./linear.ts";
+import type { MemoryHost } from "./memory_host.ts";
 import type { Model } from "./model.ts";
 import { Halt } from "./startup.ts";
 import { CpuState, Layout, Seg } from "./state.ts";
@@ -39,6 +40,7 @@ export abstract class Processor implements MemoryHost {
   nextEip = 0;
   /** Levels of tables by which guest-physical addresses are translated once more; 0: they are not. */
   nestedLevels = 0;
+  readonly #freeFlags: number;
   #interceptor: Interceptor | undefined = undefined;
 
   /** @param name Unique name. @param board Its place. @param model Model. */
@@ -46,6 +48,7 @@ export abstract class Processor implements MemoryHost {
     this.name = name;
     this.board = board;
     this.model = model;
+    this.#freeFlags = freeFlags(this);
     this.bus = board.bus;
     this.state = new CpuState(board.memory, board.stateAt);
     this.tlb = new Tlb(board.memory, board.workAt);
@@ -79,7 +82,7 @@ export abstract class Processor implements MemoryHost {
     s.set(Layout.tlbRead, this.tlb.table(false, user));
     s.set(Layout.tlbWrite, this.tlb.table(true, user));
     s.set(Layout.tlbSystem, this.tlb.at);
-    s.set(Layout.freeFlags, freeFlags(this));
+    s.set(Layout.freeFlags, this.#freeFlags);
     this.notePlain();
   }
 
@@ -151,5 +154,11 @@ export abstract class Processor implements MemoryHost {
   pageFault(linear: number, errorCode: number): never {
     this.state.set(Layout.faultLinear, linear);
     this.raise(Vector.pf, errorCode);
+  }
+
+  /** See `MemoryHost.notePageFault`. */
+  notePageFault(linear: number, errorCode: number): void {
+    this.state.set(Layout.faultLinear, linear);
+    recordFault(this.state, Vector.pf, errorCode);
   }
 }

@@ -56,6 +56,10 @@ export class LeadInEngine implements Engine {
     this.#engine.hooksChanged?.();
   }
 
+  enterFault(): boolean {
+    return this.#engine.enterFault?.() === true;
+  }
+
   forget(): void {
     this.#engine.forget();
   }

@@ -4,6 +4,7 @@
  * addressed by constants. Cold code that makes hot code.
  */
 import type { FunctionBody } from "../../../wasm/body.ts";
+import { emitJumpEntry } from "../engines/interpreter/jump_entry.ts";
 import type { MemName, NumericName, ValTypeName } from "../../../wasm/opcodes.ts";
 import type { SimdLaneName, SimdMemName, SimdName } from "../../../wasm/simd.ts";
 
@@ -269,6 +270,14 @@ export class Code {
       this.#f.brIf(label);
     });
     this.#f.end();
+  }
+
+  /** Sets `to` to the address of the entry of an EIP in the jump cache at `base`. */
+  jumpEntry(eip: Local, to: Local, base: Value): void {
+    emitJumpEntry(this.#f, eip.index, to.index, 0, () => {
+      base();
+      this.#f.num("i32.add");
+    });
   }
 
   /** Copies bytes as if through a buffer. */

@@ -71,6 +71,11 @@ export class KernelTable {
     return made;
   }
 
+  /** True once a system kernel was asked for. */
+  get hasSystem(): boolean {
+    return this.#system !== undefined;
+  }
+
   /** System kernel `n`; from now on all of them stand in the table, behind the other kernels. */
   system(n: number): KernelFunction {
     if (this.#system === undefined) {

@@ -5,7 +5,7 @@
  */
 import { Cr4, Efer, Msr, Vector } from "../../../spec/i386_regs.ts";
 import type { Context, SystemFn } from "../context.ts";
-import { Layout } from "../state.ts";
+import { type CpuState, Layout } from "../state.ts";
 import { checkRing0 } from "./control_registers.ts";
 
 const EAX = 0, ECX = 1, EDX = 2;
@@ -23,8 +23,11 @@ function set(c: Context, low: number, high: number): void {
 function readTsc(c: Context): readonly [number, number] {
   const now = c.bus.now(), s = c.state;
   const low = (now % TWO_32) + (s.get(Layout.tscLow) >>> 0);
-  const high = Math.floor(now / TWO_32) + s.get(Layout.tscHigh) + (low >= TWO_32 ? 1 : 0);
-  return [low | 0, high | 0];
+  return [low | 0, highTsc(s, now, low) | 0];
+}
+
+function highTsc(s: CpuState, now: number, low: number): number {
+  return Math.floor(now / TWO_32) + s.get(Layout.tscHigh) + (low >= TWO_32 ? 1 : 0);
 }
 
 function writeTsc(c: Context, low: number, high: number): void {
@@ -94,7 +97,8 @@ export const MSR: Readonly<Record<string, SystemFn>> = {
   wrmsr,
   rdtsc: (c) => {
     if ((c.state.get(Layout.cr4) & Cr4.tsd) !== 0) checkRing0(c);
-    set(c, ...readTsc(c));
+    const now = c.bus.now(), s = c.state, low = now % TWO_32 + (s.get(Layout.tscLow) >>> 0);
+    set(c, low | 0, highTsc(s, now, low) | 0);
   },
   rdpmc: (c) => c.raise(Vector.gp, 0),
 };

@@ -9,6 +9,8 @@ import type { I386Cpu } from "../../cpu.ts";
 import type { Engine, EngineFactory } from "../../engine.ts";
 import { LONGEST_INSTRUCTION } from "../../decode.ts";
 import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
+import { FAULT_KERNEL } from "../../kernels/system/index.ts";
+import { LOOK_UP } from "../../kernels/system/kernel.ts";
 import { SegReg } from "../../segment.ts";
 import { StringRuns } from "../../kernels/string_runs.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
@@ -22,6 +24,7 @@ import type { ProgramImports } from "./program.ts";
 import { Lowerer } from "./lower.ts";
 import { type InterpreterOptions, type InterpreterSettings, interpreterSettings } from "./options.ts";
 import { Handler, Rec, RECORD_BYTES } from "./record.ts";
+import { SlowMemory } from "./slow_memory.ts";
 import type { Translator, TranslatorHost, TranslatorMaker } from "./translator.ts";
 import { LONGEST_PATCH, VolatileCode } from "./volatile.ts";
 
@@ -47,6 +50,7 @@ export class InterpreterEngine implements Engine {
   /** See {@linkcode Engine.seesHooks}. */
   readonly seesHooks = true;
   readonly #cpu: I386Cpu;
+  readonly #slow: SlowMemory;
   readonly #view: DataView;
   readonly #cache: CodeCache;
   readonly #jumps: JumpCaches;
@@ -66,12 +70,11 @@ export class InterpreterEngine implements Engine {
   #mode = -1;
   #codeSegment = 0;
   #wholeMode = -1;
-  #placeAt = 0;
-  #placeSize = 0;
 
   /** @param cpu The CPU. @param settings Switches. @param translator Makes the translator, if there is one. */
   constructor(cpu: I386Cpu, settings: InterpreterSettings, translator?: TranslatorMaker) {
     this.#cpu = cpu;
+    this.#slow = new SlowMemory(cpu);
     this.#settings = settings;
     const { memory, stateAt, workAt, space } = cpu.board;
     this.#view = new DataView(memory.buffer);
@@ -160,10 +163,10 @@ export class InterpreterEngine implements Engine {
     return {
       hot: (record) => this.#translator?.hot(record),
       fill: (linear, size) => this.#translator?.fill(linear, size) ?? -1,
-      slowLoad: (linear, size) => this.#load(linear, size),
-      slowStore: (linear, size, value) => this.#store(linear, size, value),
-      slowPlace: (linear, size) => this.#place(linear, size),
-      commit: () => this.#commit(),
+      slowLoad: (linear, size) => this.#slow.load(linear, size),
+      slowStore: (linear, size, value) => this.#slow.store(linear, size, value),
+      slowPlace: (linear, size) => this.#slow.place(linear, size),
+      commit: () => this.#slow.commit(),
       raise: (vector, code) => this.#record(vector, code),
       find: () => this.#find(),
       call: (index) => this.#call(index),
@@ -227,50 +230,11 @@ export class InterpreterEngine implements Engine {
     this.#guarded(() => this.#cpu.raise(vector, code));
   }
 
-  #load(linear: number, size: number): number {
-    const cpu = this.#cpu;
-    try {
-      const value = cpu.mem.readSlow(linear, size, cpu.state.get(Layout.cpl) === 3);
-      cpu.state.set(Layout.scratch, value);
-      return cpu.state.base + Layout.scratch;
-    } catch (thrown) {
-      if (thrown !== cpu.fault) throw thrown;
-      return -1;
-    }
-  }
-
-  #store(linear: number, size: number, value: number): number {
-    const cpu = this.#cpu;
-    try {
-      cpu.mem.writeSlow(linear, size, value, cpu.state.get(Layout.cpl) === 3);
-      return 0;
-    } catch (thrown) {
-      if (thrown !== cpu.fault) throw thrown;
-      return -1;
-    }
-  }
-
-  #place(linear: number, size: number): number {
-    const cpu = this.#cpu, user = cpu.state.get(Layout.cpl) === 3;
-    try {
-      if ((linear & (size - 1)) !== 0) {
-        const t = cpu.mem.unaligned(linear, size, true, user);
-        if (t >= 0) return t;
-      }
-      cpu.mem.probeWrite(linear, size, user);
-      cpu.state.set(Layout.scratch, cpu.mem.readSlow(linear, size, user));
-    } catch (thrown) {
-      if (thrown !== cpu.fault) throw thrown;
-      return -1;
-    }
-    this.#placeAt = linear;
-    this.#placeSize = size;
-    return cpu.state.base + Layout.scratch;
-  }
-
-  #commit(): void {
-    const cpu = this.#cpu;
-    cpu.mem.writeSlow(this.#placeAt, this.#placeSize, cpu.state.get(Layout.scratch), cpu.state.get(Layout.cpl) === 3);
+  /** See {@linkcode Engine.enterFault}. */
+  enterFault(): boolean {
+    const s = this.#cpu.state, { kernels } = this.#lowerer;
+    if (s.get(Layout.faultHasCode) === 0 || !kernels.hasSystem) return false;
+    return kernels.system(FAULT_KERNEL)(s.get(Layout.faultVector), s.get(Layout.faultCode), 0) === LOOK_UP;
   }
 
   /** An instruction in TypeScript: 0 go on, 1 look EIP up, 2 fault. */

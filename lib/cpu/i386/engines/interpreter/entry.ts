@@ -5,34 +5,8 @@
 import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout, Seg } from "../../state.ts";
 import type { Locals } from "./emit.ts";
+import { emitJumpEntry } from "./jump_entry.ts";
 import { Rec } from "./record.ts";
-
-/** Entries of one jump cache: (EIP, record) pairs of 8 bytes. */
-export const JUMP_CACHE_ENTRIES: number = 1 << 16;
-
-/**
- * Place of an EIP in a jump cache: the upper bits of a product. Functions begin at multiples of 16, so that bits as they
- * stand would leave most places empty and let a kernel's functions drive one another out, over and over. A fork and exec
- * under Linux jumps to some ten thousand places: 16384 entries missed 1.4 million times in 800 of them, 65536 0.4 million.
- */
-const SPREAD = 0x9e3779b1 | 0;
-/** What is left of the product. */
-const SPREAD_SHIFT = 32 - Math.log2(JUMP_CACHE_ENTRIES);
-
-/** Number of the entry of an EIP. */
-export function jumpEntry(eip: number): number {
-  return Math.imul(eip, SPREAD) >>> SPREAD_SHIFT;
-}
-
-/** EIP -> byte offset of its entry. */
-export function emitJumpEntry(f: FunctionBody): void {
-  f.i32(SPREAD);
-  f.num("i32.mul");
-  f.i32(SPREAD_SHIFT);
-  f.num("i32.shr_u");
-  f.i32(3);
-  f.num("i32.shl");
-}
 
 /** Jump cache inline, then TypeScript. */
 export function emitLookup(
@@ -48,11 +22,11 @@ export function emitLookup(
     f.mem("i32.load", state + at);
   };
   const found = f.block();
-  f.get(l.eip);
-  emitJumpEntry(f);
-  get(Layout.jumpCache);
-  f.num("i32.add");
-  f.tee(l.t);
+  emitJumpEntry(f, l.eip, l.t, 0, () => {
+    get(Layout.jumpCache);
+    f.num("i32.add");
+  });
+  f.get(l.t);
   f.mem("i32.load", 0);
   f.get(l.eip);
   f.num("i32.eq");

@@ -3,7 +3,7 @@
  * cache for supervisor and one for user code. The generated code looks here first and asks TypeScript only when it finds
  * nothing. Warm.
  */
-import { JUMP_CACHE_ENTRIES, jumpEntry } from "./entry.ts";
+import { JUMP_CACHE_ENTRIES, jumpEntry } from "./jump_entry.ts";
 import type { InterpreterSettings } from "./options.ts";
 import { Places } from "./places.ts";
 
@@ -20,6 +20,8 @@ export class JumpCaches {
   /** Places that were filled since they were last emptied: jumps to global pages, and others. */
   readonly #used: Places = new Places();
   readonly #localUsed: Places = new Places();
+  /** Which of two places that are taken gives way next. */
+  #turn = 0;
 
   /** @param memory The machine's memory. @param at Byte address of the caches. @param settings Switches. */
   constructor(memory: WebAssembly.Memory, at: number, settings: InterpreterSettings) {
@@ -37,10 +39,18 @@ export class JumpCaches {
   remember(eip: number, record: number, user: boolean, isLocal: boolean): void {
     const { jumpCache, globalJumps } = this.#settings;
     if (!jumpCache) return;
-    const slot = jumpEntry(eip) * 2 + (user ? CACHE_BYTES >>> 2 : 0);
+    const slot = this.#place(jumpEntry(eip) * 2 + (user ? CACHE_BYTES >>> 2 : 0), eip);
     (isLocal || !globalJumps ? this.#localUsed : this.#used).add(slot);
     this.#words[slot] = eip;
     this.#words[slot + 1] = record;
+  }
+
+  /** The first place of an EIP unless another one has it and the second place is free, or its own. */
+  #place(first: number, eip: number): number {
+    const w = this.#words, second = first ^ 2;
+    if (w[first] === eip || w[first + 1] === 0) return first;
+    if (w[second] === eip || w[second + 1] === 0) return second;
+    return this.#turn++ % 2 === 0 ? first : second;
   }
 
   /** Forgets all. */

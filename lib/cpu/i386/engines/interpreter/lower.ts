@@ -166,7 +166,8 @@ export class Lowerer {
   }
 
   /** True if the memory operand's linear address is its 32-bit offset. */
-  #isPlain(d: Decoded = this.decoded): boolean {
+  #isPlain(): boolean {
+    const d = this.decoded;
     return d.addrSize === 32 && (this.#mode & ModeBit.flatData) !== 0 && d.seg !== SegReg.cs && d.seg < SegReg.fs;
   }
 
@@ -267,7 +268,7 @@ export class Lowerer {
   /** The system kernel of an instruction, where code is such as they take. */
   #system(d: Decoded): SystemUse | undefined {
     const isFlat = this.#settings.system && (this.#mode & SYSTEM_MODE) === SYSTEM_MODE;
-    const use = isFlat && (!d.isMem || this.#isPlain(d)) ? systemUse(d, this.#cpu.state.base) : undefined;
+    const use = isFlat ? systemUse(d, this.#cpu.state.base) : undefined;
     if (use !== undefined) this.kernels.system(use.number);
     return use;
   }

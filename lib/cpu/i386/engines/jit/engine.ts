@@ -300,7 +300,8 @@ class JitTranslator implements Translator {
     const generation = this.#generation;
     try {
       if ((linear & (size - 1)) !== 0) cpu.mem.unaligned(linear, size, write, user); // may be forbidden
-      const physical = cpu.mem.translate(linear, write, user);
+      const physical = cpu.mem.tryTranslate(linear, write, user);
+      if (physical < 0) return -1;
       if (write) this.#markDirty(physical, linear, user);
     } catch (thrown) {
       if (thrown !== cpu.fault) throw thrown;

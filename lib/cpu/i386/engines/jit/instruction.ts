@@ -259,7 +259,7 @@ export function mayBeSoft(d: Decoded, soft: readonly Field[]): boolean {
 
 /** The system kernel of an instruction. */
 function systemOf(d: Decoded, how: Translation): SystemUse | undefined {
-  return !how.system || !isUsual(how.mode) || d.isMem && !isPlainOperand(d) ? undefined : systemUse(d, how.state);
+  return how.system && isUsual(how.mode) ? systemUse(d, how.state) : undefined;
 }
 
 /** True if a memory operand is a 32-bit offset in a segment that is flat where data are. */

@@ -6,7 +6,7 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { ModuleBuilder, type Signature } from "../../../../wasm/module.ts";
 import { Flag } from "../../../../spec/i386_regs.ts";
 import { Layout } from "../../state.ts";
-import { emitJumpEntry } from "../interpreter/entry.ts";
+import { emitJumpEntry } from "../interpreter/jump_entry.ts";
 import { carryBody, flagsBody } from "../interpreter/flags_code.ts";
 import { RUN_SIGNATURE } from "../../kernels/string_runs.ts";
 import { KERNEL_SIGNATURE } from "../../kernels/kernel.ts";
@@ -238,9 +238,8 @@ function noLinkBody(boundary: number | undefined): FunctionBody {
 /** (eip, depth) -> as a region: enters the region at EIP if the jump cache knows one, else the interpreter looks it up. */
 function linkBody(target: Target, region: number, boundary: number | undefined): FunctionBody {
   const f = new FunctionBody(2), eip = 0, depth = 1, t = f.local("i32");
-  f.get(eip);
-  emitJumpEntry(f);
-  f.tee(t);
+  emitJumpEntry(f, eip, t, target.jumpCache, () => {});
+  f.get(t);
   f.mem("i32.load", target.jumpCache);
   f.get(eip);
   f.num("i32.eq");

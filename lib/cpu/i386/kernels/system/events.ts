@@ -4,13 +4,14 @@
  * Cold code that makes hot code.
  *
  * Left to TypeScript: every other ring, 16-bit gates and task gates, conforming segments, virtual-8086 mode, nested tasks,
- * TF and RF, an NMI handler's return, frames that are not aligned or cross a page, and every fault.
+ * TF, RF where the next instruction may show it, an NMI handler's return, frames that are not aligned or cross a page, and every fault.
  */
 import { Flag } from "../../../../spec/i386_regs.ts";
 import { ARITH_MASK } from "../../flags.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, Seg } from "../../state.ts";
 import { TABLE_BYTES } from "../../tlb.ts";
+import { FIRST_TREE, Handler, RECORD_BYTES } from "../../engines/interpreter/record.ts";
 import type { Code, Local, Value } from "../code.ts";
 import { LOOK_UP, type SystemKernel, type SystemSite } from "./kernel.ts";
 import {
@@ -114,13 +115,14 @@ function iret(k: Code): void {
   k.slowIf(k.i("or", k.i("and", old, ODD_FLAGS | Flag.nt), k.i("or", k.field(Layout.nmiBlocked), k.field(Layout.due))));
   const host = ownBytes(k, esp, 12, false, 4);
   const image = k.let("i32", k.load("i32.load", host, 8));
-  k.slowIf(k.i("and", image, ODD_FLAGS));
+  k.slowIf(k.i("and", image, ODD_FLAGS & ~Flag.rf));
   const selector = k.let("i32", k.load("i32.load16_u", host, 4)), rpl = k.let("i32", k.i("and", selector, 3));
   const code = descriptor(k, selector);
   demandFlat(k, code, "code", rpl);
   const iopl = k.select(cpl, k.c(0), k.c(Flag.iopl));
   const mask = k.let("i32", k.i("or", k.i("or", k.field(Layout.freeFlags), changeableIf(k, cpl)), iopl));
   const eip = k.let("i32", k.load("i32.load", host));
+  k.if(k.i("and", image, Flag.rf), () => demandUnseen(k, eip, rpl));
   k.if(k.i("eq", rpl, cpl), () => k.setField(ESP, k.i("add", esp, 12)), () => {
     k.slowIf(k.i("or", cpl, k.i("xor", rpl, 3)));
     inPage(k, host, 20);
@@ -131,6 +133,25 @@ function iret(k: Code): void {
   setFlags(k, k.let("i32", k.i("or", k.i("and", old, k.i("xor", mask, -1)), k.i("and", image, mask))));
   k.setField(Layout.eip, eip);
   k.c(LOOK_UP)();
+}
+
+/**
+ * RF, which the image of a fault has, need not be set: the instruction at `eip` is executed now, has no breakpoint, and is
+ * one of those that do not show RF to anybody, a tree; and if it faults RF is pushed anyway.
+ */
+function demandUnseen(k: Code, eip: Local, rpl: Local): void {
+  k.slowIf(k.i("le_s", k.field(Layout.count), 0));
+  const at = k.let("i32", k.c(0));
+  k.jumpEntry(eip, at, k.select(rpl, k.field(Layout.jumpUser), k.field(Layout.jumpSystem)));
+  k.slowIf(k.i("ne", k.load("i32.load", at), eip));
+  const record = k.let("i32", k.load("i32.load", at, 4)), handler = k.let("i32", k.load("i32.load16_u", record));
+  const next = (): void => {
+    k.set(record, k.i("add", record, RECORD_BYTES));
+    k.set(handler, k.load("i32.load16_u", record));
+  };
+  k.if(k.i("or", k.i("eq", handler, Handler.counter), k.i("eq", handler, Handler.region)), next);
+  k.if(k.i("eq", handler, Handler.address), next);
+  k.slowIf(k.i("lt_u", handler, FIRST_TREE));
 }
 
 /** SS and ESP of ring 3, whose data segments may all stay as they are. */
@@ -190,6 +211,13 @@ export const EVENT_KERNELS: readonly SystemKernel[] = [
     body: (k, site) => {
       const eip = k.i("add", k.field(Layout.eip), k.src);
       enterHandler(k, site, { vector: k.reg, isSoftware: true, errorCode: undefined, eip, flags: 0 });
+    },
+  },
+  {
+    ...{ sem: "fault", isMem: false, looksUp: true, a: "none", b: "none" },
+    body: (k, site) => {
+      const eip = k.field(Layout.eip);
+      enterHandler(k, site, { vector: k.reg, isSoftware: false, errorCode: k.src, eip, flags: Flag.rf });
     },
   },
   {

@@ -12,6 +12,9 @@ import { SEGMENT_KERNELS } from "./segments.ts";
 /** All system kernels; the index is the kernel's number. */
 export const SYSTEM_KERNELS: readonly SystemKernel[] = [...SEGMENT_KERNELS, ...FLAG_KERNELS, ...EVENT_KERNELS];
 
+/** Number of the kernel that enters the handler of a fault: `a` is the vector, `b` the error code. */
+export const FAULT_KERNEL: number = SYSTEM_KERNELS.findIndex((k) => k.sem === "fault");
+
 const BY_SEM: ReadonlyMap<string, readonly number[]> = Map.groupBy(
   SYSTEM_KERNELS.keys(),
   (n) => SYSTEM_KERNELS[n].sem,
@@ -27,11 +30,12 @@ export interface SystemUse {
   readonly b: number;
 }
 
-/** The kernel of an instruction and its parameters; `state` is the byte address of the state block. */
+/** The kernel of an instruction in flat 32-bit code, and its parameters; `state` is the byte address of the state block. */
 export function systemUse(d: SystemOperands, state: number): SystemUse | undefined {
   for (const number of BY_SEM.get(d.row.sem) ?? []) {
-    const { isMem, serves, a, b } = SYSTEM_KERNELS[number];
-    if (isMem !== d.isMem || serves?.(d) === false) continue;
+    const { isMem, serves, inCode, a, b } = SYSTEM_KERNELS[number];
+    const isPlain = d.addrSize === 32 && d.seg < SegReg.fs && (d.seg !== SegReg.cs || inCode === true);
+    if (isMem !== d.isMem || isMem && !isPlain || serves?.(d) === false) continue;
     return { number, a: valueOf(a, d, state), b: valueOf(b, d, state) };
   }
   return undefined;

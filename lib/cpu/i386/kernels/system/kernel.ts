@@ -48,6 +48,10 @@ export interface SystemOperands {
   readonly isMem: boolean;
   /** Operand size. */
   readonly opSize: 16 | 32;
+  /** Address size. */
+  readonly addrSize: 16 | 32;
+  /** Segment of the memory operand. */
+  readonly seg: number;
   /** ModRM.reg. */
   readonly reg: number;
   /** ModRM.rm. */
@@ -66,10 +70,12 @@ export interface SystemSite {
 
 /** One system kernel. */
 export interface SystemKernel {
-  /** `sem` of the rows it serves. */
+  /** `sem` of the rows it serves; `fault` is no instruction, see `FAULT_KERNEL`. */
   readonly sem: string;
   /** Form: with or without a memory operand. */
   readonly isMem: boolean;
+  /** The memory operand may lie in CS: it is only read, and the kernel asks whether it may be. */
+  readonly inCode?: true;
   /** Further condition on the instruction. */
   readonly serves?: (d: SystemOperands) => boolean;
   /** First parameter. */

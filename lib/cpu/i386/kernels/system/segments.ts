@@ -140,9 +140,10 @@ export const SEGMENT_KERNELS: readonly SystemKernel[] = [
     },
   },
   {
-    ...{ sem: "verw", isMem: true, a: "none", b: "none" },
+    ...{ sem: "verw", isMem: true, inCode: true, a: "none", b: "none" },
     body: (k, site) => {
       usual(k);
+      k.slowIf(k.i("eqz", k.i("and", k.field(segmentField(SegReg.cs, Seg.rights)), Rights.read)));
       verw(k, k.let("i32", k.load("i32.load16_u", ownBytes(k, k.imm, 2, false, 2))), site.arithmetic);
     },
   },

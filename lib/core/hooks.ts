@@ -37,6 +37,8 @@ export class HookTable {
   changed: () => void = () => {};
   /** Called after the set of hypercall hooks changed; a hypervisor interface installs it. */
   hypercallsChanged: () => void = () => {};
+  /** How often the set of hypercall hooks has changed. */
+  hypercallsVersion = 0;
   /** Called when a hook asks to stop; the machine installs it. */
   stopRequested: (name: string) => void = () => {};
   readonly #code = new HookRanges<(linear: number) => void>(WHOLE, "Linear address");
@@ -53,7 +55,7 @@ export class HookTable {
   readonly #stopMemory = this.#stopper("memory");
   #stopped = false;
   /** Instructions not to be hooked again, linear address by CPU. */
-  readonly #skip: Map<number, number> = new Map();
+  readonly #skip: number[] = [];
 
   /**
    * Before the instruction at a linear address, of a range or a list, executes; again at each repetition of the
@@ -128,8 +130,7 @@ export class HookTable {
    * @throws {ConfigError} hook-range
    */
   onPort(where: number | AddressRange, fn: (event: PortEvent) => void): () => void {
-    const one = (event: PortEvent): void => fn(event);
-    return this.#ports.add(where, one);
+    return this.#ports.add(where, (event) => fn(event));
   }
 
   /**
@@ -158,12 +159,13 @@ export class HookTable {
    */
   onHypercall(name: string | undefined, fn: (event: HypercallEvent) => void): () => void {
     const hook = { name, fn };
-    this.#hypercalls = [...this.#hypercalls, hook];
-    this.hypercallsChanged();
-    return () => {
-      this.#hypercalls = this.#hypercalls.filter((h) => h !== hook);
+    const set = (hooks: readonly HypercallHook[]): void => {
+      this.#hypercalls = hooks;
+      this.hypercallsVersion++;
       this.hypercallsChanged();
     };
+    set([...this.#hypercalls, hook]);
+    return () => set(this.#hypercalls.filter((h) => h !== hook));
   }
 
   /** Is there a code hook at exactly this linear address? */
@@ -278,8 +280,7 @@ export class HookTable {
   fireMemory(access: "read" | "write", linear: number, sizeBytes: number, value: number): boolean {
     this.#stopped = false;
     const entries = this.#memory.touching(linear >>> 0, sizeBytes);
-    for (let i = 0; i < entries.length; i++) {
-      const hook = entries[i].value;
+    for (const { value: hook } of entries) {
       if (access === "read" ? hook.read : hook.write) hook.fn(this.#memoryEvent(access, linear, sizeBytes, value));
     }
     return this.#stopped;
@@ -325,9 +326,9 @@ export class HookTable {
     result: number | bigint | undefined,
   ): number | bigint | undefined {
     let now = result;
+    const stop = this.#stopper(name);
     for (const h of this.#hypercalls) {
       if (h.name !== undefined && h.name !== name) continue;
-      const stop = this.#stopper(name);
       const event: HypercallEvent = { kind: "hypercall", cpu: this.cpu, stop, phase, name, args, result: now };
       h.fn(event);
       now = event.result;
@@ -348,16 +349,16 @@ export class HookTable {
    * not fire them again until {@linkcode HookTable.endSkip}. For the machine.
    */
   skipOnce(linear: number, cpu: number = this.cpu): void {
-    this.#skip.set(cpu, linear >>> 0);
+    this.#skip[cpu] = linear >>> 0;
   }
 
   /** See {@linkcode HookTable.skipOnce}. */
   endSkip(cpu: number = this.cpu): void {
-    this.#skip.delete(cpu);
+    this.#skip[cpu] = -1;
   }
 
   #skips(linear: number): boolean {
-    return this.#skip.size !== 0 && this.#skip.get(this.cpu) === linear;
+    return this.#skip.length !== 0 && this.#skip[this.cpu] === linear;
   }
 
   #before(linear: number): boolean {

@@ -6,7 +6,10 @@ import type { HookTable } from "../core/hooks.ts";
 import { type RecordedCall, Recording, type RecordOptions } from "./paravirt/record.ts";
 
 /** What is asked of the machine's hook table. */
-export type HypercallHooks = Pick<HookTable, "hasHypercall" | "hypercallHooked" | "fireHypercall">;
+export type HypercallHooks = Pick<
+  HookTable,
+  "hasHypercall" | "hypercallsVersion" | "hypercallHooked" | "fireHypercall"
+>;
 
 /** A call that has begun. */
 export interface Entered {
@@ -52,6 +55,9 @@ export class CallObservers<C extends RecordedCall, A> {
   readonly #interests = new Map<number, Interest<C, A>>();
   /** The same for small numbers, which are asked for at each call. */
   readonly #table: (Interest<C, A> | undefined)[] = new Array(TABLE).fill(undefined);
+  /** Which small numbers have a hypercall hook, as far as somebody has asked, for one version of the hooks. */
+  readonly #hooked: (boolean | undefined)[] = new Array(TABLE).fill(undefined);
+  #hookedAt = -1;
   #recordings: readonly Recording[] = [];
   /** Of a call that is done, to be used again. */
   #spare: Entered | undefined;
@@ -164,7 +170,12 @@ export class CallObservers<C extends RecordedCall, A> {
   #hooks(no: number): HypercallHooks | undefined {
     const hooks = this.#host.hooks();
     if (hooks === undefined || !hooks.hasHypercall) return undefined;
-    return hooks.hypercallHooked(this.#host.nameOf(no)) ? hooks : undefined;
+    if (no >= TABLE) return hooks.hypercallHooked(this.#host.nameOf(no)) ? hooks : undefined;
+    if (this.#hookedAt !== hooks.hypercallsVersion) {
+      this.#hookedAt = hooks.hypercallsVersion;
+      this.#hooked.fill(undefined);
+    }
+    return (this.#hooked[no] ??= hooks.hypercallHooked(this.#host.nameOf(no))) ? hooks : undefined;
   }
 
   #change(no: number, how: (now: Interest<C, A>) => Interest<C, A>): void {

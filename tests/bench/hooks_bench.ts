@@ -2,6 +2,7 @@
  * What hooks cost: round trips a second into TypeScript for code hooks and ports, and what the rest of the guest pays
  * while a hook is there that it never meets. Run with `deno run -A` or `deno bench -A`.
  */
+import { assemble } from "../../lib/cpu/i386/asm/assemble.ts";
 import { asm } from "../../lib/cpu/i386/asm/template.ts";
 import { i386 } from "../../lib/cpu/i386/factory.ts";
 import type { Device } from "../../lib/core/device.ts";
@@ -14,7 +15,7 @@ const N = 400_000;
 
 type Engine = "interpreter" | "jit";
 
-function make(engine: Engine, code: ReturnType<typeof asm>, devices: Device[] = []): Machine {
+function make(engine: Engine, code: Parameters<Machine["load"]>[1], devices: Device[] = []): Machine {
   const m = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 1 << 20 })], devices });
   m.load(AT, code);
   m.cpu.set("esp", 0x7_0000);
@@ -30,6 +31,29 @@ function port(): Device {
     save: () => ({ version: 1, fields: {} }),
     load: () => {},
   };
+}
+
+/** A loop whose first instruction enters a handler, which goes on behind it. */
+function eventLoop(engine: Engine, first: string, vector: number): Machine {
+  const source = `
+    lgdt [gd]
+    lidt [id]
+    mov eax, handler
+    mov [${0x1000 + 8 * vector}], ax
+    shr eax, 16
+    mov [${0x1000 + 8 * vector + 6}], ax
+    mov dword [${0x1000 + 8 * vector + 2}], 0x8e000008
+    again: ${first}
+    jmp again
+    handler: ${vector === 6 ? "add dword [esp], 2" : "nop"}
+    iretd
+    align 8
+    gdt: dd 0, 0, 0xffff, 0xcf9b00, 0xffff, 0xcf9300
+    gd: dw 23
+    dd gdt
+    id: dw 0x7ff
+    dd 0x1000`;
+  return make(engine, assemble(source, { origin: AT }));
 }
 
 const LOOP = asm`
@@ -76,6 +100,26 @@ function measure(engine: Engine): void {
   watched.onMemory({ at: 0x2_0000, size: 4 }, () => void seen++);
   rate("memory hook: writes", N, least(() => void watched.run({ instructions: N * 3 })), 7);
 
+  const reads = prepare(asm`
+  again: mov eax, [0x20000]
+         inc eax
+         jmp again`);
+  reads.onMemory({ at: 0x2_0000, size: 4 }, () => void seen++);
+  rate("memory hook: reads", N, least(() => void reads.run({ instructions: N * 3 })), 7);
+
+  const changed = prepare(asm`
+  again: inc dword [0x20000]
+         jmp again`);
+  changed.onMemory({ at: 0x2_0000, size: 4 }, () => void seen++);
+  rate("memory hook: reads and writes of INC", N * 2, least(() => void changed.run({ instructions: N * 2 })), 7);
+
+  const beside = prepare(asm`
+  again: mov [0x20100], eax
+         inc eax
+         jmp again`);
+  beside.onMemory({ at: 0x2_0000, size: 4 }, () => void seen++);
+  rate("memory hook elsewhere in the page: writes", N, least(() => void beside.run({ instructions: N * 3 })));
+
   const out = prepare(
     asm`
   again: out 0x80, al
@@ -100,6 +144,25 @@ function measure(engine: Engine): void {
   );
   portHook.onPort(0x80, () => void seen++);
   rate("OUT with a port hook: accesses", N, least(() => void portHook.run({ instructions: N * 2 })), 7);
+
+  const inHook = prepare(
+    asm`
+  again: in al, 0x80
+         jmp again`,
+    [port()],
+  );
+  inHook.onPort(0x80, (e) => void (e.value = 3));
+  rate("IN with a port hook that answers: accesses", N, least(() => void inHook.run({ instructions: N * 2 })), 7);
+
+  const events = (first: string, vector: number, per: number): void => {
+    const plain = eventLoop(engine, first, vector), hooked = eventLoop(engine, first, vector);
+    rate(`${first} and IRET, no hook: events`, N, least(() => void plain.run({ instructions: N * per })));
+    if (vector === 6) hooked.onFault(vector, () => void seen++);
+    else hooked.onInterrupt(vector, () => void seen++);
+    rate(`${first} and IRET, with its hook: events`, N, least(() => void hooked.run({ instructions: N * per })));
+  };
+  events("int 0x40", 0x40, 5);
+  events("ud2", 6, 5);
 
   const sti = prepare(asm`
   again: pushfd

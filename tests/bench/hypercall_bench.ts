@@ -35,20 +35,14 @@ class Plain implements Hypervisor {
   load(): void {}
 }
 
-const bare = machine({ cpu: i386(), memory: [ram({ at: 0, size: 1 << 20 })], paravirt: new Plain() });
-bare.load(
-  0x8000,
-  asm`
-  again: vmcall
-  jmp again`,
-);
-rate("VMCALL answered by a script: calls", N, least(() => void bare.run({ instructions: 2 * N })), 7);
+type Engine = "interpreter" | "jit";
+type Call = "GetInterruptMask" | "SetPxE";
 
 /** A guest that calls Init once, then one call over and over. */
-function caller(backend: ParavirtBackend, call: string): [Machine, ParavirtHypervisor] {
+function caller(engine: Engine, backend: ParavirtBackend, call: Call): [Machine, ParavirtHypervisor] {
   const hypervisor = paravirt({ backend });
   const low = ram({ at: 0, size: hypervisor.at });
-  const m = machine({ cpu: i386(), memory: [low], paravirt: hypervisor });
+  const m = machine({ cpu: i386({ engine }), memory: [low], paravirt: hypervisor });
   const slots = hypervisor.rom.slots;
   const place = (name: string): number => hypervisor.at + (slots.find((s) => s.name === name)?.at ?? 0);
   m.load(
@@ -57,6 +51,7 @@ function caller(backend: ParavirtBackend, call: string): [Machine, ParavirtHyper
     mov ebx, ${place("Init")}
     call ebx
     mov ebx, ${place(call)}
+    mov edx, 0x9000
     again: call ebx
     jmp again`,
   );
@@ -66,14 +61,9 @@ function caller(backend: ParavirtBackend, call: string): [Machine, ParavirtHyper
 }
 
 /** Measures one call; `arm` adds observers. */
-function measure(
-  what: string,
-  backend: ParavirtBackend,
-  call: "GetInterruptMask",
-  arm: (h: ParavirtHypervisor) => void,
-): void {
-  const [m, h] = caller(backend, call);
-  arm(h);
+function measure(engine: Engine, what: string, backend: ParavirtBackend, call: Call, arm: Arm): void {
+  const [m, h] = caller(engine, backend, call);
+  arm(h, m);
   let calls = 0; // an overridden call takes fewer instructions
   const remove = h.before(call, () => void calls++);
   m.run({ instructions: 60_000 });
@@ -82,20 +72,34 @@ function measure(
   rate(`${call} of ${backend.name}, ${what}: calls`, N, least(() => void m.run({ instructions })), 7);
 }
 
-const answers = { GetInterruptMask: () => 1 };
-const call = "GetInterruptMask";
-measure("trapped, not observed", scripted(answers), call, () => {});
-measure("trapped, before()", scripted(answers), call, (h) => void h.before(call, () => {}));
-measure("trapped, override()", scripted(answers), call, (h) => void h.override(call, () => 0));
-measure("trapped, record()", scripted(answers), call, (h) => {
-  const seen = h.record();
-  h.before(call, () => seen.length > 10_000 && seen.clear());
-});
-measure("plain code, not observed", native(), call, () => {});
-measure("plain code, before()", native(), call, (h) => void h.before(call, () => {}));
-measure("plain code, override()", native(), call, (h) => void h.override(call, () => 0));
-measure("plain code, record()", native(), call, (h) => {
-  const seen = h.record();
-  h.before(call, () => seen.length > 10_000 && seen.clear());
-});
-measure("plain code, another call observed", native(), call, (h) => void h.before("SetPxE", () => {}));
+type Arm = (h: ParavirtHypervisor, m: Machine) => void;
+
+/** All that a script can ask of a call. */
+const WAYS: readonly (readonly [what: string, arm: Arm])[] = [
+  ["not observed", () => {}],
+  ["before()", (h) => void h.before("GetInterruptMask", () => {})],
+  ["after()", (h) => void h.after("GetInterruptMask", () => {})],
+  ["override()", (h) => void h.override("GetInterruptMask", () => 0)],
+  ["record()", (h) => void h.record({ most: 10_000 })],
+  ["onHypercall()", (_, m) => void m.onHypercall(undefined, () => {})],
+  ["another call observed", (h) => void h.before("SetPxE", () => {})],
+];
+
+for (const engine of ["interpreter", "jit"] as const) {
+  console.log(`engine ${engine}`);
+  const bare = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 1 << 20 })], paravirt: new Plain() });
+  bare.load(
+    0x8000,
+    asm`
+    again: vmcall
+    jmp again`,
+  );
+  rate("VMCALL answered by a script: calls", N, least(() => void bare.run({ instructions: 2 * N })), 7);
+  for (const [what, arm] of WAYS) {
+    measure(engine, `trapped, ${what}`, scripted({ GetInterruptMask: () => 1 }), "GetInterruptMask", arm);
+  }
+  for (const [what, arm] of WAYS) measure(engine, `plain code, ${what}`, native(), "GetInterruptMask", arm);
+  const seesArgs: Arm = (h) => void h.before("SetPxE", (call) => void call.args.ptep);
+  measure(engine, "plain code, before() that reads an argument", native(), "SetPxE", seesArgs);
+  measure(engine, "plain code, record()", native(), "SetPxE", (h) => void h.record({ most: 10_000 }));
+}

@@ -66,13 +66,21 @@ export class HookRanges<T> {
    * @throws {ConfigError} hook-range
    */
   add(where: HookPlace, value: T): () => void {
-    const places = typeof where === "object" && "length" in where ? where : [where];
+    const places = Array.isArray(where) ? where as readonly number[] : [where as number | AddressRange];
+    if (places.length === 0) throw new ConfigError("hook-range", `${this.#noun}: the list names none`);
     const added = new Set(places.map((place) => this.#entry(place, value)));
     this.#set([...this.#entries, ...added]);
     return () => this.#set(this.#entries.filter((e) => !added.has(e)));
   }
 
   #entry(place: number | AddressRange, value: T): Entry<T> {
+    if (typeof place !== "number" && (typeof place !== "object" || place === null)) {
+      const given = typeof place === "string" ? JSON.stringify(place) : typeof place;
+      throw new ConfigError(
+        "hook-range",
+        `${this.#noun} must be a number, { at, size } or a list of numbers, not ${given}`,
+      );
+    }
     const from = typeof place === "number" ? place : place.at;
     const size = typeof place === "number" ? 1 : place.size ?? 1;
     if (!Number.isInteger(from) || !Number.isInteger(size) || from < 0 || size < 1 || from + size > this.#space) {

@@ -20,8 +20,8 @@ import type {
   MemoryWatch,
   PortEvent,
 } from "./hook_events.ts";
-import { HookRanges } from "./hook_ranges.ts";
-import type { AddressRange, HookPlace } from "./hook_ranges.ts";
+import { checkCallback, hypercallHook, instructionHook, memoryWatch, vectorHook } from "./hook_checks.ts";
+import { type AddressRange, type HookPlace, HookRanges } from "./hook_ranges.ts";
 import type { HypercallHook, InstructionHook, MemoryHook, VectorHook } from "./hook_kinds.ts";
 
 export type { AddressRange, HookPlace } from "./hook_ranges.ts";
@@ -37,6 +37,8 @@ export class HookTable {
   changed: () => void = () => {};
   /** Called after the set of hypercall hooks changed; a hypervisor interface installs it. */
   hypercallsChanged: () => void = () => {};
+  /** Names of the machine's hypercalls; undefined: they are not known. */
+  hypercallNames: readonly string[] | undefined = undefined;
   /** How often the set of hypercall hooks has changed. */
   hypercallsVersion = 0;
   /** Called when a hook asks to stop; the machine installs it. */
@@ -67,6 +69,7 @@ export class HookTable {
    * @throws {ConfigError} hook-range
    */
   onCode(where: HookPlace, fn: (event: CodeEvent) => void): () => void {
+    checkCallback("onCode(where, fn)", fn);
     const stop = this.#stopper("code");
     const one = (linear: number): void => fn({ kind: "code", cpu: this.cpu, stop, linear, mnemonic: "" });
     return this.#announce(this.#code.add(where, one));
@@ -84,8 +87,7 @@ export class HookTable {
 
   /** Before each instruction with this mnemonic (lower case, e.g. `cpuid`); otherwise as {@linkcode HookTable.onCode}. */
   onInstruction(match: InstructionMatch, fn: (event: CodeEvent) => void): () => void {
-    const wanted = typeof match === "string" ? match.toLowerCase() : "";
-    const hook = { match: typeof match === "string" ? (m: string): boolean => m === wanted : match, fn };
+    const hook = instructionHook(match, fn);
     this.#instructions = [...this.#instructions, hook];
     return this.#announce(() => this.#instructions = this.#instructions.filter((h) => h !== hook));
   }
@@ -95,6 +97,7 @@ export class HookTable {
    * interrupt, fault or page end that cuts a run. Otherwise as {@linkcode HookTable.onCode}.
    */
   onBlock(fn: (event: CodeEvent) => void): () => void {
+    checkCallback("onBlock(fn)", fn);
     const stop = this.#stopper("block");
     const one = (linear: number): void => fn({ kind: "block", cpu: this.cpu, stop, linear, mnemonic: "" });
     this.#blocks = [...this.#blocks, one];
@@ -110,14 +113,10 @@ export class HookTable {
    * @throws {ConfigError} hook-range
    */
   onMemory(watch: MemoryWatch, fn: (event: MemoryEvent) => void): () => void {
-    const wanted: readonly MemoryAccess[] = typeof watch.access === "string"
-      ? [watch.access]
-      : watch.access ?? ["read", "write"];
-    const range = { at: watch.at, size: watch.size ?? 1 };
-    const [read, write] = [wanted.includes("read"), wanted.includes("write")];
+    const { range, read, write, execute } = memoryWatch(watch, fn);
     const removers: (() => void)[] = [];
     if (read || write) removers.push(this.#memory.add(range, { read, write, fn }));
-    if (wanted.includes("execute")) {
+    if (execute) {
       removers.push(this.#code.add(range, (linear) => fn(this.#memoryEvent("execute", linear, 0, 0))));
     }
     return this.#announce(() => removers.forEach((remove) => remove()));
@@ -130,6 +129,7 @@ export class HookTable {
    * @throws {ConfigError} hook-range
    */
   onPort(where: number | AddressRange, fn: (event: PortEvent) => void): () => void {
+    checkCallback("onPort(where, fn)", fn);
     return this.#ports.add(where, (event) => fn(event));
   }
 
@@ -138,7 +138,7 @@ export class HookTable {
    * after it. May change: memory. `stop` ends the run after the delivery, before the handler's first instruction.
    */
   onInterrupt(vector: number | undefined, fn: (event: InterruptEvent) => void): () => void {
-    const hook = { vector, fn };
+    const hook = vectorHook("onInterrupt", vector, 255, fn);
     this.#interrupts = [...this.#interrupts, hook];
     return this.#announce(() => this.#interrupts = this.#interrupts.filter((h) => h !== hook));
   }
@@ -148,7 +148,7 @@ export class HookTable {
    * May change: memory. `stop` ends the run after the delivery, before the handler's first instruction.
    */
   onFault(vector: number | undefined, fn: (event: FaultEvent) => void): () => void {
-    const hook = { vector, fn };
+    const hook = vectorHook("onFault", vector, 31, fn);
     this.#faults = [...this.#faults, hook];
     return this.#announce(() => this.#faults = this.#faults.filter((h) => h !== hook));
   }
@@ -158,7 +158,7 @@ export class HookTable {
    * call.
    */
   onHypercall(name: string | undefined, fn: (event: HypercallEvent) => void): () => void {
-    const hook = { name, fn };
+    const hook = hypercallHook(name, fn, this.hypercallNames);
     const set = (hooks: readonly HypercallHook[]): void => {
       this.#hypercalls = hooks;
       this.hypercallsVersion++;

@@ -12,6 +12,7 @@ export function connect(p: MachineParts, config: CheckedConfig, attention: () =>
   const { platform, hypervisor, hooks, space, ports } = p;
   platform?.listen(attention);
   platform?.connect?.(p.cpus, p.current);
+  hooks.hypercallNames = hypervisor === undefined ? [] : hypervisor.calls;
   hooks.stopRequested = (name): void => p.request({ kind: "hook", name });
   space.strayWrite = onceEach(4096, (page) => p.note("memory", `write to no RAM in page 0x${page.toString(16)}`));
   ports.unclaimed = onceEach(1, (port) => p.note("port", `nobody answers port 0x${port.toString(16)}`));

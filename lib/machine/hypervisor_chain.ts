@@ -32,6 +32,8 @@ export class HypervisorChain implements Hypervisor {
   readonly name: string;
   /** Regions of all of them. */
   readonly regions: readonly Region[];
+  /** Names of the calls of all of them, if all say. */
+  readonly calls: readonly string[] | undefined;
   /** What the one that has any keeps for itself. */
   readonly privateMemory: { readonly at: number; readonly size: number } | undefined;
   readonly #all: readonly Hypervisor[];
@@ -51,6 +53,7 @@ export class HypervisorChain implements Hypervisor {
     this.#all = all;
     this.name = names.join("+");
     this.regions = all.flatMap((h) => h.regions);
+    this.calls = all.every((h) => h.calls !== undefined) ? all.flatMap((h) => h.calls ?? []) : undefined;
     this.privateMemory = owners[0]?.privateMemory;
   }
 

@@ -13,9 +13,9 @@
 import type { Section } from "../core/component.ts";
 import type { Cpu, GuestContext } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
+import { checkKeys } from "../core/keys.ts";
 import type { MonitorContext } from "../core/monitor.ts";
 import { ram, rom } from "../memory/region.ts";
-import { checkKeys } from "./config.ts";
 import { checkShape } from "./shapes.ts";
 import type { Region } from "../memory/region.ts";
 import { Flag, Reg } from "../spec/i386_regs.ts";
@@ -23,6 +23,7 @@ import type { ParavirtName } from "../spec/paravirt_calls.ts";
 import { ParavirtProbe } from "../spec/paravirt_rom.ts";
 import { type AnyArgs, type CallPlan, placeArgs, readResult, writeResult } from "../vmi/paravirt/arguments.ts";
 import type { KillCode, ParavirtBackend } from "../vmi/paravirt/backend.ts";
+import { checkInjectedArgs } from "../vmi/injected_args.ts";
 import { Paravirt } from "../vmi/paravirt/dispatch.ts";
 import type { DispatchHost } from "../vmi/paravirt/dispatch_host.ts";
 import { known } from "../vmi/paravirt/observers.ts";
@@ -104,6 +105,11 @@ export class ParavirtHypervisor implements Hypervisor {
     ];
   }
 
+  /** Names of the calls; none where the guest is told nothing. */
+  get calls(): readonly string[] {
+    return this.backend.hidden === true ? [] : this.rom.slots.map((slot) => slot.name);
+  }
+
   // --- for scripts
 
   /** The ROM as built. */
@@ -173,11 +179,8 @@ export class ParavirtHypervisor implements Hypervisor {
    */
   call(name: string, args: AnyArgs = {}): number | bigint | undefined {
     const plan = known(name);
-    for (const given of Object.keys(args)) {
-      if (plan.args.some((a) => a.name === given)) continue;
-      const names = plan.args.map((a) => a.name).join(", ") || "none";
-      throw new ConfigError("inject-argument", `${name} has no argument "${given}"; its arguments: ${names}`);
-    }
+    const isWide = (arg: string): boolean => plan.args.some((a) => a.name === arg && a.places.length > 1);
+    checkInjectedArgs(name, plan.args.map((a) => a.name), (arg) => isWide(arg) ? 64 : 32, args);
     const { context, cpus } = this.#attached();
     const guest = context(0);
     const slot = this.#dispatch.slot(plan.name);

@@ -6,7 +6,7 @@
 import { ConfigError } from "../core/errors.ts";
 import { type BlockImage, memoryImage, type OverlayImage, overlayImage } from "../device/block_image.ts";
 import type { IdeDriveOptions } from "../device/ide_drive.ts";
-import { checkKeys } from "./config.ts";
+import { checkKeys } from "../core/keys.ts";
 
 /** Bytes, an image, or an image with the names a drive tells of itself. */
 export type DiskSource = Uint8Array | BlockImage | {

@@ -67,6 +67,11 @@ export class PersonalityHypervisor<N extends string = string> implements Hypervi
     return this.#options.personality;
   }
 
+  /** Names of its calls. */
+  get calls(): readonly string[] {
+    return this.personality.calls.map((row) => row.name);
+  }
+
   // --- for scripts
 
   /** Starts a record of every call: name, arguments, result, EIP, time. */

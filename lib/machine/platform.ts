@@ -100,6 +100,8 @@ export interface HypervisorHost {
 export interface Hypervisor extends Component {
   /** Regions it brings (its option ROM). */
   readonly regions: readonly Region[];
+  /** Names of all calls of which hooks can hear; absent: it does not say. */
+  readonly calls?: readonly string[] | undefined;
   /** Physical memory that it keeps for itself: no device reaches it. */
   readonly privateMemory?: { readonly at: number; readonly size: number } | undefined;
   /** A device is about to write memory. */

@@ -4,6 +4,7 @@
  */
 import type { CpuEvent } from "../core/cpu.ts";
 import { ConfigError } from "../core/errors.ts";
+import { checkKeys } from "../core/keys.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { ParavirtName } from "../spec/paravirt_calls.ts";
 import type { ParavirtArgs, ParavirtResultOf } from "../vmi/paravirt/arguments.ts";
@@ -98,6 +99,7 @@ export function inject(
     );
   }
   const machine = m as Machine;
+  checkInjection(what);
   if ("nmi" in what) return machine.cpu.cpu.nmi();
   if ("fault" in what) {
     const { fault: vector, errorCode, linear } = what;
@@ -111,6 +113,25 @@ export function inject(
   if ("interrupt" in what) return deliver(machine, { kind: "interrupt", vector: what.interrupt });
   machine.irq(what.irq, false);
   machine.irq(what.irq, true);
+}
+
+const KINDS = ["irq", "nmi", "interrupt", "fault"] as const;
+
+/** @throws {ConfigError} inject-argument, config-key */
+function checkInjection(what: Injection): void {
+  const wanted = "give the name of a call, or one of { irq }, { nmi: true }, { interrupt }, { fault }";
+  if (typeof what !== "object" || what === null) {
+    throw new ConfigError("inject-argument", `There is nothing to inject in ${String(what)}; ${wanted}`);
+  }
+  const given = KINDS.filter((key) => key in what);
+  checkKeys("an injection", what, given.includes("fault") ? [...KINDS, "errorCode", "linear"] : KINDS);
+  if (given.length !== 1 || ("nmi" in what && what.nmi !== true)) {
+    const found = given.length === 1 ? "nmi, but not true" : given.join(" and ") || "none of them";
+    throw new ConfigError("inject-argument", `One thing is injected at a time, and here is ${found}; ${wanted}`);
+  }
+  if ("irq" in what && typeof what.irq !== "number") {
+    throw new ConfigError("inject-argument", `An interrupt line is a number, not ${JSON.stringify(what.irq)}`);
+  }
 }
 
 function deliver(machine: Machine, event: CpuEvent): void {

@@ -2,6 +2,7 @@
  * What a script has asked of a guest's calls to its hypervisor, whichever interface they use: records, functions before
  * and after, overrides, and the machine's hypercall hooks. Cold to change, warm to ask.
  */
+import { checkCallback } from "../core/hook_checks.ts";
 import type { HookTable } from "../core/hooks.ts";
 import { type RecordedCall, Recording, type RecordOptions } from "./paravirt/record.ts";
 
@@ -148,18 +149,21 @@ export class CallObservers<C extends RecordedCall, A> {
 
   /** Adds a function before the call of this number. */
   before(no: number, fn: (call: C) => void): () => void {
+    checkCallback("before(name, fn)", fn);
     this.#change(no, (now) => ({ ...now, before: [...now.before, fn] }));
     return () => this.#change(no, (now) => ({ ...now, before: now.before.filter((f) => f !== fn) }));
   }
 
   /** Adds a function after the call of this number. */
   after(no: number, fn: (call: C, result: number | bigint | undefined) => void): () => void {
+    checkCallback("after(name, fn)", fn);
     this.#change(no, (now) => ({ ...now, after: [...now.after, fn] }));
     return () => this.#change(no, (now) => ({ ...now, after: now.after.filter((f) => f !== fn) }));
   }
 
   /** Sets who answers the call of this number; the last one wins. */
   replace(no: number, fn: (call: C) => A): () => void {
+    checkCallback("override(name, fn)", fn);
     this.#change(no, (now) => ({ ...now, override: fn }));
     return () => {
       if (this.of(no).override === fn) this.#change(no, (now) => ({ ...now, override: undefined }));

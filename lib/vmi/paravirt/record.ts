@@ -4,6 +4,7 @@
  * that it has dropped: it takes about 50 bytes a call, and 300 more for each entry that a script has looked at. Warm.
  */
 import { ConfigError } from "../../core/errors.ts";
+import { checkKeys } from "../../core/keys.ts";
 import { type AnyArgs, argsOf, PLANS } from "./arguments.ts";
 import { CallRows, Kind } from "./call_rows.ts";
 
@@ -71,9 +72,13 @@ export class Recording {
 
   /**
    * Begins a record. @param stop Called when recording is to end.
-   * @throws {ConfigError} record-size
+   * @throws {ConfigError} record-size, config-key
    */
   constructor(stop: () => void = () => {}, options: RecordOptions = {}) {
+    if (typeof options !== "object") {
+      throw new ConfigError("record-size", `record() takes an object, such as { most: 10_000 }, not ${options}`);
+    }
+    checkKeys("record()", options, ["most"]);
     const most = options.most ?? MOST;
     if (!(most >= 1) || (most !== Infinity && !Number.isSafeInteger(most))) {
       throw new ConfigError(

@@ -6,6 +6,7 @@ import type { Clock } from "../../core/clock.ts";
 import type { GuestContext } from "../../core/cpu.ts";
 import { ConfigError } from "../../core/errors.ts";
 import { Reg } from "../../spec/i386_regs.ts";
+import { checkInjectedArgs } from "../injected_args.ts";
 import { CallObservers, type HypercallHooks } from "../call_observers.ts";
 import type { Recording, RecordOptions } from "../paravirt/record.ts";
 import type { CallRegisters, CallRow, CallWay, Decoded, Hypercall, Personality } from "./personality.ts";
@@ -108,11 +109,7 @@ export class HypercallDispatch<N extends string> {
   /** A script calls; the guest's registers stay. @throws {ConfigError} hypercall-name, inject-argument, inject-kill */
   inject(guest: GuestContext, cpu: number, name: string, given: Readonly<Record<string, number | bigint>>): number {
     const row = this.known(name);
-    for (const key of Object.keys(given)) {
-      if (row.args.includes(key)) continue;
-      const args = row.args.join(", ");
-      throw new ConfigError("inject-argument", `${name} has no argument "${key}"; its arguments: ${args || "none"}`);
-    }
+    checkInjectedArgs(name, row.args, () => 32, given);
     const args = Object.fromEntries(row.args.map((a) => [a, Number(BigInt.asUintN(32, BigInt(given[a] ?? 0)))]));
     const answer = this.#answer(guest, cpu, "script", { no: row.no, args });
     if (answer !== undefined) return answer.eax;

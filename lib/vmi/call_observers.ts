@@ -179,7 +179,8 @@ export class CallObservers<C extends RecordedCall, A> {
       this.#hookedAt = hooks.hypercallsVersion;
       this.#hooked.fill(undefined);
     }
-    return (this.#hooked[no] ??= hooks.hypercallHooked(this.#host.nameOf(no))) ? hooks : undefined;
+    const isHooked = this.#hooked[no] ??= hooks.hypercallHooked(this.#host.nameOf(no));
+    return isHooked ? hooks : undefined;
   }
 
   #change(no: number, how: (now: Interest<C, A>) => Interest<C, A>): void {

@@ -14,6 +14,8 @@ import type { SerialConsole } from "./serial_console.ts";
 import type { Hypervisor, Platform } from "./platform.ts";
 import { checkDevice, checkRegion, checkShape } from "./shapes.ts";
 
+export { checkKeys } from "../core/keys.ts";
+
 /** A machine, as values; all keys but `cpu` may be left out. */
 export interface MachineConfig {
   /** What makes the CPUs, e.g. `i386()`; an array gives each CPU its own. */

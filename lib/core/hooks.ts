@@ -279,8 +279,7 @@ export class HookTable {
   /** Fires memory hooks that cover a part of the access; true: leave after the instruction. */
   fireMemory(access: "read" | "write", linear: number, sizeBytes: number, value: number): boolean {
     this.#stopped = false;
-    const entries = this.#memory.touching(linear >>> 0, sizeBytes);
-    for (const { value: hook } of entries) {
+    for (const { value: hook } of this.#memory.touching(linear >>> 0, sizeBytes)) {
       if (access === "read" ? hook.read : hook.write) hook.fn(this.#memoryEvent(access, linear, sizeBytes, value));
     }
     return this.#stopped;

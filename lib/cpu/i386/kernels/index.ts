@@ -4,36 +4,42 @@
 import type { OpRow } from "../../../spec/i386_op_row.ts";
 import { Layout } from "../state.ts";
 import type { Kernel, Place } from "./kernel.ts";
-import { CONVERT_KERNELS } from "./simd_convert.ts";
-import { FLOAT_KERNELS } from "./simd_float.ts";
-import { INTEGER_KERNELS } from "./simd_integer.ts";
-import { SIMD_MOVE_KERNELS } from "./simd_moves.ts";
-import { ARITH_KERNELS } from "./x87_arith.ts";
+import { convertKernels } from "./simd_convert.ts";
+import { floatKernels } from "./simd_float.ts";
+import { integerKernels } from "./simd_integer.ts";
+import { simdMoveKernels } from "./simd_moves.ts";
+import { arithKernels } from "./x87_arith.ts";
 import { ARC_TANGENT } from "./x87_arctangent.ts";
-import { COMPARE_KERNELS } from "./x87_compare.ts";
+import { compareKernels } from "./x87_compare.ts";
 import { LOGARITHM } from "./x87_logarithm.ts";
-import { MOVE_KERNELS } from "./x87_move.ts";
-import { TRANSCENDENTAL_KERNELS } from "./x87_transcendental.ts";
+import { moveKernels } from "./x87_move.ts";
+import { transcendentalKernels } from "./x87_transcendental.ts";
 
-/** All kernels; the index is the kernel's number in the table of functions. */
-export const KERNELS: readonly Kernel[] = [
-  ...ARITH_KERNELS,
-  ...MOVE_KERNELS,
-  ...COMPARE_KERNELS,
-  ...TRANSCENDENTAL_KERNELS,
-  LOGARITHM,
-  ARC_TANGENT,
-  ...SIMD_MOVE_KERNELS,
-  ...INTEGER_KERNELS,
-  ...FLOAT_KERNELS,
-  ...CONVERT_KERNELS,
-];
+/** Kernels there may be. */
+export const MOST_KERNELS = 1024;
+
+/** Features whose instructions have kernels, and the opcode of FWAIT. */
+const FEATURES: ReadonlySet<string> = new Set(["x87", "cmov", "mmx", "sse", "sse2"]), FWAIT = 0x9b;
+
+let all: readonly Kernel[] | undefined, numbers: ReadonlyMap<string, number> | undefined;
+
+/** All kernels, made on first use; the index is the kernel's number in the table of functions. */
+export function kernels(): readonly Kernel[] {
+  return all ??= [
+    ...arithKernels(),
+    ...moveKernels(),
+    ...compareKernels(),
+    ...transcendentalKernels(),
+    LOGARITHM,
+    ARC_TANGENT,
+    ...simdMoveKernels(),
+    ...integerKernels(),
+    ...floatKernels(),
+    ...convertKernels(),
+  ];
+}
 
 const key = (sem: string, isMem: boolean): string => (isMem ? "m:" : "r:") + sem;
-
-const NUMBERS: ReadonlyMap<string, number> = new Map(
-  KERNELS.map((one, n) => [key(one.sem, one.memory !== undefined), n]),
-);
 
 /** What of a decoded instruction chooses its kernel and its parameters. */
 export interface Operands {
@@ -49,7 +55,9 @@ export interface Operands {
 
 /** Number of the kernel of an instruction; -1: it has none. */
 export function kernelNumber(d: Operands): number {
-  return NUMBERS.get(key(d.row.sem, d.isMem)) ?? -1;
+  if (!FEATURES.has(d.row.feature) && d.row.opcode !== FWAIT) return -1;
+  numbers ??= new Map(kernels().map((one, n) => [key(one.sem, one.memory !== undefined), n]));
+  return numbers.get(key(d.row.sem, d.isMem)) ?? -1;
 }
 
 /** Last-opcode field of an x87 instruction. */

@@ -5,7 +5,7 @@
 import { FunctionBody } from "../../../wasm/body.ts";
 import { ModuleBuilder } from "../../../wasm/module.ts";
 import { Code, SLOW } from "./code.ts";
-import { KERNELS } from "./index.ts";
+import { kernels, MOST_KERNELS } from "./index.ts";
 import { KERNEL_SIGNATURE, type KernelFunction } from "./kernel.ts";
 import { SYSTEM_KERNELS } from "./system/index.ts";
 import { systemKernels } from "./system/module.ts";
@@ -14,7 +14,7 @@ const sizes: number[] = [];
 
 /** Bytes of the body of kernel `n`, as far as they matter for emitting it in place; infinite if that cannot be done. */
 export function kernelSize(n: number): number {
-  return sizes[n] ??= KERNELS[n].answers === true ? Infinity : buildKernel(n, 1, 0).length;
+  return sizes[n] ??= kernels()[n].answers === true ? Infinity : buildKernel(n, 1, 0).length;
 }
 
 const compiled: Map<string, WebAssembly.Module> = new Map();
@@ -26,7 +26,7 @@ export function buildKernel(n: number, memoryPages: number, state: number): Uint
   const f = new FunctionBody(3);
   const slow = f.block();
   const k = new Code(f, state, { reg: () => f.get(0), src: () => f.get(1), imm: () => f.get(2), slow });
-  KERNELS[n].body(k);
+  kernels()[n].body(k);
   f.i32(0);
   f.return();
   f.end();
@@ -36,13 +36,13 @@ export function buildKernel(n: number, memoryPages: number, state: number): Uint
 }
 
 /** Elements of a table of kernels: those of x87, MMX and SSE, then the system kernels. */
-export const KERNEL_COUNT: number = KERNELS.length + SYSTEM_KERNELS.length;
+export const KERNEL_COUNT: number = MOST_KERNELS + SYSTEM_KERNELS.length;
 
 /** The kernels of one CPU, as functions and as a table for `call_indirect`. */
 export class KernelTable {
   /** Element n is kernel n, once it was asked for. */
   readonly table: WebAssembly.Table;
-  readonly #functions: (KernelFunction | undefined)[] = new Array(KERNELS.length).fill(undefined);
+  readonly #functions: (KernelFunction | undefined)[] = new Array(MOST_KERNELS).fill(undefined);
   #system: readonly KernelFunction[] | undefined = undefined;
   readonly #memory: WebAssembly.Memory;
   readonly #state: number;
@@ -80,7 +80,7 @@ export class KernelTable {
   system(n: number): KernelFunction {
     if (this.#system === undefined) {
       this.#system = systemKernels(this.#memory, this.#state);
-      this.#system.forEach((made, i) => this.table.set(KERNELS.length + i, made));
+      this.#system.forEach((made, i) => this.table.set(MOST_KERNELS + i, made));
     }
     return this.#system[n];
   }

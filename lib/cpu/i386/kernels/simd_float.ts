@@ -216,13 +216,15 @@ function toFlags(sem: string, f: Format): Kernel[] {
 }
 
 /** Arithmetic and comparisons. */
-export const FLOAT_KERNELS: readonly Kernel[] = [
-  ...OPERATIONS.flatMap((op) => forms(op, arithmetic(op))),
-  ...forms("min", extreme("pmin")),
-  ...forms("max", extreme("pmax")),
-  ...forms("cmp", compare),
-  ...toFlags("ucomiss", SINGLES),
-  ...toFlags("ucomisd", DOUBLES),
-  ...toFlags("comiss", SINGLES),
-  ...toFlags("comisd", DOUBLES),
-];
+export function floatKernels(): readonly Kernel[] {
+  return [
+    ...OPERATIONS.flatMap((op) => forms(op, arithmetic(op))),
+    ...forms("min", extreme("pmin")),
+    ...forms("max", extreme("pmax")),
+    ...forms("cmp", compare),
+    ...toFlags("ucomiss", SINGLES),
+    ...toFlags("ucomisd", DOUBLES),
+    ...toFlags("comiss", SINGLES),
+    ...toFlags("comisd", DOUBLES),
+  ];
+}

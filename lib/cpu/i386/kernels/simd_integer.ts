@@ -117,27 +117,31 @@ const upper = (k: Code, v: Value): Value => k.shuffle(v, v, bytes(8, 1, 1));
 const xmmLanes = (sem: string, lanes: Lanes): Kernel[] =>
   xmmKernel(sem, (k, a, b) => lanes(k, k.let("v128", a), k.let("v128", b)));
 
-const UNPACK_KERNELS: readonly Kernel[] = Object.entries(UNPACKS).flatMap(([suffix, size]) => {
-  const low = interleave(size, false);
-  return [
-    ...xmmLanes(`punpckl${suffix}.xmm`, low),
-    ...xmmLanes(`punpckh${suffix}.xmm`, interleave(size, true)),
-    ...(size === 8 ? [] : mmxKernel(`punpckl${suffix}.mmx`, low, 4)),
-    ...(size === 8 ? [] : mmxKernel(`punpckh${suffix}.mmx`, (k, a, b) => upper(k, low(k, a, b)))),
-  ];
-});
+function unpackKernels(): readonly Kernel[] {
+  return Object.entries(UNPACKS).flatMap(([suffix, size]) => {
+    const low = interleave(size, false);
+    return [
+      ...xmmLanes(`punpckl${suffix}.xmm`, low),
+      ...xmmLanes(`punpckh${suffix}.xmm`, interleave(size, true)),
+      ...(size === 8 ? [] : mmxKernel(`punpckl${suffix}.mmx`, low, 4)),
+      ...(size === 8 ? [] : mmxKernel(`punpckh${suffix}.mmx`, (k, a, b) => upper(k, low(k, a, b)))),
+    ];
+  });
+}
 
 /** Bitwise and unpacking instructions of SSE under other names. */
-const SAME: readonly (readonly [string, Lanes])[] = [
-  ...["ps", "pd"].flatMap((t): [string, Lanes][] => [
-    [`and${t}`, LANES.pand],
-    [`andn${t}`, LANES.pandn],
-    [`or${t}`, LANES.por],
-    [`xor${t}`, LANES.pxor],
-    [`unpckl${t}`, interleave(t === "ps" ? 4 : 8, false)],
-    [`unpckh${t}`, interleave(t === "ps" ? 4 : 8, true)],
-  ]),
-];
+function same(): readonly (readonly [string, Lanes])[] {
+  return [
+    ...["ps", "pd"].flatMap((t): [string, Lanes][] => [
+      [`and${t}`, LANES.pand],
+      [`andn${t}`, LANES.pandn],
+      [`or${t}`, LANES.por],
+      [`xor${t}`, LANES.pxor],
+      [`unpckl${t}`, interleave(t === "ps" ? 4 : 8, false)],
+      [`unpckh${t}`, interleave(t === "ps" ? 4 : 8, true)],
+    ]),
+  ];
+}
 
 /** A shift of all lanes; a count past the lane gives zero or copies of the sign. */
 interface Shift {
@@ -220,45 +224,49 @@ function wordNumbers(k: Code, half: "low" | "high"): Value {
   return half === "low" ? k.shuffle(bytesOf, same, bytes(8, 0, 3)) : k.shuffle(same, bytesOf, bytes(8, 0, 3));
 }
 
-const SHUFFLES: readonly Kernel[] = [
-  ...xmmKernel("pshufd", (k, _, b) => k.v("i8x16.swizzle", b, dwordNumbers(k))),
-  ...xmmKernel("pshuflw", (k, _, b) => k.v("i8x16.swizzle", b, wordNumbers(k, "low"))),
-  ...xmmKernel("pshufhw", (k, _, b) => k.v("i8x16.swizzle", b, wordNumbers(k, "high"))),
-  ...xmmKernel("shufps", (k, a, b) => {
-    const from = k.let("v128", dwordNumbers(k));
-    return k.shuffle(k.v("i8x16.swizzle", a, from), k.v("i8x16.swizzle", b, from), bytes(8, 0, 3));
-  }),
-  ...bothForms("shufpd", "xmmReg", "xmmRm", 16, "read", (k) => {
-    enterSse(k);
-    const low = k.let("i64", k.load("i64.load", k.i("add", k.reg, k.i("shl", k.i("and", k.imm, 1), 3))));
-    const high = k.load("i64.load", k.i("add", k.src, k.i("shl", k.i("and", k.imm, 2), 2)));
-    k.storeV(k.reg, k.lane("i64x2.replace_lane", 1, k.v("i64x2.splat", low), high));
-  }, 16),
-  ...mmxKernel("pshufw.mmx", (k, _, b) => k.v("i8x16.swizzle", b, wordNumbers(k, "low"))),
-];
+function shuffleKernels(): readonly Kernel[] {
+  return [
+    ...xmmKernel("pshufd", (k, _, b) => k.v("i8x16.swizzle", b, dwordNumbers(k))),
+    ...xmmKernel("pshuflw", (k, _, b) => k.v("i8x16.swizzle", b, wordNumbers(k, "low"))),
+    ...xmmKernel("pshufhw", (k, _, b) => k.v("i8x16.swizzle", b, wordNumbers(k, "high"))),
+    ...xmmKernel("shufps", (k, a, b) => {
+      const from = k.let("v128", dwordNumbers(k));
+      return k.shuffle(k.v("i8x16.swizzle", a, from), k.v("i8x16.swizzle", b, from), bytes(8, 0, 3));
+    }),
+    ...bothForms("shufpd", "xmmReg", "xmmRm", 16, "read", (k) => {
+      enterSse(k);
+      const low = k.let("i64", k.load("i64.load", k.i("add", k.reg, k.i("shl", k.i("and", k.imm, 1), 3))));
+      const high = k.load("i64.load", k.i("add", k.src, k.i("shl", k.i("and", k.imm, 2), 2)));
+      k.storeV(k.reg, k.lane("i64x2.replace_lane", 1, k.v("i64x2.splat", low), high));
+    }, 16),
+    ...mmxKernel("pshufw.mmx", (k, _, b) => k.v("i8x16.swizzle", b, wordNumbers(k, "low"))),
+  ];
+}
 
 /** Integer kernels. */
-export const INTEGER_KERNELS: readonly Kernel[] = [
-  ...Object.entries(LANES).flatMap(([name, lanes]) => [
-    ...xmmLanes(`${name}.xmm`, lanes),
-    ...mmxKernel(`${name}.mmx`, lanes),
-  ]),
-  ...Object.entries(PACKS).flatMap(([name, pack]) => [
-    ...xmmLanes(`${name}.xmm`, pack),
-    ...mmxKernel(`${name}.mmx`, (k, a, b) => {
-      const both = k.let("v128", k.shuffle(a, b, bytes(8, 0, 2)));
-      return pack(k, both, both);
+export function integerKernels(): readonly Kernel[] {
+  return [
+    ...Object.entries(LANES).flatMap(([name, lanes]) => [
+      ...xmmLanes(`${name}.xmm`, lanes),
+      ...mmxKernel(`${name}.mmx`, lanes),
+    ]),
+    ...Object.entries(PACKS).flatMap(([name, pack]) => [
+      ...xmmLanes(`${name}.xmm`, pack),
+      ...mmxKernel(`${name}.mmx`, (k, a, b) => {
+        const both = k.let("v128", k.shuffle(a, b, bytes(8, 0, 2)));
+        return pack(k, both, both);
+      }),
+    ]),
+    ...unpackKernels(),
+    ...same().flatMap(([sem, lanes]) => xmmLanes(sem, lanes)),
+    ...SHIFTS.flatMap(shiftKernels),
+    byteShift("psrldqi.xmm", false),
+    byteShift("pslldqi.xmm", true),
+    ...shuffleKernels(),
+    registerForm("emms", "none", "none", (k) => {
+      enterMmx(k);
+      k.setField(Layout.ftop, 0);
+      k.setField(Layout.fempty, 0xff);
     }),
-  ]),
-  ...UNPACK_KERNELS,
-  ...SAME.flatMap(([sem, lanes]) => xmmLanes(sem, lanes)),
-  ...SHIFTS.flatMap(shiftKernels),
-  byteShift("psrldqi.xmm", false),
-  byteShift("pslldqi.xmm", true),
-  ...SHUFFLES,
-  registerForm("emms", "none", "none", (k) => {
-    enterMmx(k);
-    k.setField(Layout.ftop, 0);
-    k.setField(Layout.fempty, 0xff);
-  }),
-];
+  ];
+}

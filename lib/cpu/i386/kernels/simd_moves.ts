@@ -34,30 +34,32 @@ function part(size: 4 | 8, to: "reg" | "src", toOffset: number = 0, fromOffset: 
   };
 }
 
-const XMM: readonly Kernel[] = [
-  ...bothForms("mova.load", "xmmReg", "xmmRm", 16, "read", load, 16),
-  ...bothForms("mova.store", "xmmReg", "xmmRm", 16, "write", store, 16),
-  ...bothForms("movu.load", "xmmReg", "xmmRm", 16, "read", load),
-  ...bothForms("movu.store", "xmmReg", "xmmRm", 16, "write", store),
-  registerForm("movss.load", "xmmReg", "xmmRm", part(4, "reg")),
-  memoryForm("movss.load", "xmmReg", 4, "read", loadZero("v128.load32_zero")),
-  ...bothForms("movss.store", "xmmReg", "xmmRm", 4, "write", part(4, "src")),
-  registerForm("movsd.load", "xmmReg", "xmmRm", part(8, "reg")),
-  memoryForm("movsd.load", "xmmReg", 8, "read", loadZero("v128.load64_zero")),
-  ...bothForms("movsd.store", "xmmReg", "xmmRm", 8, "write", part(8, "src")),
-  ...bothForms("movq.xmm.load", "xmmReg", "xmmRm", 8, "read", loadZero("v128.load64_zero")),
-  registerForm("movq.xmm.store", "xmmRm", "xmmReg", loadZero("v128.load64_zero")),
-  memoryForm("movq.xmm.store", "xmmReg", 8, "write", part(8, "src")),
-  memoryForm("movl.load", "xmmReg", 8, "read", part(8, "reg")),
-  memoryForm("movl.store", "xmmReg", 8, "write", part(8, "src")),
-  memoryForm("movh.load", "xmmReg", 8, "read", part(8, "reg", 8)),
-  memoryForm("movh.store", "xmmReg", 8, "write", part(8, "src", 0, 8)),
-  registerForm("movhlps", "xmmReg", "xmmRm", part(8, "reg", 0, 8)),
-  registerForm("movlhps", "xmmReg", "xmmRm", part(8, "reg", 8)),
-  ...bothForms("movd.xmm.load", "xmmReg", "gprRm", 4, "read", loadZero("v128.load32_zero")),
-  ...bothForms("movd.xmm.store", "xmmReg", "gprRm", 4, "write", part(4, "src")),
-  memoryForm("movnti", "gprReg", 4, "write", (k) => k.store("i32.store", k.src, k.load("i32.load", k.reg))),
-];
+function xmmMoves(): readonly Kernel[] {
+  return [
+    ...bothForms("mova.load", "xmmReg", "xmmRm", 16, "read", load, 16),
+    ...bothForms("mova.store", "xmmReg", "xmmRm", 16, "write", store, 16),
+    ...bothForms("movu.load", "xmmReg", "xmmRm", 16, "read", load),
+    ...bothForms("movu.store", "xmmReg", "xmmRm", 16, "write", store),
+    registerForm("movss.load", "xmmReg", "xmmRm", part(4, "reg")),
+    memoryForm("movss.load", "xmmReg", 4, "read", loadZero("v128.load32_zero")),
+    ...bothForms("movss.store", "xmmReg", "xmmRm", 4, "write", part(4, "src")),
+    registerForm("movsd.load", "xmmReg", "xmmRm", part(8, "reg")),
+    memoryForm("movsd.load", "xmmReg", 8, "read", loadZero("v128.load64_zero")),
+    ...bothForms("movsd.store", "xmmReg", "xmmRm", 8, "write", part(8, "src")),
+    ...bothForms("movq.xmm.load", "xmmReg", "xmmRm", 8, "read", loadZero("v128.load64_zero")),
+    registerForm("movq.xmm.store", "xmmRm", "xmmReg", loadZero("v128.load64_zero")),
+    memoryForm("movq.xmm.store", "xmmReg", 8, "write", part(8, "src")),
+    memoryForm("movl.load", "xmmReg", 8, "read", part(8, "reg")),
+    memoryForm("movl.store", "xmmReg", 8, "write", part(8, "src")),
+    memoryForm("movh.load", "xmmReg", 8, "read", part(8, "reg", 8)),
+    memoryForm("movh.store", "xmmReg", 8, "write", part(8, "src", 0, 8)),
+    registerForm("movhlps", "xmmReg", "xmmRm", part(8, "reg", 0, 8)),
+    registerForm("movlhps", "xmmReg", "xmmRm", part(8, "reg", 8)),
+    ...bothForms("movd.xmm.load", "xmmReg", "gprRm", 4, "read", loadZero("v128.load32_zero")),
+    ...bothForms("movd.xmm.store", "xmmReg", "gprRm", 4, "write", part(4, "src")),
+    memoryForm("movnti", "gprReg", 4, "write", (k) => k.store("i32.store", k.src, k.load("i32.load", k.reg))),
+  ];
+}
 
 /** Bits of a vector to a general register. */
 function signs(sem: string, bits: (k: Code, v: Value) => Value): Kernel {
@@ -70,35 +72,37 @@ function signs(sem: string, bits: (k: Code, v: Value) => Value): Kernel {
 /** Address of the word that the immediate chooses. */
 const word = (k: Code, base: Value, mask: 3 | 7): Value => k.i("add", base, k.i("shl", k.i("and", k.imm, mask), 1));
 
-const BITS: readonly Kernel[] = [
-  signs("movmskps", (k, v) => k.v("i32x4.bitmask", v)),
-  signs("movmskpd", (k, v) => k.v("i64x2.bitmask", v)),
-  signs("pmovmskb.xmm", (k, v) => k.v("i8x16.bitmask", v)),
-  registerForm("pmovmskb.mmx", "gprReg", "mmRm", (k) => {
-    enterMmx(k);
-    k.store("i32.store", k.reg, k.v("i8x16.bitmask", k.loadV("v128.load64_zero", k.src)));
-    touchMmx(k);
-  }),
-  ...bothForms("pinsrw.xmm", "xmmReg", "gprRm", 2, "read", (k) => {
-    enterSse(k);
-    k.store("i32.store16", word(k, k.reg, 7), k.load("i32.load16_u", k.src));
-  }),
-  ...bothForms("pinsrw.mmx", "mmReg", "gprRm", 2, "read", (k) => {
-    enterMmx(k);
-    k.store("i32.store16", word(k, k.reg, 3), k.load("i32.load16_u", k.src));
-    k.store("i32.store", k.reg, 0xffff, 8);
-    touchMmx(k);
-  }),
-  registerForm("pextrw.xmm", "gprReg", "xmmRm", (k) => {
-    enterSse(k);
-    k.store("i32.store", k.reg, k.load("i32.load16_u", word(k, k.src, 7)));
-  }),
-  registerForm("pextrw.mmx", "gprReg", "mmRm", (k) => {
-    enterMmx(k);
-    k.store("i32.store", k.reg, k.load("i32.load16_u", word(k, k.src, 3)));
-    touchMmx(k);
-  }),
-];
+function bitMoves(): readonly Kernel[] {
+  return [
+    signs("movmskps", (k, v) => k.v("i32x4.bitmask", v)),
+    signs("movmskpd", (k, v) => k.v("i64x2.bitmask", v)),
+    signs("pmovmskb.xmm", (k, v) => k.v("i8x16.bitmask", v)),
+    registerForm("pmovmskb.mmx", "gprReg", "mmRm", (k) => {
+      enterMmx(k);
+      k.store("i32.store", k.reg, k.v("i8x16.bitmask", k.loadV("v128.load64_zero", k.src)));
+      touchMmx(k);
+    }),
+    ...bothForms("pinsrw.xmm", "xmmReg", "gprRm", 2, "read", (k) => {
+      enterSse(k);
+      k.store("i32.store16", word(k, k.reg, 7), k.load("i32.load16_u", k.src));
+    }),
+    ...bothForms("pinsrw.mmx", "mmReg", "gprRm", 2, "read", (k) => {
+      enterMmx(k);
+      k.store("i32.store16", word(k, k.reg, 3), k.load("i32.load16_u", k.src));
+      k.store("i32.store", k.reg, 0xffff, 8);
+      touchMmx(k);
+    }),
+    registerForm("pextrw.xmm", "gprReg", "xmmRm", (k) => {
+      enterSse(k);
+      k.store("i32.store", k.reg, k.load("i32.load16_u", word(k, k.src, 7)));
+    }),
+    registerForm("pextrw.mmx", "gprReg", "mmRm", (k) => {
+      enterMmx(k);
+      k.store("i32.store", k.reg, k.load("i32.load16_u", word(k, k.src, 3)));
+      touchMmx(k);
+    }),
+  ];
+}
 
 /** To an MMX register. */
 const loadMm = (name: "v128.load32_zero" | "v128.load64_zero") => (k: Code): void => {
@@ -106,31 +110,35 @@ const loadMm = (name: "v128.load32_zero" | "v128.load64_zero") => (k: Code): voi
   storeMm(k, k.reg, k.loadV(name, k.src));
 };
 
-const MMX: readonly Kernel[] = [
-  ...bothForms("movd.mmx.load", "mmReg", "gprRm", 4, "read", loadMm("v128.load32_zero")),
-  ...bothForms("movd.mmx.store", "mmReg", "gprRm", 4, "write", (k) => {
-    enterMmx(k);
-    k.store("i32.store", k.src, k.load("i32.load", k.reg));
-    touchMmx(k);
-  }),
-  ...bothForms("movq.mmx.load", "mmReg", "mmRm", 8, "read", loadMm("v128.load64_zero")),
-  registerForm("movq.mmx.store", "mmRm", "mmReg", loadMm("v128.load64_zero")),
-  memoryForm("movq.mmx.store", "mmReg", 8, "write", (k) => {
-    enterMmx(k);
-    k.store("i64.store", k.src, k.load("i64.load", k.reg));
-    touchMmx(k);
-  }),
-  registerForm("movq2dq", "xmmReg", "mmRm", (k) => {
-    enterSse(k);
-    enterMmx(k);
-    k.storeV(k.reg, k.loadV("v128.load64_zero", k.src));
-    touchMmx(k);
-  }),
-  registerForm("movdq2q", "mmReg", "xmmRm", (k) => {
-    enterSse(k);
-    loadMm("v128.load64_zero")(k);
-  }),
-];
+function mmxMoves(): readonly Kernel[] {
+  return [
+    ...bothForms("movd.mmx.load", "mmReg", "gprRm", 4, "read", loadMm("v128.load32_zero")),
+    ...bothForms("movd.mmx.store", "mmReg", "gprRm", 4, "write", (k) => {
+      enterMmx(k);
+      k.store("i32.store", k.src, k.load("i32.load", k.reg));
+      touchMmx(k);
+    }),
+    ...bothForms("movq.mmx.load", "mmReg", "mmRm", 8, "read", loadMm("v128.load64_zero")),
+    registerForm("movq.mmx.store", "mmRm", "mmReg", loadMm("v128.load64_zero")),
+    memoryForm("movq.mmx.store", "mmReg", 8, "write", (k) => {
+      enterMmx(k);
+      k.store("i64.store", k.src, k.load("i64.load", k.reg));
+      touchMmx(k);
+    }),
+    registerForm("movq2dq", "xmmReg", "mmRm", (k) => {
+      enterSse(k);
+      enterMmx(k);
+      k.storeV(k.reg, k.loadV("v128.load64_zero", k.src));
+      touchMmx(k);
+    }),
+    registerForm("movdq2q", "mmReg", "xmmRm", (k) => {
+      enterSse(k);
+      loadMm("v128.load64_zero")(k);
+    }),
+  ];
+}
 
 /** Moves. */
-export const SIMD_MOVE_KERNELS: readonly Kernel[] = [...XMM, ...BITS, ...MMX];
+export function simdMoveKernels(): readonly Kernel[] {
+  return [...xmmMoves(), ...bitMoves(), ...mmxMoves()];
+}

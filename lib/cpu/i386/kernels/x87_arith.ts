@@ -139,12 +139,14 @@ const SQRT: Kernel = {
 };
 
 /** Arithmetic kernels. */
-export const ARITH_KERNELS: readonly Kernel[] = [
-  ...OPERATIONS.flatMap((op): Kernel[] => [
-    registers(op, `f${op}`, false, false),
-    registers(op, `f${op}_st`, true, false),
-    registers(op, `f${op}p`, true, true),
-    ...(["m32", "m64", "i16", "i32"] as const).map((format) => memory(op, format)),
-  ]),
-  SQRT,
-];
+export function arithKernels(): readonly Kernel[] {
+  return [
+    ...OPERATIONS.flatMap((op): Kernel[] => [
+      registers(op, `f${op}`, false, false),
+      registers(op, `f${op}_st`, true, false),
+      registers(op, `f${op}p`, true, true),
+      ...(["m32", "m64", "i16", "i32"] as const).map((format) => memory(op, format)),
+    ]),
+    SQRT,
+  ];
+}

@@ -121,17 +121,19 @@ function flags(sem: string, pops: boolean): Kernel {
 }
 
 /** FTST and FXAM: bits by the sign of a normal number, and bits of a zero (with C1 as its sign for FXAM). */
-const EXAMINE: readonly Kernel[] = [
-  looking("ftst", undefined, none, (k, n) => {
-    plain(k, n);
-    setConditions(k, k.select(isZero(k, n), k.c(Fsw.c3), k.i("shl", isNegative(k, n), 8)));
-  }),
-  looking("fxam", undefined, none, (k, n) => {
-    plain(k, n);
-    const sign = k.i("shl", isNegative(k, n), 9);
-    setConditions(k, k.i("or", sign, k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3))));
-  }),
-];
+function examineKernels(): readonly Kernel[] {
+  return [
+    looking("ftst", undefined, none, (k, n) => {
+      plain(k, n);
+      setConditions(k, k.select(isZero(k, n), k.c(Fsw.c3), k.i("shl", isNegative(k, n), 8)));
+    }),
+    looking("fxam", undefined, none, (k, n) => {
+      plain(k, n);
+      const sign = k.i("shl", isNegative(k, n), 9);
+      setConditions(k, k.i("or", sign, k.select(isNormal(k, n), k.c(Fsw.c2), k.c(Fsw.c3))));
+    }),
+  ];
+}
 
 /** Slow unless CR0 allows the x87. */
 function available(k: Code): void {
@@ -146,48 +148,52 @@ function control(sem: string, operand: Kernel["memory"], body: (k: Code) => void
   return { sem, memory: operand, reg: "none", src: "none", notes: false, body };
 }
 
-const CONTROL: readonly Kernel[] = [
-  control("fnstsw_ax", undefined, (k) => {
-    available(k);
-    k.store("i32.store16", k.c(0), statusWord(k), k.at(Layout.regs + 4 * Reg.eax));
-  }),
-  control("fnstsw_m16", { size: 2, write: true, align: 1 }, (k) => {
-    available(k);
-    k.store("i32.store16", k.src, statusWord(k));
-  }),
-  control("fnstcw", { size: 2, write: true, align: 1 }, (k) => {
-    available(k);
-    k.store("i32.store16", k.src, k.field(Layout.fcw));
-  }),
-  control("fldcw", { size: 2, write: false, align: 1 }, (k) => {
-    ready(k);
-    const next = k.let("i32", k.i("or", k.i("and", k.load("i32.load16_u", k.src), 0x1f3f), 0x40));
-    // A flag that this unmasks is an error from now on.
-    k.slowIf(k.i("and", k.i("and", k.field(Layout.fsw), k.i("xor", next, -1)), 0x3f));
-    k.setField(Layout.fcw, next);
-  }),
-  control("fwait", undefined, ready),
-  control("fnclex", undefined, (k) => {
-    available(k);
-    // The board sees FERR# fall: see `settles`.
-    k.slowIf(k.i("and", k.field(Layout.fsw), Fsw.es));
-    k.setField(Layout.fsw, k.i("and", k.field(Layout.fsw), ~(0x3f | Fsw.sf | Fsw.es | Fsw.busy)));
-  }),
-];
+function controlKernels(): readonly Kernel[] {
+  return [
+    control("fnstsw_ax", undefined, (k) => {
+      available(k);
+      k.store("i32.store16", k.c(0), statusWord(k), k.at(Layout.regs + 4 * Reg.eax));
+    }),
+    control("fnstsw_m16", { size: 2, write: true, align: 1 }, (k) => {
+      available(k);
+      k.store("i32.store16", k.src, statusWord(k));
+    }),
+    control("fnstcw", { size: 2, write: true, align: 1 }, (k) => {
+      available(k);
+      k.store("i32.store16", k.src, k.field(Layout.fcw));
+    }),
+    control("fldcw", { size: 2, write: false, align: 1 }, (k) => {
+      ready(k);
+      const next = k.let("i32", k.i("or", k.i("and", k.load("i32.load16_u", k.src), 0x1f3f), 0x40));
+      // A flag that this unmasks is an error from now on.
+      k.slowIf(k.i("and", k.i("and", k.field(Layout.fsw), k.i("xor", next, -1)), 0x3f));
+      k.setField(Layout.fcw, next);
+    }),
+    control("fwait", undefined, ready),
+    control("fnclex", undefined, (k) => {
+      available(k);
+      // The board sees FERR# fall: see `settles`.
+      k.slowIf(k.i("and", k.field(Layout.fsw), Fsw.es));
+      k.setField(Layout.fsw, k.i("and", k.field(Layout.fsw), ~(0x3f | Fsw.sf | Fsw.es | Fsw.busy)));
+    }),
+  ];
+}
 
 /** Comparison and control. */
-export const COMPARE_KERNELS: readonly Kernel[] = [
-  registers("fcom", 0),
-  registers("fcomp", 1),
-  registers("fcompp", 2),
-  registers("fucom", 0),
-  registers("fucomp", 1),
-  registers("fucompp", 2),
-  ...(["m32", "m64", "i16", "i32"] as const).flatMap((f) => [memory("fcom", f, false), memory("fcomp", f, true)]),
-  flags("fcomi", false),
-  flags("fcomip", true),
-  flags("fucomi", false),
-  flags("fucomip", true),
-  ...EXAMINE,
-  ...CONTROL,
-];
+export function compareKernels(): readonly Kernel[] {
+  return [
+    registers("fcom", 0),
+    registers("fcomp", 1),
+    registers("fcompp", 2),
+    registers("fucom", 0),
+    registers("fucomp", 1),
+    registers("fucompp", 2),
+    ...(["m32", "m64", "i16", "i32"] as const).flatMap((f) => [memory("fcom", f, false), memory("fcomp", f, true)]),
+    flags("fcomi", false),
+    flags("fcomip", true),
+    flags("fucomi", false),
+    flags("fucomip", true),
+    ...examineKernels(),
+    ...controlKernels(),
+  ];
+}

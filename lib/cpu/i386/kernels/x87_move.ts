@@ -55,33 +55,35 @@ function constant(sem: string, m: bigint, exp: number, inexact: boolean): Kernel
   });
 }
 
-const LOADS: readonly Kernel[] = [
-  load("fld_m32", 4, "m32"),
-  load("fld_m64", 8, "m64"),
-  load("fild_i16", 2, "i16"),
-  load("fild_i32", 4, "i32"),
-  load("fild_i64", 8, "i64"),
-  memoryForm("fld_m80", 10, false, (k) => {
-    ready(k);
-    push(k, pushSlot(k), k.load("i64.load", k.src), k.load("i32.load16_u", k.src, 8));
-    setStatus(k, 0);
-  }),
-  registerForm("fld", (k) => {
-    ready(k);
-    const from = stack(k, k.src);
-    full(k, from);
-    const n = read(k, from);
-    push(k, pushSlot(k), n.m, n.se);
-    setStatus(k, 0);
-  }),
-  constant("fld1", 1n << 63n, BIAS, false),
-  constant("fldz", 0n, 0, false),
-  constant("fldl2t", 0xd49a784bcd1b8afen, BIAS + 1, true),
-  constant("fldl2e", 0xb8aa3b295c17f0bcn, BIAS, true),
-  constant("fldpi", 0xc90fdaa22168c235n, BIAS + 1, true),
-  constant("fldlg2", 0x9a209a84fbcff799n, BIAS - 2, true),
-  constant("fldln2", 0xb17217f7d1cf79acn, BIAS - 1, true),
-];
+function loadKernels(): readonly Kernel[] {
+  return [
+    load("fld_m32", 4, "m32"),
+    load("fld_m64", 8, "m64"),
+    load("fild_i16", 2, "i16"),
+    load("fild_i32", 4, "i32"),
+    load("fild_i64", 8, "i64"),
+    memoryForm("fld_m80", 10, false, (k) => {
+      ready(k);
+      push(k, pushSlot(k), k.load("i64.load", k.src), k.load("i32.load16_u", k.src, 8));
+      setStatus(k, 0);
+    }),
+    registerForm("fld", (k) => {
+      ready(k);
+      const from = stack(k, k.src);
+      full(k, from);
+      const n = read(k, from);
+      push(k, pushSlot(k), n.m, n.se);
+      setStatus(k, 0);
+    }),
+    constant("fld1", 1n << 63n, BIAS, false),
+    constant("fldz", 0n, 0, false),
+    constant("fldl2t", 0xd49a784bcd1b8afen, BIAS + 1, true),
+    constant("fldl2e", 0xb8aa3b295c17f0bcn, BIAS, true),
+    constant("fldpi", 0xc90fdaa22168c235n, BIAS + 1, true),
+    constant("fldlg2", 0x9a209a84fbcff799n, BIAS - 2, true),
+    constant("fldln2", 0xb17217f7d1cf79acn, BIAS - 1, true),
+  ];
+}
 
 /** ST(0) to memory: `convert` stores and returns the flags. */
 function store(
@@ -182,23 +184,25 @@ export function storePlainInteger(k: Code, n: Num, bytes: 2 | 4 | 8, fcw: Local 
   return flags;
 }
 
-const STORES: readonly Kernel[] = [
-  ...([false, true] as const).flatMap((pops): Kernel[] => {
-    const p = pops ? "p" : "";
-    return [
-      store(`fst${p}_m32`, 4, pops, (k, n) => storeFloat(k, n, 4)),
-      store(`fst${p}_m64`, 8, pops, (k, n) => storeFloat(k, n, 8)),
-      store(`fist${p}_i16`, 2, pops, (k, n) => storeInteger(k, n, 2)),
-      store(`fist${p}_i32`, 4, pops, (k, n) => storeInteger(k, n, 4)),
-    ];
-  }),
-  store("fistp_i64", 8, true, (k, n) => storeInteger(k, n, 8)),
-  store("fstp_m80", 10, true, (k, n) => {
-    k.store("i64.store", k.src, n.m);
-    k.store("i32.store16", k.src, n.se, 8);
-    return 0;
-  }),
-];
+function storeKernels(): readonly Kernel[] {
+  return [
+    ...([false, true] as const).flatMap((pops): Kernel[] => {
+      const p = pops ? "p" : "";
+      return [
+        store(`fst${p}_m32`, 4, pops, (k, n) => storeFloat(k, n, 4)),
+        store(`fst${p}_m64`, 8, pops, (k, n) => storeFloat(k, n, 8)),
+        store(`fist${p}_i16`, 2, pops, (k, n) => storeInteger(k, n, 2)),
+        store(`fist${p}_i32`, 4, pops, (k, n) => storeInteger(k, n, 4)),
+      ];
+    }),
+    store("fistp_i64", 8, true, (k, n) => storeInteger(k, n, 8)),
+    store("fstp_m80", 10, true, (k, n) => {
+      k.store("i64.store", k.src, n.m);
+      k.store("i32.store16", k.src, n.se, 8);
+      return 0;
+    }),
+  ];
+}
 
 /** FST ST(i), FSTP ST(i). */
 function storeRegister(sem: string, pops: boolean): Kernel {
@@ -235,40 +239,44 @@ function rotate(sem: string, by: number): Kernel {
   });
 }
 
-const REGISTERS: readonly Kernel[] = [
-  storeRegister("fst", false),
-  storeRegister("fstp", true),
-  storeRegister("fstpnce", true),
-  registerForm("fxch", (k) => {
-    ready(k);
-    const top = stack(k, 0), other = stack(k, k.src);
-    full(k, top, other);
-    const a = read(k, top), b = read(k, other);
-    write(k, top, b.m, b.se);
-    write(k, other, a.m, a.se);
-    setStatus(k, 0);
-  }),
-  sign("fchs", (k, se) => k.i("xor", se, 0x8000)),
-  sign("fabs", (k, se) => k.i("and", se, ~0x8000)),
-  rotate("fincstp", 1),
-  rotate("fdecstp", -1),
-  registerForm("ffree", (k) => {
-    ready(k);
-    k.setField(Layout.fempty, k.i("or", k.field(Layout.fempty), k.i("shl", k.c(1), stack(k, k.src).n)));
-    setStatus(k, 0);
-  }),
-  registerForm("frndint", (k) => {
-    ready(k);
-    const fcw = inexactMasked(k);
-    const top = stack(k, 0);
-    full(k, top);
-    const n = read(k, top);
-    plain(k, n);
-    const r = roundToInteger(k, n, fcw);
-    write(k, top, r.m, k.i("or", signOf(k, n), r.exp));
-    setStatus(k, r.flags);
-  }),
-];
+function registerKernels(): readonly Kernel[] {
+  return [
+    storeRegister("fst", false),
+    storeRegister("fstp", true),
+    storeRegister("fstpnce", true),
+    registerForm("fxch", (k) => {
+      ready(k);
+      const top = stack(k, 0), other = stack(k, k.src);
+      full(k, top, other);
+      const a = read(k, top), b = read(k, other);
+      write(k, top, b.m, b.se);
+      write(k, other, a.m, a.se);
+      setStatus(k, 0);
+    }),
+    sign("fchs", (k, se) => k.i("xor", se, 0x8000)),
+    sign("fabs", (k, se) => k.i("and", se, ~0x8000)),
+    rotate("fincstp", 1),
+    rotate("fdecstp", -1),
+    registerForm("ffree", (k) => {
+      ready(k);
+      k.setField(Layout.fempty, k.i("or", k.field(Layout.fempty), k.i("shl", k.c(1), stack(k, k.src).n)));
+      setStatus(k, 0);
+    }),
+    registerForm("frndint", (k) => {
+      ready(k);
+      const fcw = inexactMasked(k);
+      const top = stack(k, 0);
+      full(k, top);
+      const n = read(k, top);
+      plain(k, n);
+      const r = roundToInteger(k, n, fcw);
+      write(k, top, r.m, k.i("or", signOf(k, n), r.exp));
+      setStatus(k, r.flags);
+    }),
+  ];
+}
 
 /** Moves. */
-export const MOVE_KERNELS: readonly Kernel[] = [...LOADS, ...STORES, ...REGISTERS];
+export function moveKernels(): readonly Kernel[] {
+  return [...loadKernels(), ...storeKernels(), ...registerKernels()];
+}

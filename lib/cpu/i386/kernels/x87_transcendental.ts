@@ -309,10 +309,12 @@ const F2XM1: Kernel = {
 };
 
 /** Transcendental kernels of one operand. */
-export const TRANSCENDENTAL_KERNELS: readonly Kernel[] = [
-  angle("fsin", 0),
-  angle("fcos", 1),
-  angle("fsincos", "both"),
-  TANGENT,
-  F2XM1,
-];
+export function transcendentalKernels(): readonly Kernel[] {
+  return [
+    angle("fsin", 0),
+    angle("fcos", 1),
+    angle("fsincos", "both"),
+    TANGENT,
+    F2XM1,
+  ];
+}

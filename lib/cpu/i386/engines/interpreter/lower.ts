@@ -13,7 +13,7 @@ import type { Field } from "../../fields.ts";
 import { FNS } from "../../functions.ts";
 import type { HookPlan } from "../../hook_points.ts";
 import { effectiveDisplacement, Operation } from "../../operation.ts";
-import { kernelNumber, KERNELS, lastOpcode, placeOf } from "../../kernels/index.ts";
+import { kernelNumber, kernels, lastOpcode, MOST_KERNELS, placeOf } from "../../kernels/index.ts";
 import { KernelTable } from "../../kernels/module.ts";
 import { type SystemUse, systemUse } from "../../kernels/system/index.ts";
 import { SegReg } from "../../segment.ts";
@@ -278,7 +278,7 @@ export class Lowerer {
     const d = this.decoded, v = this.#view, { zero } = Layout, state = this.#cpu.state.base;
     const r = this.#lowerCall(fn, offset, d.length);
     v.setUint16(r + Rec.handler, Handler.system, true);
-    v.setUint16(r + Rec.kernel, KERNELS.length + number, true);
+    v.setUint16(r + Rec.kernel, MOST_KERNELS + number, true);
     v.setUint16(r + Rec.reg, a, true);
     v.setUint16(r + Rec.second, b, true);
     if (d.isMem) this.#addressFields(r);
@@ -288,7 +288,7 @@ export class Lowerer {
   /** A kernel; the call of `fn` in the same record is its slow path. */
   #lowerKernel(number: number, fn: SystemFn, offset: number): void {
     const d = this.decoded, v = this.#view, state = this.#cpu.state.base;
-    const { memory, notes, reg, src } = KERNELS[number];
+    const { memory, notes, reg, src } = kernels()[number];
     this.kernels.get(number);
     const isPlain = memory === undefined || this.#isPlain();
     if (!isPlain && memory !== undefined) {

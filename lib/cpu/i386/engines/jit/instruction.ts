@@ -11,7 +11,7 @@ import type { Field } from "../../fields.ts";
 import { folded, isFolded } from "./fold.ts";
 import { type CodeMode, isUsual } from "./code_mode.ts";
 import { type PartialFlags, wholeFlags } from "./whole_flags.ts";
-import { kernelNumber, KERNELS, lastOpcode } from "../../kernels/index.ts";
+import { kernelNumber, kernels, lastOpcode } from "../../kernels/index.ts";
 import { SYSTEM_KERNELS, type SystemUse, systemUse } from "../../kernels/system/index.ts";
 import type { MemoryOperand } from "../../kernels/kernel.ts";
 import { SegReg } from "../../segment.ts";
@@ -188,7 +188,7 @@ export class Instruction {
 
   /** Memory operand of an x87 instruction that is done in place. */
   get operand(): MemoryOperand | undefined {
-    return this.x87 === undefined ? undefined : KERNELS[this.kernel?.number ?? -1]?.memory;
+    return this.x87 === undefined ? undefined : kernels()[this.kernel?.number ?? -1]?.memory;
   }
 
   /** Offset in the page of the following instruction. */
@@ -248,7 +248,7 @@ function withoutKernel(d: Decoded): KernelUse {
 /** The kernel of an instruction whose memory operand, if it has one, is a 32-bit offset in a flat segment. */
 function kernelOf(d: Decoded, mode: CodeMode): KernelUse | undefined {
   const number = kernelNumber(d);
-  if (number < 0 || KERNELS[number].memory !== undefined && !(mode.flatData && isPlainOperand(d))) return undefined;
+  if (number < 0 || kernels()[number].memory !== undefined && !(mode.flatData && isPlainOperand(d))) return undefined;
   return { number, fop: lastOpcode(d) };
 }
 

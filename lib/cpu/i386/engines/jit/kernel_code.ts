@@ -6,7 +6,7 @@ import type { FunctionBody } from "../../../../wasm/body.ts";
 import { Reg } from "../../../../spec/i386_regs.ts";
 import { ARITH_MASK, FlagsKind } from "../../flags.ts";
 import { Code, type Frame } from "../../kernels/code.ts";
-import { KERNELS, placeOf } from "../../kernels/index.ts";
+import { kernels as allKernels, placeOf } from "../../kernels/index.ts";
 import type { Kernel } from "../../kernels/kernel.ts";
 import { SegReg } from "../../segment.ts";
 import { Layout, Seg, SEG_BYTES } from "../../state.ts";
@@ -50,7 +50,7 @@ export class KernelEmitter {
   /** Emits an instruction; `otherwise` emits the call of TypeScript. The flags are settled and nothing is known of them. */
   emit(i: Instruction, use: KernelUse, otherwise: () => void): void {
     const f = this.#f, { state, kernels } = this.#site;
-    const kernel = KERNELS[use.number], touched = touchedRegisters(kernel, i);
+    const kernel = allKernels()[use.number], touched = touchedRegisters(kernel, i);
     for (const n of touched) this.#registers.spill(n);
     const done = f.block();
     const slow = f.block();
@@ -154,7 +154,7 @@ export class KernelEmitter {
       f.num("i32.add");
     });
     put(Layout.fcs, () => selector(SegReg.cs));
-    if (KERNELS[use.number].memory === undefined) return;
+    if (allKernels()[use.number].memory === undefined) return;
     put(Layout.fdp, () => f.get(this.#la));
     put(Layout.fds, () => selector(i.seg));
   }

@@ -8,7 +8,7 @@ import { interpreter } from "../../../../../lib/cpu/i386/engines/interpreter/eng
 import { jit } from "../../../../../lib/cpu/i386/engines/jit/engine.ts";
 import { reference } from "../../../../../lib/cpu/i386/engines/reference.ts";
 import { writeEflags } from "../../../../../lib/cpu/i386/flags.ts";
-import { KERNELS } from "../../../../../lib/cpu/i386/kernels/index.ts";
+import { kernels } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { Layout } from "../../../../../lib/cpu/i386/state.ts";
 import type { OpRow } from "../../../../../lib/spec/i386_op_row.ts";
 import { OPS } from "../../../../../lib/spec/i386_ops.ts";
@@ -16,7 +16,7 @@ import { Cr4 } from "../../../../../lib/spec/i386_regs.ts";
 import { assertEquals } from "../../../../../scripts/deps/std.ts";
 import { type Mode, MODES, Rig, setMode } from "../rig.ts";
 
-const SEMS = new Set(KERNELS.map((k) => k.sem));
+const SEMS = new Set(kernels().map((k) => k.sem));
 const ROWS: Readonly<Record<string, readonly OpRow[]>> = {
   x87: OPS.filter((row) => SEMS.has(row.sem) && row.feature !== "mmx" && !row.feature.startsWith("sse")),
   simd: OPS.filter((row) => SEMS.has(row.sem) && (row.feature === "mmx" || row.feature.startsWith("sse"))),

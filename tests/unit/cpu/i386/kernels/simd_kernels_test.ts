@@ -4,7 +4,7 @@
  */
 import { Prng } from "../../../../../lib/base/prng.ts";
 import { deriveFlags, FlagsKind, readEflags } from "../../../../../lib/cpu/i386/flags.ts";
-import { KERNELS, placeOf } from "../../../../../lib/cpu/i386/kernels/index.ts";
+import { kernels, placeOf } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
 import { KernelTable } from "../../../../../lib/cpu/i386/kernels/module.ts";
 import { Layout, STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
@@ -77,10 +77,10 @@ function prepare(c: FakeContext, r: Prng): void {
 const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 300);
 
 function judge(kernel: Kernel): void {
-  const c = sseContext(), r = new Prng(KERNELS.indexOf(kernel) + 1);
+  const c = sseContext(), r = new Prng(kernels().indexOf(kernel) + 1);
   const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 }), bytes = new Uint8Array(memory.buffer);
   const words = new Int32Array(memory.buffer);
-  const kernelFunction = new KernelTable(memory, STATE_AT).get(KERNELS.indexOf(kernel));
+  const kernelFunction = new KernelTable(memory, STATE_AT).get(kernels().indexOf(kernel));
   const row = SIMD_ROWS.find((one) => one.sem === kernel.sem);
   assert(row !== undefined);
   let done = 0;
@@ -112,7 +112,7 @@ function judge(kernel: Kernel): void {
   assert(done > CASES / 50, `only ${done} of ${CASES} cases were done by the kernel`);
 }
 
-for (const kernel of KERNELS.filter((one) => SIMD_ROWS.some((row) => row.sem === one.sem))) {
+for (const kernel of kernels().filter((one) => SIMD_ROWS.some((row) => row.sem === one.sem))) {
   const form = kernel.memory === undefined ? "registers" : "memory";
   Deno.test(`kernel ${kernel.sem}, ${form}, does what the function does`, () => judge(kernel));
 }

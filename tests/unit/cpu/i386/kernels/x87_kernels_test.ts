@@ -4,7 +4,7 @@
  */
 import { Prng } from "../../../../../lib/base/prng.ts";
 import { deriveFlags, FlagsKind } from "../../../../../lib/cpu/i386/flags.ts";
-import { KERNELS } from "../../../../../lib/cpu/i386/kernels/index.ts";
+import { kernels } from "../../../../../lib/cpu/i386/kernels/index.ts";
 import { FLAGS_SET, type Kernel, SLOW } from "../../../../../lib/cpu/i386/kernels/kernel.ts";
 import { KernelTable } from "../../../../../lib/cpu/i386/kernels/module.ts";
 import { STATE_BYTES } from "../../../../../lib/cpu/i386/state.ts";
@@ -44,7 +44,7 @@ class Bench {
     bytes.set(one.memory, OPERAND);
     const before = this.words.slice();
     const src = kernel.memory === undefined ? one.modrm & 7 : OPERAND;
-    const answer = this.kernels.get(KERNELS.indexOf(kernel))(0, src, 0);
+    const answer = this.kernels.get(kernels().indexOf(kernel))(0, src, 0);
     if (answer === SLOW) {
       assertSame(this.words, before, `${what}: left something behind`);
       return false;
@@ -65,7 +65,7 @@ function rowOf(kernel: Kernel): OpRow | undefined {
 
 const CASES = Number(Deno.env.get("VMIKIT_KERNEL_CASES") ?? 800);
 
-for (const kernel of KERNELS.filter((one) => rowOf(one) !== undefined)) {
+for (const kernel of kernels().filter((one) => rowOf(one) !== undefined)) {
   Deno.test(`kernel ${kernel.sem}${kernel.memory === undefined ? "" : " memory"} does what the function does`, () => {
     const bench = new Bench(), row = rowOf(kernel);
     assert(row !== undefined);
@@ -93,7 +93,7 @@ function calm(one: X87Case, seed: number): void {
 Deno.test("kernels of FDIV and FDIVR are exact where a quotient is just below what its estimate says", () => {
   const bench = new Bench(), r = new Prng(5);
   for (const sem of ["fdiv", "fdivr"]) {
-    const kernel = KERNELS.find((one) => one.sem === sem && one.memory === undefined), row = kernel && rowOf(kernel);
+    const kernel = kernels().find((one) => one.sem === sem && one.memory === undefined), row = kernel && rowOf(kernel);
     assert(kernel !== undefined && row !== undefined);
     const maker = new CaseMaker(1);
     for (let n = 0; n < 400; n++) {

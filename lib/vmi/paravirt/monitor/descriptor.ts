@@ -4,30 +4,17 @@
  * Sources: SDM-3A 3.4.5, 5.2. Warm.
  */
 
-/** Bits of a descriptor's high dword. */
-export const Desc = {
-  accessed: 0x100,
-  readWrite: 0x200,
-  direction: 0x400,
-  code: 0x800,
-  segment: 0x1000,
-  dpl: 0x6000,
-  present: 0x8000,
-  big: 0x400000,
-  granular: 0x800000,
-} as const;
+import { Desc, descriptorBase, descriptorLimit } from "../../../spec/i386_descriptor.ts";
 
-/** Types of system descriptors and gates. */
-export const SystemType = {
-  ldt: 2,
-  taskGate: 5,
-  interruptGate16: 6,
-  trapGate16: 7,
-  tss32: 9,
-  tss32Busy: 11,
-  interruptGate32: 14,
-  trapGate32: 15,
-} as const;
+export {
+  Desc,
+  isCode,
+  isConforming,
+  isReadable,
+  isWritableData,
+  privilege as dplOf,
+  SystemType,
+} from "../../../spec/i386_descriptor.ts";
 
 /** The ring in which the guest's kernel really runs. */
 export const KERNEL_RING = 1;
@@ -57,36 +44,10 @@ export function realRing(guest: number): number {
 
 /** Base, u32. */
 export function baseOf(d: DescriptorWords): number {
-  return ((d.low >>> 16) | ((d.high & 0xff) << 16) | (d.high & 0xff000000)) >>> 0;
+  return descriptorBase(d.low, d.high) >>> 0;
 }
 
 /** Last byte, u32. */
 export function limitOf(d: DescriptorWords): number {
-  const units = (d.low & 0xffff) | (d.high & 0xf0000);
-  return ((d.high & Desc.granular) !== 0 ? (units << 12) | 0xfff : units) >>> 0;
-}
-
-/** Privilege level. */
-export function dplOf(high: number): number {
-  return (high >>> 13) & 3;
-}
-
-/** A code segment? */
-export function isCode(high: number): boolean {
-  return (high & 0x1800) === 0x1800;
-}
-
-/** A conforming code segment? */
-export function isConforming(high: number): boolean {
-  return (high & 0x1c00) === 0x1c00;
-}
-
-/** A writable data segment? */
-export function isWritableData(high: number): boolean {
-  return (high & 0x1a00) === 0x1200;
-}
-
-/** Data or readable code? */
-export function isReadable(high: number): boolean {
-  return (high & Desc.segment) !== 0 && (high & 0xa00) !== 0x800;
+  return descriptorLimit(d.low, d.high);
 }

@@ -82,33 +82,41 @@ export class ConditionEmitter {
   /** Condition from the flags word. */
   #condSlow(cc: number): void {
     const f = this.#f;
-    const word = f.temp("i32");
     this.flagArgs();
     f.call(this.#calls.flags);
-    f.set(word);
-    const bits = [0x800, 1, 0x40, 0x41, 0x80, 4, 0, 0x40][cc >> 1];
-    if (bits !== 0) {
-      f.get(word);
-      f.i32(bits);
-      f.num("i32.and");
-      f.i32(0);
-      f.num("i32.ne");
-    }
-    if (cc >> 1 >= 6) { // SF != OF
-      f.get(word);
-      f.i32(7);
-      f.num("i32.shr_u");
-      f.get(word);
-      f.i32(11);
-      f.num("i32.shr_u");
-      f.num("i32.xor");
-      f.i32(1);
-      f.num("i32.and");
-      if (bits !== 0) f.num("i32.or");
-    }
+    emitPair(f, cc >> 1);
     if ((cc & 1) !== 0) f.num("i32.eqz");
-    f.release("i32", word);
   }
+}
+
+/** EFLAGS bits a pair of conditions looks at, by condition code / 2. */
+export const LOOKS_AT: readonly number[] = [0x800, 1, 0x40, 0x41, 0x80, 4, 0x880, 0x8c0];
+
+/** The first condition of a pair, 1 or 0, from the flags word on the stack. */
+export function emitPair(f: FunctionBody, pair: number): void {
+  const isSet = (bits: number): void => {
+    f.i32(bits);
+    f.num("i32.and");
+    f.i32(0);
+    f.num("i32.ne");
+  };
+  if (pair < 6) return isSet(LOOKS_AT[pair]);
+  const word = f.temp("i32");
+  f.tee(word);
+  f.i32(7);
+  f.num("i32.shr_u");
+  f.get(word);
+  f.i32(11);
+  f.num("i32.shr_u");
+  f.num("i32.xor"); // SF != OF
+  f.i32(1);
+  f.num("i32.and");
+  if (pair === 7) {
+    f.get(word);
+    isSet(0x40);
+    f.num("i32.or");
+  }
+  f.release("i32", word);
 }
 
 /** Comparison of a and b that decides a condition pair after a subtraction. */

@@ -5,8 +5,6 @@
  * flags and count, calls TypeScript and goes on with the address it returns. Cold code that makes hot code.
  */
 import type { FunctionBody } from "../../../../wasm/body.ts";
-import type { NumericName } from "../../../../wasm/opcodes.ts";
-import { typeOf } from "../../builder.ts";
 import { FlagsKind, kindOf } from "../../flags.ts";
 import { runNumber } from "../../kernels/string_runs.ts";
 import { Rights } from "../../segment.ts";
@@ -14,9 +12,9 @@ import { Layout, SEG_BYTES } from "../../state.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
 import type { CaseTree } from "./cases.ts";
 import { ConditionEmitter } from "./conditions.ts";
-import { MemoryEmitter } from "./memory_code.ts";
+import { emitOffset, MemoryEmitter } from "./memory_code.ts";
 import type { Calls, Labels, Locals } from "./locals.ts";
-import { emitUnary, LOADS, NUMERIC, registerOffset, STORES } from "./operators.ts";
+import { emitOperation, LOADS, registerOffset, STORES } from "./operators.ts";
 import { Rec } from "./record.ts";
 import { TransferEmitter } from "./transfers.ts";
 
@@ -36,6 +34,7 @@ export class TreeEmitter {
   #opSize: 16 | 32 = 32;
   #addrSize: 16 | 32 = 32;
   #segmented = false;
+  readonly #operand = (e: Expr): void => this.#expr(e);
 
   /** @param state Byte address of the state block. */
   constructor(f: FunctionBody, locals: Locals, calls: Calls, labels: Labels, state: number) {
@@ -98,7 +97,7 @@ export class TreeEmitter {
         f.mem("i32.store", this.#state + s.at);
         break;
       case "ea":
-        this.#offset();
+        emitOffset(f, this.#l.rec);
         if (s.add !== null) {
           this.#expr(s.add);
           f.num("i32.add");
@@ -264,30 +263,14 @@ export class TreeEmitter {
     f.set(l.kind);
   }
 
-  /** Effective offset on the stack. */
-  #offset(): void {
-    const f = this.#f, l = this.#l;
-    f.get(l.rec);
-    f.mem("i32.load16_u", Rec.base);
-    f.mem("i32.load", 0);
-    f.get(l.rec);
-    f.mem("i32.load16_u", Rec.index);
-    f.mem("i32.load", 0);
-    f.get(l.rec);
-    f.mem("i32.load8_u", Rec.scale);
-    f.num("i32.shl");
-    f.num("i32.add");
-    f.get(l.rec);
-    f.mem("i32.load", Rec.disp);
-    f.num("i32.add");
-  }
-
   #expr(e: Expr): void {
     const f = this.#f;
     switch (e.k) {
       case "const":
-        if (e.t === "i64") f.i64(BigInt(e.v));
-        else f.i32(e.v);
+      case "unary":
+      case "binary":
+      case "select":
+        emitOperation(f, e, this.#operand);
         break;
       case "imm":
       case "imm2":
@@ -310,21 +293,6 @@ export class TreeEmitter {
       case "temp":
         f.get(this.#temps[e.id].local);
         break;
-      case "unary":
-        this.#expr(e.a);
-        emitUnary(f, e.op, typeOf(e.a));
-        break;
-      case "binary":
-        this.#expr(e.a);
-        this.#expr(e.b);
-        f.num(`${typeOf(e.a)}.${NUMERIC[e.op]}` as NumericName);
-        break;
-      case "select":
-        this.#expr(e.a);
-        this.#expr(e.b);
-        this.#expr(e.c);
-        f.select();
-        break;
       case "cf":
         this.#conditions.flagArgs();
         f.call(this.#calls.carry);
@@ -340,7 +308,7 @@ export class TreeEmitter {
         this.#transfers.nextEip();
         break;
       case "offset":
-        this.#offset();
+        emitOffset(f, this.#l.rec);
         if (this.#addrSize === 16) {
           f.i32(0xffff);
           f.num("i32.and");

@@ -6,6 +6,7 @@ import { FunctionBody } from "../../../../wasm/body.ts";
 import { Layout, Seg } from "../../state.ts";
 import type { Locals } from "./emit.ts";
 import { emitJumpEntry } from "./jump_entry.ts";
+import { emitOffset } from "./memory_code.ts";
 import { Rec } from "./record.ts";
 
 /** Jump cache inline, then TypeScript. */
@@ -100,19 +101,7 @@ export function emitAddress(
   f.get(l.rec);
   f.mem("i32.load16_u", Rec.rm);
   f.set(l.la);
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.base);
-  f.mem("i32.load", 0);
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.index);
-  f.mem("i32.load", 0);
-  f.get(l.rec);
-  f.mem("i32.load8_u", Rec.scale);
-  f.num("i32.shl");
-  f.num("i32.add");
-  f.get(l.rec);
-  f.mem("i32.load", Rec.disp);
-  f.num("i32.add");
+  emitOffset(f, l.rec);
   f.get(l.rec);
   f.mem("i32.load", Rec.imm);
   f.num("i32.and");

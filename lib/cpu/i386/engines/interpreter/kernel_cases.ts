@@ -9,6 +9,7 @@ import { SegReg } from "../../segment.ts";
 import { Layout, Seg, SEG_BYTES } from "../../state.ts";
 import { reload, saveContext } from "./context_code.ts";
 import type { Locals } from "./emit.ts";
+import { emitOffset } from "./memory_code.ts";
 import { Rec } from "./record.ts";
 
 /** How the cases call kernels, and where they lead. */
@@ -36,7 +37,8 @@ export function emitKernel(f: FunctionBody, l: Locals, state: number, links: Ker
 
 /** A kernel with a memory operand. */
 export function emitKernelMemory(f: FunctionBody, l: Locals, state: number, links: KernelLinks, notes: boolean): void {
-  address(f, l);
+  emitOffset(f, l.rec);
+  f.set(l.la);
   // Host address by the TLB table that the record names: one page, allowed, aligned.
   f.get(l.la);
   f.i32(12);
@@ -75,12 +77,11 @@ export function emitKernelMemory(f: FunctionBody, l: Locals, state: number, link
 /** A system kernel: everything is in the state block before and after it. `look` looks up the EIP there. */
 export function emitSystem(f: FunctionBody, l: Locals, state: number, links: KernelLinks, look: () => void): void {
   saveContext(f, l, state);
-  address(f, l);
   f.get(l.rec);
   f.mem("i32.load16_u", Rec.reg);
   f.get(l.rec);
   f.mem("i32.load16_u", Rec.second);
-  f.get(l.la);
+  emitOffset(f, l.rec);
   f.get(l.rec);
   f.mem("i32.load16_u", Rec.kernel);
   f.callIndirect(links.type, links.table);
@@ -94,24 +95,6 @@ export function emitSystem(f: FunctionBody, l: Locals, state: number, links: Ker
   look();
   f.end();
   links.next();
-}
-
-/** Linear address of the operand, in `la`. */
-function address(f: FunctionBody, l: Locals): void {
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.base);
-  f.mem("i32.load", 0);
-  f.get(l.rec);
-  f.mem("i32.load16_u", Rec.index);
-  f.mem("i32.load", 0);
-  f.get(l.rec);
-  f.mem("i32.load8_u", Rec.scale);
-  f.num("i32.shl");
-  f.num("i32.add");
-  f.get(l.rec);
-  f.mem("i32.load", Rec.disp);
-  f.num("i32.add");
-  f.set(l.la);
 }
 
 /** Calls the record's kernel: the first two parameters are on the stack. Takes flags that it answers. */

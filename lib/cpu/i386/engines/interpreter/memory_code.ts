@@ -6,6 +6,7 @@ import { Layout } from "../../state.ts";
 import type { AccessWidth } from "../../tree.ts";
 import type { Calls, Locals } from "./emit.ts";
 import { STORES } from "./operators.ts";
+import { Rec } from "./record.ts";
 
 /** Alignment bits of an access and the bit of an entry that allows no fast access: 0 in a host address that may be used. */
 export function slowBits(w: AccessWidth): number {
@@ -33,6 +34,23 @@ export function emitProbe(f: FunctionBody, w: AccessWidth, la: number, t: number
   f.tee(t);
   f.i32(slowBits(w));
   f.num("i32.and");
+}
+
+/** Effective offset of the record's memory operand on the stack. */
+export function emitOffset(f: FunctionBody, rec: number): void {
+  f.get(rec);
+  f.mem("i32.load16_u", Rec.base);
+  f.mem("i32.load", 0);
+  f.get(rec);
+  f.mem("i32.load16_u", Rec.index);
+  f.mem("i32.load", 0);
+  f.get(rec);
+  f.mem("i32.load8_u", Rec.scale);
+  f.num("i32.shl");
+  f.num("i32.add");
+  f.get(rec);
+  f.mem("i32.load", Rec.disp);
+  f.num("i32.add");
 }
 
 /** Emits accesses into one function body. */

@@ -3,10 +3,12 @@
  */
 import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
-import type { AccessWidth, BinaryOp, UnaryOp, ValueType } from "../../tree.ts";
+import type { NumericName } from "../../../../wasm/opcodes.ts";
+import { typeOf } from "../../builder.ts";
+import type { AccessWidth, BinaryOp, Expr, UnaryOp, ValueType } from "../../tree.ts";
 
 /** Instruction name without type, by operator. */
-export const NUMERIC: Readonly<Record<BinaryOp, string>> = {
+const NUMERIC: Readonly<Record<BinaryOp, string>> = {
   add: "add",
   sub: "sub",
   mul: "mul",
@@ -34,8 +36,26 @@ export const NUMERIC: Readonly<Record<BinaryOp, string>> = {
   geU: "ge_u",
 };
 
+/** An expression that is the same wherever its operands come from. */
+export type Operation = Extract<Expr, { readonly k: "const" | "unary" | "binary" | "select" }>;
+
+/** Emits an operation; `operand` emits what it works on. */
+export function emitOperation(f: FunctionBody, e: Operation, operand: (e: Expr) => void): void {
+  if (e.k === "const") {
+    if (e.t === "i64") f.i64(BigInt(e.v));
+    else f.i32(e.v);
+    return;
+  }
+  operand(e.a);
+  if (e.k === "unary") return emitUnary(f, e.op, typeOf(e.a));
+  operand(e.b);
+  if (e.k === "binary") return f.num(`${typeOf(e.a)}.${NUMERIC[e.op]}` as NumericName);
+  operand(e.c);
+  f.select();
+}
+
 /** Emits an operator on the value on the stack, which is of type `t`. */
-export function emitUnary(f: FunctionBody, op: UnaryOp, t: ValueType): void {
+function emitUnary(f: FunctionBody, op: UnaryOp, t: ValueType): void {
   switch (op) {
     case "extend8":
       return f.num("i32.extend8_s");

@@ -5,10 +5,8 @@
 import type { FunctionBody } from "../../../../wasm/body.ts";
 import type { NumericName } from "../../../../wasm/opcodes.ts";
 import { FlagsKind } from "../../flags.ts";
+import { emitPair, LOOKS_AT } from "../interpreter/conditions.ts";
 import { type FlagState, UNKNOWN } from "./flag_state.ts";
-
-/** EFLAGS bits a pair of conditions looks at, by condition code / 2. */
-const LOOKS_AT: readonly number[] = [0x800, 1, 0x40, 0x41, 0x80, 4, 0x880, 0x8c0];
 
 /** Comparison of first and second word that decides a pair after a subtraction without borrow. */
 const AFTER_SUB: readonly (NumericName | undefined)[] = [
@@ -67,7 +65,7 @@ export class ConditionCode {
     if ((over & looks) !== 0 || !this.#fused(pair)) {
       if ((over & looks) === looks) this.#f.get(this.#over);
       else this.#flags.word();
-      this.#fromWord(pair);
+      emitPair(this.#f, pair);
     }
     if ((cc & 1) !== 0) this.#f.num("i32.eqz");
   }
@@ -84,7 +82,7 @@ export class ConditionCode {
         return this.#afterResult(pair);
       case FlagsKind.word:
         this.#f.get(this.#words[1]);
-        this.#fromWord(pair);
+        emitPair(this.#f, pair);
         return true;
       default:
         return false;
@@ -221,36 +219,5 @@ export class ConditionCode {
         this.#ofResult(pair, stepShift);
         return true;
     }
-  }
-
-  /** A pair of conditions from the flags word on the stack. */
-  #fromWord(pair: number): void {
-    const f = this.#f;
-    if (pair < 6) {
-      f.i32(LOOKS_AT[pair]);
-      f.num("i32.and");
-      f.i32(0);
-      f.num("i32.ne");
-      return;
-    }
-    const word = f.temp("i32");
-    f.tee(word);
-    f.i32(7);
-    f.num("i32.shr_u");
-    f.get(word);
-    f.i32(11);
-    f.num("i32.shr_u");
-    f.num("i32.xor");
-    f.i32(1);
-    f.num("i32.and");
-    if (pair === 7) {
-      f.get(word);
-      f.i32(0x40);
-      f.num("i32.and");
-      f.i32(0);
-      f.num("i32.ne");
-      f.num("i32.or");
-    }
-    f.release("i32", word);
   }
 }

@@ -6,12 +6,10 @@
  */
 import { InternalError } from "../../../../core/errors.ts";
 import type { FunctionBody } from "../../../../wasm/body.ts";
-import type { NumericName } from "../../../../wasm/opcodes.ts";
-import { typeOf } from "../../builder.ts";
 import type { Field } from "../../fields.ts";
 import type { AccessWidth, Expr, Stmt, ValueType } from "../../tree.ts";
 import { emitProbe } from "../interpreter/memory_code.ts";
-import { emitUnary, LOADS, NUMERIC, STORES } from "../interpreter/operators.ts";
+import { emitOperation, LOADS, STORES } from "../interpreter/operators.ts";
 import type { FlagEmitter } from "./flag_code.ts";
 import { emitGroup } from "./group_code.ts";
 import type { Instruction } from "./instruction.ts";
@@ -64,6 +62,7 @@ export class TreeCode {
   readonly #registers: RegisterEmitter;
   readonly #flags: FlagEmitter;
   readonly #control: Control;
+  readonly #operand = (e: Expr): void => this.#expr(e);
   readonly #la: number;
   readonly #t: number;
   readonly #place: number;
@@ -328,8 +327,10 @@ export class TreeCode {
     const f = this.#f, i = this.#instruction;
     switch (e.k) {
       case "const":
-        if (e.t === "i64") f.i64(BigInt(e.v));
-        else f.i32(e.v);
+      case "unary":
+      case "binary":
+      case "select":
+        emitOperation(f, e, this.#operand);
         break;
       case "imm":
         this.#constant("imm");
@@ -349,21 +350,6 @@ export class TreeCode {
         break;
       case "temp":
         f.get(this.#temps[e.id].local);
-        break;
-      case "unary":
-        this.#expr(e.a);
-        emitUnary(f, e.op, typeOf(e.a));
-        break;
-      case "binary":
-        this.#expr(e.a);
-        this.#expr(e.b);
-        f.num(`${typeOf(e.a)}.${NUMERIC[e.op]}` as NumericName);
-        break;
-      case "select":
-        this.#expr(e.a);
-        this.#expr(e.b);
-        this.#expr(e.c);
-        f.select();
         break;
       case "cf":
         this.#flags.carry();

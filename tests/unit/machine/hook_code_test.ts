@@ -3,7 +3,7 @@ import { asm } from "../../../lib/cpu/i386/asm/template.ts";
 import { machine } from "../../../lib/machine/machine.ts";
 import { ram } from "../../../lib/memory/region.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
-import { alike, AT, bare, note } from "./hook_points.ts";
+import { alike, AT, bare, cpu, note } from "./hook_points.ts";
 
 Deno.test("instructions over a page end, and hooks on their second page, are met", () => {
   alike((e) =>

@@ -3,7 +3,7 @@
  */
 import { port92 } from "../../../lib/device/small_ports.ts";
 import {
-  type asm,
+  asm,
   type CostTable,
   type EngineName,
   i386,
@@ -74,4 +74,27 @@ export const LIDT = 0x800;
 /** A dword of memory. */
 export function word(m: Machine, at: number): number {
   return m.read(at, 32);
+}
+
+/** Where {@linkcode adders} add with three instructions. */
+export const TOTAL = 0x600;
+/** Where they add with a locked one. */
+export const LOCKED = 0x640;
+
+/** Each CPU adds one to a dword many times, in one locked instruction and in three that another CPU can come between. */
+export function adders(options: SmpOptions): Machine {
+  const m = smp(options);
+  const program = asm`
+      mov ecx, 2000
+    again:
+      lock inc dword [${LOCKED}]
+      mov eax, [${TOTAL}]
+      inc eax
+      mov [${TOTAL}], eax
+      loop again
+      lock inc dword [0x680]
+      hlt
+  `;
+  flat(m, 0x8000, program, ...m.cpus.keys());
+  return m;
 }

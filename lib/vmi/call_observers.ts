@@ -32,11 +32,13 @@ export interface Interest<C, A> {
   readonly after: readonly ((call: C, result: number | bigint | undefined) => void)[];
   /** Answers in place of the hypervisor. */
   readonly override: ((call: C) => A) | undefined;
+  /** All that were set and not removed, in order; the last one answers. */
+  readonly overrides: readonly ((call: C) => A)[];
 }
 
 /** Numbers below this are found without search. */
 const TABLE = 256;
-const NOBODY = { before: [], after: [], override: undefined } as const;
+const NOBODY = { before: [], after: [], override: undefined, overrides: [] } as const;
 
 /** Of a call that stands in no record. */
 const UNRECORDED: Readonly<Entered> = { recordings: [], seq: 0, others: [], early: undefined };
@@ -151,23 +153,26 @@ export class CallObservers<C extends RecordedCall, A> {
   before(no: number, fn: (call: C) => void): () => void {
     checkCallback("before(name, fn)", fn);
     this.#change(no, (now) => ({ ...now, before: [...now.before, fn] }));
-    return () => this.#change(no, (now) => ({ ...now, before: now.before.filter((f) => f !== fn) }));
+    return once(() => this.#change(no, (now) => ({ ...now, before: without(now.before, fn) })));
   }
 
   /** Adds a function after the call of this number. */
   after(no: number, fn: (call: C, result: number | bigint | undefined) => void): () => void {
     checkCallback("after(name, fn)", fn);
     this.#change(no, (now) => ({ ...now, after: [...now.after, fn] }));
-    return () => this.#change(no, (now) => ({ ...now, after: now.after.filter((f) => f !== fn) }));
+    return once(() => this.#change(no, (now) => ({ ...now, after: without(now.after, fn) })));
   }
 
-  /** Sets who answers the call of this number; the last one wins. */
+  /** Sets who answers the call of this number; the last one wins, and when it is removed the one before it answers. */
   replace(no: number, fn: (call: C) => A): () => void {
     checkCallback("override(name, fn)", fn);
-    this.#change(no, (now) => ({ ...now, override: fn }));
-    return () => {
-      if (this.of(no).override === fn) this.#change(no, (now) => ({ ...now, override: undefined }));
-    };
+    const set = (change: (now: Interest<C, A>["overrides"]) => Interest<C, A>["overrides"]): void =>
+      this.#change(no, (now) => {
+        const overrides = change(now.overrides);
+        return { ...now, overrides, override: overrides.at(-1) };
+      });
+    set((now) => [...now, fn]);
+    return once(() => set((now) => without(now, fn)));
   }
 
   /** The machine's hypercall hooks if there is one for this call. */
@@ -191,4 +196,19 @@ export class CallObservers<C extends RecordedCall, A> {
     if (no < TABLE) this.#table[no] = isEmpty ? undefined : now;
     this.#host.changed();
   }
+}
+
+/** The list without one of these; a function that was added twice is still there once. */
+function without<T>(list: readonly T[], one: T): readonly T[] {
+  const at = list.lastIndexOf(one);
+  return list.filter((_, i) => i !== at);
+}
+
+/** Does it the first time only. */
+function once(remove: () => void): () => void {
+  let isThere = true;
+  return () => {
+    if (isThere) remove();
+    isThere = false;
+  };
 }

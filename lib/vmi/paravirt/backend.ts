@@ -64,8 +64,8 @@ export interface ParavirtCall<N extends ParavirtName = ParavirtName> {
   readonly time: number;
   /** The guest, at the entry of the call. */
   readonly guest: GuestContext;
-  /** Asks the run to end with the stop reason `hook` of this name at this instruction boundary. */
-  stop(name: string): void;
+  /** Asks the run to end at this instruction boundary, with the stop reason `hook` of this name; default: the call's. */
+  stop(name?: string): void;
   /** Ends the run as `killed`; the call is not answered. */
   kill(code?: KillCode): void;
   /**

@@ -116,8 +116,8 @@ export class Paravirt implements Component {
   }
 
   /**
-   * Answers each call of this name in place of the backend. @throws {ConfigError} paravirt-call: no such call, it does
-   * not return, or the ROM tells the guest that there is none.
+   * Answers each call of this name in place of the backend; of several the last one does. @throws {ConfigError}
+   * paravirt-call: no such call, it does not return, or the ROM tells the guest that there is none.
    */
   override<N extends ParavirtName>(name: N, fn: OverrideFn<N>): () => void {
     const slot = this.slot(name);

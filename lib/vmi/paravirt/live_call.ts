@@ -3,6 +3,7 @@
  * their names when somebody asks for them. Hot where calls are observed: one object a call, and nothing else.
  */
 import type { GuestContext } from "../../core/cpu.ts";
+import { ConfigError } from "../../core/errors.ts";
 import { Reg } from "../../spec/i386_regs.ts";
 import type { ParavirtName } from "../../spec/paravirt_calls.ts";
 import { type AnyArgs, argsOf, type CallPlan, MAX_WORDS, readWords } from "./arguments.ts";
@@ -103,7 +104,8 @@ export class LiveCall implements ParavirtCall {
   }
 
   /** See {@linkcode ParavirtCall.stop}. */
-  stop(name: string): void {
+  stop(name: string = this.name): void {
+    if (name === "") throw new ConfigError("hook-name", "The name that a call stops the run with must not be empty");
     this.#site.stop(name);
   }
 

@@ -41,7 +41,7 @@ export class Observers extends CallObservers<ParavirtCall, CallAnswer> {
     return this.after(plan.no, fn);
   }
 
-  /** Sets who answers a call; the last one wins. */
+  /** Sets who answers a call; the last one wins, and when it is removed the one before it answers. */
   setOverride(name: string, fn: OverrideFn): () => void {
     const plan = known(name);
     if (plan.name === "IRET" || plan.name === "SYSEXIT") throw noReturn(plan, "overridden");

@@ -74,7 +74,7 @@ export class HypercallDispatch<N extends string> {
     return this.#observers.after(this.known(name).no, (call, result) => each(call, Number(result)));
   }
 
-  /** Sets who answers; the last one wins. @throws {ConfigError} hypercall-name */
+  /** Sets who answers; the last one wins, then the one before it. @throws {ConfigError} hypercall-name */
   override<M extends N>(name: M, fn: (call: Hypercall<M>) => HypercallAnswer): () => void {
     return this.#observers.replace(this.known(name).no, fn as (call: Hypercall<N>) => HypercallAnswer);
   }
@@ -141,7 +141,12 @@ export class HypercallDispatch<N extends string> {
       killed = true;
       if (way !== "script") host.kill(name, "refused", eip);
     };
-    const stop = (stopName: string): void => host.stop(stopName);
+    const stop = (stopName: string = name): void => {
+      if (stopName === "") {
+        throw new ConfigError("hook-name", "The name that a call stops the run with must not be empty");
+      }
+      host.stop(stopName);
+    };
     const call = { ...decoded, name, way, cpu, eip, from: eip, time: host.clock.now, guest, stop, kill };
     try {
       const entered = this.#observers.enter(call);

@@ -23,11 +23,11 @@ export interface Printed {
 /** Most instructions of a case, its harness included. */
 const STEPS_A_CASE = 1_000_000;
 
-/** Runs it on ours. */
+/** Runs it on ours; the JIT translates code the first time that it is executed. */
 export function runOurs(image: Uint8Array, cases: number, engine: EngineName): Printed {
   const out: number[] = [];
   const m = machine({
-    cpu: i386({ engine }),
+    cpu: i386({ engine, ...(engine === "jit" ? { jit: { threshold: 1 } } : {}) }),
     memory: [ram({ at: 0, size: 0xe0000 }), ram({ at: 0x100000, size: 15 << 20 }), ...biosRegions(image)],
     devices: [debugConsole({ onByte: (byte) => out.push(byte) })],
   });

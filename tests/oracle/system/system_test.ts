@@ -20,6 +20,13 @@ Deno.test({
   },
 });
 
+Deno.test("translated code and interpreter agree on real, virtual-8086 and protected mode, gates and tasks", () => {
+  const h = harness(), r = new Prng(3), count = 700;
+  const tables = makeTables(r, h);
+  const image = h.image(tables, Array.from({ length: count }, (_, i) => systemCase(r, (i + 1) % 50 === 0).record));
+  assertEquals(runOurs(image, count, "jit").results, runOurs(image, count, "interpreter").results);
+});
+
 Deno.test("reference and interpreter agree on real, virtual-8086 and protected mode, gates and tasks", () => {
   const h = harness(), r = new Prng(2), count = 60;
   const tables = makeTables(r, h);

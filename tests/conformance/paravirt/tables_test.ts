@@ -1,37 +1,12 @@
 /** Page tables that map themselves, are written by devices or behind the hypervisor's back. */
-import type { Device, DeviceHost } from "../../../mod.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
+import { Copier } from "./copier.ts";
 import { FREE_TABLE, type Kit, type Rogue, rogue, type RogueOptions, TABLE } from "./rogue.ts";
 import { conformance, HIDES_NOTHING } from "./suite.ts";
 
 const HYPERVISOR = 0x7c000000;
 /** Entry of linear 0x300000 in the table that maps itself and all of the guest's code. */
 const OWN = TABLE + 0x300 * 4;
-
-/** A device that copies four bytes to where port 0x6f0 says when port 0x6f4 is written. */
-class Copier implements Device {
-  readonly name: string = "copier";
-  #at = 0;
-  attach(host: DeviceHost): void {
-    host.ports.map(0x6f0, 8, this.name, {
-      widths: [32],
-      read: () => this.#at,
-      write: (port, value) => {
-        if (port === 0x6f0) this.#at = value;
-        else {
-          const bytes = new Uint8Array(4);
-          new DataView(bytes.buffer).setUint32(0, value, true);
-          host.memory.writePhysical(this.#at, bytes);
-        }
-      },
-    });
-  }
-  reset(): void {}
-  save(): { version: number; fields: Record<string, number> } {
-    return { version: 1, fields: { at: this.#at } };
-  }
-  load(): void {}
-}
 
 const copy = (to: number, value: number): string =>
   `mov edx, 0x6f0\nmov eax, ${to}\nout dx, eax\nmov edx, 0x6f4\nmov eax, ${value}\nout dx, eax`;

@@ -41,7 +41,11 @@ Deno.test("lockstep: an engine that is wrong is found, and its program shrinks t
   assertGreater(parts(found.blocks), parts(small.blocks));
 });
 
-Deno.test("JIT: memory does not grow without bound while code changes all the time", () => {
-  const { early, late } = change(60, () => Deno.memoryUsage().rss, 20);
+Deno.test("JIT: memory does not grow without bound while code changes all the time", async () => {
+  const { early, late, samples } = await change(60, () => Deno.memoryUsage().rss, 20);
   assert(late < early + (192 << 20), `${early >> 20} MiB at first, ${late >> 20} MiB later`);
+  assertEquals(samples.length, 10);
+  const last = samples[9];
+  assertGreater(last.made, samples[4].made, "code is translated all the time");
+  assertGreater(last.made, last.alive + 500, "modules of code that is gone are gone");
 });

@@ -3,7 +3,8 @@
  * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder, `--x87 N` cases of
  * the x87 alone, `--system N` cases against Bochs, `--lockstep N` programs for each setting of the JIT (`--variant NAME`
  * for one), `--guests N` million instructions of recorded guests (`--guest NAME` for one, `--whole yes` compares all of them
- * at every region boundary rather than a tenth), `--changing N` million of code that changes; `--parts` with some of
+ * at every region boundary rather than a tenth), `--changing N` million of code that changes
+ * (300 are a minute or less; 10000 run for minutes); `--parts` with some of
  * lengths, system, x87, lockstep, native for those alone. Exit code 1 with the shortest failing case of each kind; what
  * cannot be judged here is said by name.
  */
@@ -117,13 +118,13 @@ async function x87(): Promise<number> {
 }
 
 /** The JIT against the interpreter. */
-function lockstep(): number {
+async function lockstep(): Promise<number> {
   const programs = Number(option("lockstep", "1000")), seed = Number(option("seed", "1"));
   const guests = Number(option("guests", "1000")), changing = Number(option("changing", "300"));
   const variant = option("variant", ""), whole = option("whole", "") === "yes";
   const failures = (programs > 0 ? fullPrograms(seed, programs, variant) : 0) +
     (guests > 0 ? fullGuests(guests, whole, option("guest", ""), variant === "" ? "all on" : variant) : 0) +
-    (changing > 0 ? fullChanging(changing) : 0);
+    (changing > 0 ? await fullChanging(changing) : 0);
   return failures === 0 ? 0 : 1;
 }
 

@@ -63,8 +63,10 @@ import { codeOf, type Region, RegionMap, TABLE_SIZE } from "./regions.ts";
 
 /** TypeScript instructions listed at a time. */
 const MAX_OPS = 1 << 18;
-/** A page whose translations were dropped this often is not translated any more. */
+/** A page whose translations were dropped this often is translated again only where code is executed millions of times. */
 const MAX_DROPS = 12;
+/** Doublings of the threshold there. */
+const COLD_SHIFT = 12;
 /** How much hotter a block must be that lies inside a region already: regions come back to it by themselves. */
 const INSIDE = 2;
 /** What is put off doubles its count so often at most. */
@@ -131,7 +133,7 @@ class JitTranslator implements Translator {
 
   threshold(pfn: number): number {
     const drops = this.#drops.get(pfn) ?? 0;
-    return drops >= MAX_DROPS ? NEVER : this.#settings.threshold << (drops >>> 1);
+    return this.#settings.threshold << (drops >= MAX_DROPS ? COLD_SHIFT : drops >>> 1);
   }
 
   hot(record: number): void {

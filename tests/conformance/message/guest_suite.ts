@@ -135,7 +135,8 @@ async function pressure(rank: MessageRank): Promise<void> {
   for (let i = 0; i < sent; i++) assertEquals((await rank.receive(0)).data.length, 8000);
 }
 
-const HARM: MessageSpec["devices"] = {
+/** What harms, delays, guards; networks and composites. */
+export const HARM: MessageSpec["devices"] = {
   zip: { module: "builtin:compress" },
   sum: { module: "builtin:checksum" },
   slow: { module: "builtin:delay", parameters: { latencyUs: 3, jitterUs: 2 } },
@@ -145,6 +146,8 @@ const HARM: MessageSpec["devices"] = {
   d: { module: "builtin:corrupt", parameters: { probability: 0.01 } },
   near: { module: "builtin:loopback", parameters: { latencyNs: 2000 } },
   far: { module: "builtin:loopback", parameters: { latencyNs: 9000 } },
+  third: { module: "builtin:loopback", parameters: { latencyNs: 5000 } },
+  tiny: { module: "builtin:loopback", parameters: { latencyNs: 50_000, bytesPerSecond: 1e8, maxFrame: 777 } },
   flap: { module: "builtin:outage", parameters: { periodUs: 700, downUs: 300 } },
   either: { module: "builtin:failover", parameters: { holdUs: 50 } },
   both: { module: "builtin:stripe" },

@@ -1,7 +1,7 @@
 /** The conformance of emulated ranks over plain and faulty chains, each filter alone, and media between parts. */
 import { cluster, type LayerSpec, type Transport } from "../../../mod.ts";
 import { gcc } from "../../unit/guests/message/compile.ts";
-import { ALL, checkGuestJob, guestJob, SINGLE, skip } from "./guest_suite.ts";
+import { ALL, checkGuestJob, guestJob, HARM, SINGLE, skip } from "./guest_suite.ts";
 import { clusterSplit, ringEnds, tcpEnds } from "./split.ts";
 
 const CHAINS: readonly (readonly [name: string, layers: readonly LayerSpec[], largest: number])[] = [
@@ -13,6 +13,16 @@ const CHAINS: readonly (readonly [name: string, layers: readonly LayerSpec[], la
   ],
   ["a first network that flaps", ["credit", { device: "either", children: [["flap", "near"], ["far"]] }], 300_000],
   ["a stripe", ["credit", { device: "both", children: [["near"], ["far"]] }], 300_000],
+  ["a stripe in a fail-over", [
+    "credit",
+    { device: "either", children: [[{ device: "both", children: [["flap", "near"], ["far"]] }], ["third"]] },
+  ], 300_000],
+  ["small frames", ["credit", "tiny"], 300_000],
+  ...["a", "b", "c", "d"].map((harm): (typeof CHAINS)[number] => [
+    `reliable, checksum and ${HARM?.[harm].module}`,
+    ["credit", "reliable", "sum", harm, "loopback"],
+    300_000,
+  ]),
 ];
 
 const ALONE = [...Object.keys(SINGLE ?? {}), "slow", "zip", "sum"];

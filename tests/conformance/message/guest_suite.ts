@@ -183,6 +183,25 @@ export async function guestJob(layers: readonly LayerSpec[], largest: number): P
   };
 }
 
+let points: Promise<Bootable> | undefined;
+
+async function compilePoints(): Promise<Bootable> {
+  const source = await Deno.readTextFile(fromFileUrl(new URL("./points.c", import.meta.url)));
+  return elf(await compileGuest(source, ["-mgeneral-regs-only"]));
+}
+
+/** The job of four machines that examine one another. */
+export async function pointsJob(layers: readonly LayerSpec[]): Promise<ClusterOptions> {
+  const program = await (points ??= compilePoints());
+  return { nodes: 4, program, spec: { devices: { ...HARM, ...SINGLE }, chains: [{ name: "c", layers }] } };
+}
+
+/** Did all find what they looked for? */
+export function checkPoints(result: JobResult): void {
+  const want = [41, 33, 33, 33].map((checks) => ["done", checks, undefined]);
+  assertEquals(result.ranks.map((r) => [r.state, r.value, r.error ?? undefined]), want);
+}
+
 /** Did both ranks end well? */
 export function checkGuestJob(result: JobResult): void {
   assertEquals(result.ranks.map((r) => [r.state, r.error ?? undefined]), [["done", undefined], ["done", undefined]]);

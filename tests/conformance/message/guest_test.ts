@@ -1,7 +1,7 @@
 /** The conformance of emulated ranks over plain and faulty chains, each filter alone, and media between parts. */
-import { cluster, type LayerSpec, type Transport } from "../../../mod.ts";
+import { cluster, type ClusterOptions, type JobResult, type LayerSpec, type Transport } from "../../../mod.ts";
 import { gcc } from "../../unit/guests/message/compile.ts";
-import { ALL, checkGuestJob, guestJob, HARM, SINGLE, skip } from "./guest_suite.ts";
+import { ALL, checkGuestJob, checkPoints, guestJob, HARM, pointsJob, SINGLE, skip } from "./guest_suite.ts";
 import { clusterSplit, ringEnds, tcpEnds } from "./split.ts";
 
 const CHAINS: readonly (readonly [name: string, layers: readonly LayerSpec[], largest: number])[] = [
@@ -27,12 +27,12 @@ const CHAINS: readonly (readonly [name: string, layers: readonly LayerSpec[], la
 
 const ALONE = [...Object.keys(SINGLE ?? {}), "slow", "zip", "sum"];
 
-/** Runs the job; in two parts if there are ends of a transport. */
-async function check(layers: readonly LayerSpec[], largest: number, ends?: Promise<Transport[]>): Promise<void> {
-  const options = await guestJob(layers, largest);
-  checkGuestJob(
-    ends === undefined ? await cluster(options).run({ untilNs: 60e9 }) : await clusterSplit(options, await ends),
-  );
+/** Runs both jobs; in two parts if there are ends of a transport. */
+async function check(layers: readonly LayerSpec[], largest: number, ends?: () => Promise<Transport[]>): Promise<void> {
+  const run = async (options: ClusterOptions): Promise<JobResult> =>
+    ends === undefined ? await cluster(options).run({ untilNs: 60e9 }) : await clusterSplit(options, await ends());
+  checkGuestJob(await run(await guestJob(layers, largest)));
+  checkPoints(await run(await pointsJob(layers)));
 }
 
 for (const [name, layers, largest] of CHAINS) {
@@ -61,8 +61,8 @@ for (
     name: `an emulated rank conforms over ${medium} between two parts, plain and under all filters${skip}`,
     ignore: !gcc.available,
     async fn() {
-      await check(["credit", medium], 1e7, ends());
-      await check([...ALL, medium], 20_000, ends());
+      await check(["credit", medium], 1e7, ends);
+      await check([...ALL, medium], 20_000, ends);
     },
   });
 }

@@ -5,7 +5,7 @@ import { job } from "../../../lib/vmi/message/job.ts";
 import { cluster } from "../../../lib/machine/message/cluster.ts";
 import { gcc } from "../../unit/guests/message/compile.ts";
 import { underAllFilters } from "./all_filters.ts";
-import { ALL, checkGuestJob, guestJob, skip } from "./guest_suite.ts";
+import { ALL, checkGuestJob, checkPoints, guestJob, pointsJob, skip } from "./guest_suite.ts";
 import { messageSuite } from "./suite.ts";
 
 const transport = joinMpi();
@@ -38,6 +38,8 @@ for (const [name, layers, largest] of [["credit", ["credit"], 1e6], ["all filter
     async fn() {
       const options = await guestJob([...layers, "mpi"], largest);
       checkGuestJob(await cluster({ ...options, transport: sessions.next() }).run());
+      const four = await pointsJob([...layers, "mpi"]);
+      checkPoints(await cluster({ ...four, transport: sessions.next() }).run());
     },
   });
 }

@@ -42,6 +42,13 @@ const MAX_SMALL = 65535;
 
 const ok: Status = MessageStatus.success;
 
+/** Is a command one of a connection? A fence holds no others, whatever their field for one says. */
+function isOnConnection(op: number): boolean {
+  const M = MessageOp;
+  return (op >= M.connect && op <= M.query) || op === M.send || op === M.sendInline ||
+    (op >= M.publish && op <= M.release);
+}
+
 interface Request {
   readonly cookie: bigint;
   readonly connection: number;
@@ -122,7 +129,8 @@ export class Executor {
   submit(s: Submission, always: boolean): Status {
     const ends = s.op === MessageOp.wait || s.op === MessageOp.exit || s.op === MessageOp.abort;
     if (!always && this.isFull && !ends) return MessageStatus.noResource;
-    if (this.#held.has(s.connection) || ((s.flags & SubmitFlag.fence) !== 0 && this.#flying(s.connection) > 0)) {
+    const fence = (s.flags & SubmitFlag.fence) !== 0 && this.#flying(s.connection) > 0;
+    if (isOnConnection(s.op) && (fence || this.#held.has(s.connection))) {
       if (this.#fenced.length >= 65536) return MessageStatus.noResource;
       this.#held.add(s.connection);
       this.#fenced.push(s);

@@ -19,6 +19,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "survive_test.ts": () => import("./survive_test.ts"),
   "tables_test.ts": () => import("./tables_test.ts"),
   "tasks_test.ts": () => import("./tasks_test.ts"),
+  "updates_test.ts": () => import("./updates_test.ts"),
   "verbs_test.ts": () => import("./verbs_test.ts"),
   "v86_test.ts": () => import("./v86_test.ts"),
 };

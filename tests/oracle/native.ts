@@ -7,7 +7,8 @@ import { toolSync } from "../guests/tool.ts";
 import { type Case, CODE_BYTES, type Outcome, WINDOW_BYTES } from "./case.ts";
 
 const CASE_SIZE = 1152, RESULT_SIZE = 1088;
-const FLAGS = [
+/** How the runner is built: no C library, no addresses but its own. */
+export const FLAGS: readonly string[] = [
   "-m32",
   "-O1",
   "-ffreestanding",

@@ -314,6 +314,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
   modeChanged(): void {
     const s = this.state;
     computeMode(s);
+    if (this.mem.alignmentChanged()) this.#dropTranslations(true);
     if (!this.waiting) this.tlb.prepare(s.get(Layout.cpl) === 3);
     this.noteDerived();
     this.#engine.modeChanged();

@@ -2,6 +2,7 @@
  * Runs a tree in plain TypeScript: slow, and the easiest place to step through what an instruction does. The reference
  * engine runs everything this way; the interpreter what it has no case for. i64 values are BigInt. Warm.
  */
+import { checkAlignment } from "./alignment.ts";
 import { Vector } from "../../spec/i386_regs.ts";
 import { typeOf } from "./builder.ts";
 import type { Context, Op } from "./context.ts";
@@ -67,6 +68,7 @@ class Evaluation {
         return GO_ON;
       case "loadForWrite":
         this.#place = this.#i32(s.addr);
+        checkAlignment(c, this.#place, s.w >>> 3);
         c.mem.probeWrite(this.#place, s.w >>> 3, state.get(Layout.cpl) === 3);
         this.#temps[s.id] = this.#load(s.w, this.#place);
         return GO_ON;

@@ -3,9 +3,10 @@
  * crossings, MMIO, ROM, pages with code, watchpoints, alignment checks.
  * Sources: SDM-3A 4.6, 4.7, 6.15 (#PF, #AC), 17.2.4. Hot; the fast paths allocate nothing.
  */
-import { Cr0, Dr6, Flag, Vector } from "../../spec/i386_regs.ts";
+import { Dr6, Vector } from "../../spec/i386_regs.ts";
 import type { HookTable } from "../../core/hooks.ts";
 import { type AddressSpace, PageBit } from "../../memory/address_space.ts";
+import { checksAlignment } from "./alignment.ts";
 import type { LinearMemory } from "./context.ts";
 import type { MemoryHost } from "./memory_host.ts";
 import { type PhysicalWords, walk, WalkResult } from "./mmu.ts";
@@ -26,6 +27,8 @@ export class LinearAccess implements LinearMemory {
   knowsCode = false;
   /** Accesses now are those of somebody outside the guest: they cost nothing, and leave no trace that could. */
   outside = false;
+  /** True if accesses at privilege level 3 are checked for alignment: then none is fast, so that all come here. */
+  #checks = false;
   readonly #s: CpuState;
   readonly #tlb: Tlb;
   readonly #space: AddressSpace;
@@ -65,6 +68,13 @@ export class LinearAccess implements LinearMemory {
     this.#u8 = space.host;
     this.#view = space.view;
     this.#e = tlb.entries;
+  }
+
+  /** Looks whether accesses are checked for alignment; true if that changed, and translations must go. */
+  alignmentChanged(): boolean {
+    const checks = checksAlignment(this.#s), changed = checks !== this.#checks;
+    this.#checks = checks;
+    return changed;
   }
 
   #user(): boolean {
@@ -268,8 +278,8 @@ export class LinearAccess implements LinearMemory {
       entry & ~0xfff,
       true,
       mayWrite && w.systemWrite,
-      w.user,
-      mayWrite && w.userWrite,
+      w.user && !this.#checks,
+      mayWrite && w.userWrite && !this.#checks,
       w.global,
       code,
     );
@@ -365,9 +375,7 @@ export class LinearAccess implements LinearMemory {
   }
 
   #checkAlignment(user: boolean): void {
-    const s = this.#s;
-    if (!user || (s.get(Layout.cr0) & Cr0.am) === 0 || (s.get(Layout.eflags) & Flag.ac) === 0) return;
-    this.#host.raise(Vector.ac, 0);
+    if (user && checksAlignment(this.#s)) this.#host.raise(Vector.ac, 0);
   }
 
   #watch(linear: number, size: number, write: boolean, value: number): void {

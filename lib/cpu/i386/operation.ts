@@ -1,6 +1,7 @@
 /**
  * A decoded instruction as instructions in TypeScript see it: fields of the decoder, operands with segment checks. Warm.
  */
+import { checkAlignment } from "./alignment.ts";
 import type { Context, Op } from "./context.ts";
 import { type Decoded, NO_REGISTER } from "./decode.ts";
 import type { OpRow } from "../../spec/i386_op_row.ts";
@@ -98,7 +99,9 @@ export class Operation implements Op {
 
   /** See {@linkcode Op.linear}. */
   linear(size: number, write: boolean): number {
-    return checkSegment(this.#c, this.seg, this.offset(), size, write);
+    const linear = checkSegment(this.#c, this.seg, this.offset(), size, write);
+    if (size === 8 || size === 10) checkAlignment(this.#c, linear, 8);
+    return linear;
   }
 
   /** See {@linkcode Op.readRm}. */

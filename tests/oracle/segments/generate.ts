@@ -26,16 +26,20 @@ export interface SegmentCase {
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 const LEFT_OUT = words(
-  "int1 cpuid rdtsc rdpmc rsm vmcall movFromTr movToTr sysenter sysexit sgdt sidt sldt str smsw in out ins outs",
+  "fxsave fxrstor ldmxcsr stmxcsr int1 cpuid rdtsc rdpmc rsm vmcall movFromTr movToTr sysenter sysexit sgdt sidt sldt str smsw in out ins outs",
 );
 const FAR_MEMORY = words("loadFar callFar jmpFar");
 const SELECTORS = words("loadFar callFar jmpFar retFar iret movToSreg popSreg lar lsl verr verw arpl");
 /** Memory alone by the manual of the Pentium 4; with a register it is something else today. */
 const MEMORY_ONLY = /^(M|m)/;
 
-const ROWS: readonly OpRow[] = OPS.filter((row) =>
-  row.prefix === undefined && !["mmx", "x87", "fxsr", "sse", "sse2"].includes(row.feature ?? "") &&
-  !(row.opcode >= 0xd8 && row.opcode <= 0xdf) && !LEFT_OUT.has(row.sem)
+const isFloating = (row: OpRow): boolean =>
+  row.prefix !== undefined || ["mmx", "x87", "fxsr", "sse", "sse2"].includes(row.feature ?? "") ||
+  (row.opcode >= 0xd8 && row.opcode <= 0xdf);
+const ROWS: readonly OpRow[] = OPS.filter((row) => !isFloating(row) && !LEFT_OUT.has(row.sem));
+/** Of the x87, MMX and SSE, what is in memory: how their operands are reached, not what they compute. */
+const FLOATING_ROWS: readonly OpRow[] = OPS.filter((row) =>
+  isFloating(row) && !LEFT_OUT.has(row.sem) && row.operands.some((o) => /^(E|M|Q|W|m)/.test(o))
 );
 const SEGMENT_ROWS = ROWS.filter((row) => SELECTORS.has(row.sem));
 
@@ -70,7 +74,8 @@ export class SegmentGenerator {
     const cs = r.pick([Known.code16, Known.code32, Known.code32, Known.flatCode]);
     const bits = cs === Known.code16 ? 16 : 32;
     let row: OpRow;
-    const rows = r.below(3) === 0 && SEGMENT_ROWS.some((o) => this.#only.test(o.mnemonic)) ? SEGMENT_ROWS : ROWS;
+    const wanted = (list: readonly OpRow[]): boolean => list.some((o) => this.#only.test(o.mnemonic));
+    const rows = [r.pick([SEGMENT_ROWS, ROWS, ROWS, ROWS, FLOATING_ROWS]), ROWS, FLOATING_ROWS].find(wanted) ?? ROWS;
     do row = r.pick(rows); while (!this.#only.test(row.mnemonic));
     const usesSelector = SELECTORS.has(row.sem);
     const wish = { bits, plain: usesSelector && r.below(6) !== 0, keepEsp: false, far: selector(r) } as const;
@@ -93,6 +98,7 @@ export class SegmentGenerator {
     const regs = this.#registers(stack, flat, usesSelector);
     // Mostly inside a page, now and then up to its end.
     const offset = r.below(6) === 0 ? 0x3000 - 1 - r.below(encoded.bytes.length + 1) : 0x100 + r.below(0x800);
+    if (/^sh[lr]d$/.test(row.sem)) regs[1] &= ~0x10; // a count above the operand's size leaves nothing defined
     regs.forEach((v, i) => put(CaseAt.regs + 4 * i, v));
     put(CaseAt.eflags, this.#flags());
     put(CaseAt.eip, cs === Known.flatCode ? Window.code + offset : offset);
@@ -182,8 +188,9 @@ export class SegmentGenerator {
 
 /** Is it another instruction on processors of today, or one that leaves this mode? */
 function isOther(row: OpRow, encoded: Encoded): boolean {
-  const { bytes, modrm } = encoded;
-  if (row.sem === "int" && bytes.at(-1) === 0x80) return true;
+  const { bytes, modrm } = encoded, last = bytes[bytes.length - 1];
+  if (/^sh[lr]d$/.test(row.sem) && row.operands.includes("Ib") && (last & 0x10) !== 0) return true;
+  if (row.sem === "int" && last === 0x80) return true;
   const operand = row.operands.find((o) => MEMORY_ONLY.test(o));
   if (modrm >= 0xc0 && (row.mod === "mem" || operand !== undefined)) return true;
   // With a lock MOV CR0 is MOV CR8 on some.

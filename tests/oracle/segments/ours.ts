@@ -190,6 +190,7 @@ export class SegmentOurs {
     for (let i = 0; i < 8; i++) s.setReg32(i, word(CaseAt.regs + 4 * i));
     ORDER.forEach((n, i) => this.#segment(n, word(CaseAt.segs + 4 * i)));
     writeEflags(s, word(CaseAt.eflags));
+    this.#floatingPoint();
     s.set(Layout.cpl, 3);
     s.set(Layout.halted, 0);
     s.set(Layout.shadow, 0);
@@ -197,6 +198,19 @@ export class SegmentOurs {
     this.#cpu.set("eip", word(CaseAt.eip));
     this.#cpu.run(LIMIT);
     this.#report(result);
+  }
+
+  /** As a new program finds it. */
+  #floatingPoint(): void {
+    const s = this.#cpu.state;
+    s.set(Layout.fcw, 0x37f);
+    for (const at of [Layout.fsw, Layout.ftop, Layout.fop, Layout.fip, Layout.fcs, Layout.fdp, Layout.fds]) {
+      s.set(at, 0);
+    }
+    s.set(Layout.fempty, 0xff);
+    s.set(Layout.mxcsr, 0x1f80);
+    s.u8.fill(0, Layout.fpr, Layout.fpr + 128);
+    s.u8.fill(0, Layout.xmm, Layout.xmm + 128);
   }
 
   #byte(linear: number, value: number): void {

@@ -48,7 +48,7 @@ function little(value: number, bytes: number): number[] {
 export function encodeAny(r: Prng, row: OpRow, wish: Wish): Encoded {
   const { bits } = wish;
   const other = (size: 16 | 32): 16 | 32 => size === 16 ? 32 : 16;
-  const opSize = row.opSize ?? (r.below(3) === 0 ? other(bits) : bits);
+  const opSize = row.opSize ?? (row.prefix === undefined && r.below(3) === 0 ? other(bits) : bits);
   const addrSize = row.addrSize ?? (r.below(4) === 0 ? other(bits) : bits);
   const prefixes: number[] = [];
   if (!wish.plain && r.below(4) === 0) prefixes.push(r.pick([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]));
@@ -56,6 +56,7 @@ export function encodeAny(r: Prng, row: OpRow, wish: Wish): Encoded {
   if (addrSize !== bits) prefixes.push(0x67);
   if (row.rep !== undefined && r.below(3) === 0) prefixes.push(r.pick([0xf2, 0xf3]));
   if (r.below(30) === 0) prefixes.push(0xf0);
+  if (row.prefix !== undefined && row.prefix !== 0) prefixes.push(row.prefix);
   const body = hasModrm(row) ? modrm(r, row, addrSize, wish) : { bytes: [], modrm: -1, plain: -1 };
   const imm = immediates(r, row, opSize, addrSize, wish);
   const opcode = row.opcode >= 0x0f00 ? [0x0f, row.opcode & 0xff] : [row.opcode];

@@ -5,6 +5,7 @@
  */
 import { Flag, Vector } from "../../../spec/i386_regs.ts";
 import type { Semantic } from "../builder.ts";
+import { Layout } from "../state.ts";
 
 /** ADD. */
 export const add: Semantic = (b) => {
@@ -85,7 +86,12 @@ export const cmpxchg8b: Semantic = (b) => {
     b.raise(Vector.ud);
     return;
   }
-  const low = b.ea(8, true), high = b.let(b.add(low, b.const(4)));
+  const low = b.ea(8, true);
+  // The parts are aligned by 4 where the whole is not by 8.
+  const checks = b.and(b.and(b.state(Layout.cr0), b.state(Layout.eflags)), b.const(Flag.ac));
+  const isUser = b.binary("eq", b.state(Layout.cpl), b.const(3));
+  b.if(b.and(b.and(b.shr(low, 2), isUser), b.shr(checks, 18)), () => b.raise(Vector.ac, 0));
+  const high = b.let(b.add(low, b.const(4)));
   const l = b.loadForWrite(32, low), h = b.loadForWrite(32, high);
   const same = b.let(b.and(b.binary("eq", l, b.reg(0)), b.binary("eq", h, b.reg(2))));
   b.store(32, low, b.select(same, b.reg(3), l));

@@ -6,7 +6,7 @@
  * Not emulated: write combining, cache hints.
  */
 import type { Context, Op, SystemFn } from "../context.ts";
-import { aligned, enterSse, fetch, source128, store, xmm } from "./operand.ts";
+import { aligned, anywhere, enterSse, fetch, source128, store, xmm } from "./operand.ts";
 
 function copy(w: Int32Array, to: number, from: number, words: number): void {
   for (let i = 0; i < words; i++) w[to + i] = w[from + i];
@@ -65,13 +65,13 @@ function storeAligned(c: Context, o: Op): void {
 
 function loadAny(c: Context, o: Op): void {
   enterSse(c);
-  const s = o.isMem ? fetch(c, o.linear(16, false), 4) : xmm(o.rm);
+  const s = o.isMem ? fetch(c, anywhere(c, o, false), 4) : xmm(o.rm);
   copy(c.state.i32, xmm(o.reg), s, 4);
 }
 
 function storeAny(c: Context, o: Op): void {
   enterSse(c);
-  if (o.isMem) store(c, o.linear(16, true), xmm(o.reg), 4);
+  if (o.isMem) store(c, anywhere(c, o, true), xmm(o.reg), 4);
   else copy(c.state.i32, xmm(o.rm), xmm(o.reg), 4);
 }
 

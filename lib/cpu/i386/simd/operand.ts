@@ -7,6 +7,7 @@
  * Sources: SDM-3A 11.1, 12.5, 13.1; SDM-2A tables 2-18 and following. Hot.
  */
 import { Cr0, Cr4, Vector } from "../../../spec/i386_regs.ts";
+import { checkAlignment } from "../alignment.ts";
 import type { Context, Op } from "../context.ts";
 import { Layout } from "../state.ts";
 import { answerError } from "../x87/stack.ts";
@@ -58,6 +59,13 @@ export function touchMmx(c: Context): void {
 /** MMX register `n` was written: the x87 view of it has all ones above the mantissa. */
 export function wroteMm(c: Context, n: number): void {
   c.state.i32[mm(n) + 2] = 0xffff;
+}
+
+/** Linear address of a 16-byte operand that may lie anywhere, unless alignment is checked. Faults: #AC. */
+export function anywhere(c: Context, op: Op, write: boolean): number {
+  const linear = op.linear(16, write);
+  checkAlignment(c, linear, 16);
+  return linear;
 }
 
 /** Linear address of a 16-byte operand that must be aligned. Faults: #GP(0). */

@@ -163,7 +163,8 @@ function gateInward(c: Context, bytes: 2 | 4, level: number, offset: number): vo
 function retFar(c: Context, op: Op): void {
   const s = c.state, size = op.opSize, bytes = size >>> 3;
   const extra = op.row.operands.length > 0 ? op.imm & 0xffff : 0;
-  const offset = stackValue(c, size, 0), selector = stackValue(c, size, bytes) & 0xffff;
+  // The manual looks first whether the second word lies within the stack.
+  const selector = stackValue(c, size, bytes) & 0xffff, offset = stackValue(c, size, 0);
   if (!s.isProtected || s.isV86) {
     if (!inCode(s, offset)) c.raise(Vector.gp, 0);
     adjust(c, s.reg32(4), 2 * bytes + extra);

@@ -50,6 +50,7 @@ export function flagsChanged(c: Context): void {
 function setFlags(c: Context, value: number, mask: number): void {
   const s = c.state, old = readEflags(s);
   writeEflags(s, ((old & ~mask) | (value & mask)) & ~Flag.rf);
+  if (((old ^ value) & mask & Flag.ac) !== 0) c.modeChanged();
   if ((value & mask & (Flag.if | Flag.tf)) !== 0) flagsChanged(c);
 }
 

@@ -156,6 +156,7 @@ static void begin(u32 *uc) {
   put(in.at, in.code, sizeof in.code);
   for (u32 i = 0; i < 8; i++) uc[REGS[i]] = in.regs[i];
   for (u32 i = 0; i < 6; i++) uc[SEGS[i]] = in.segs[i];
+  uc[24] = 0; /* no floating-point state: the kernel gives that of a new program */
   uc[21] = in.eflags;
   uc[19] = in.eip;
 }

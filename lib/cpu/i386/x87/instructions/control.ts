@@ -159,14 +159,26 @@ function fldenv(c: Context, op: Op): void {
   takeFields(c, op);
 }
 
+/** Reads 4 bytes of a register, which lie at any multiple of 2: alignment checks ask for no more. */
+function readByWords(c: Context, at: number): number {
+  return (at & 3) === 0 ? c.mem.read32(at) : c.mem.read16(at) | (c.mem.read16((at + 2) >>> 0) << 16);
+}
+
+/** Writes them. */
+function writeByWords(c: Context, at: number, value: number): void {
+  if ((at & 3) === 0) return c.mem.write32(at, value);
+  c.mem.write16(at, value & 0xffff);
+  c.mem.write16((at + 2) >>> 0, value >>> 16);
+}
+
 function fnsave(c: Context, op: Op): void {
   available(c);
   const size = environmentSize(op), at = probe(c, op, size + 80), w = c.state.i32;
   writeEnvironment(c, op, at);
   for (let n = 0; n < 8; n++) {
     const from = st(w, n), to = at + size + 10 * n;
-    c.mem.write32(to >>> 0, w[from]);
-    c.mem.write32((to + 4) >>> 0, w[from + 1]);
+    writeByWords(c, to >>> 0, w[from]);
+    writeByWords(c, (to + 4) >>> 0, w[from + 1]);
     c.mem.write16((to + 8) >>> 0, w[from + 2] & 0xffff);
   }
   initialize(w);
@@ -180,8 +192,8 @@ function frstor(c: Context, op: Op): void {
   takeFields(c, op);
   for (let n = 0; n < 8; n++) {
     const to = st(w, n), from = at + size + 10 * n;
-    w[to] = c.mem.read32(from >>> 0);
-    w[to + 1] = c.mem.read32((from + 4) >>> 0);
+    w[to] = readByWords(c, from >>> 0);
+    w[to + 1] = readByWords(c, (from + 4) >>> 0);
     w[to + 2] = c.mem.read16((from + 8) >>> 0);
   }
 }

@@ -1,11 +1,11 @@
 /**
  * `deno task fuzz`: the long run of the oracle. Arguments: `--cases N`, `--seed N`, `--engine NAME`, `--group NAME`,
  * `--only PATTERN` (of mnemonics), `--most N` failures, `--lengths N` byte strings for the decoder, `--x87 N` cases of
- * the x87 alone, `--system N` cases against Bochs, `--lockstep N` programs for each setting of the JIT (`--variant NAME`
- * for one), `--guests N` million instructions of recorded guests (`--guest NAME` for one, `--whole yes` compares all of them
- * at every region boundary rather than a tenth), `--changing N` million of code that changes
- * (300 are a minute or less; 10000 run for minutes); `--parts` with some of
- * lengths, system, x87, lockstep, native for those alone. Exit code 1 with the shortest failing case of each kind; what
+ * the x87 alone, `--system N` cases against Bochs, `--segments N` cases of local tables, `--lockstep N` programs for each
+ * setting of the JIT (`--variant NAME` for one), `--guests N` million instructions of recorded guests (`--guest NAME` for
+ * one, `--whole yes` compares all of them at every region boundary rather than a tenth), `--changing N` million of code
+ * that changes (300 are a minute or less; 10000 run for minutes); `--parts` with some of lengths, system, segments, x87,
+ * lockstep, native for those alone. Exit code 1 with the shortest failing case of each kind; what
  * cannot be judged here is said by name.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
@@ -21,9 +21,11 @@ import { reportCase } from "./report.ts";
 import { fullX87 } from "./x87_full.ts";
 import { fullChanging, fullGuests, fullPrograms } from "../lockstep/full.ts";
 import { toolSync } from "../guests/tool.ts";
+import { segmentCampaign } from "./segments/campaign.ts";
+import { SegmentNative } from "./segments/native.ts";
 import { systemCampaign } from "./system/campaign.ts";
 
-/** Cases in one image of the system oracle. */
+/** Cases in one image of the system oracle, and of one local table. */
 const IMAGE_CASES = 8000;
 
 const ENGINES = { interpreter, jit: jit({ threshold: 1 }), reference };
@@ -68,6 +70,27 @@ function system(): number {
     for (const failure of found.slice(0, 10)) console.log(failure.text);
     failures += found.length;
     console.log(`${done + count} system cases, ${failures} failures`);
+  }
+  return failures === 0 ? 0 : 1;
+}
+
+/** Segments of local tables, 16-bit code and alignment checks on the host CPU. */
+async function segments(): Promise<number> {
+  const cases = Number(option("segments", "60000")), seed = Number(option("seed", "1"));
+  if (cases === 0) return 0;
+  const reason = whyNoNative();
+  if (reason !== undefined) {
+    console.log(`not run: oracle of segments: ${reason}`);
+    return 0;
+  }
+  using native = new SegmentNative();
+  let failures = 0;
+  for (let done = 0; done < cases; done += IMAGE_CASES) {
+    const count = Math.min(IMAGE_CASES, cases - done);
+    const found = await segmentCampaign(native, ENGINES.interpreter, seed + done / IMAGE_CASES, count);
+    for (const text of found.failures.slice(0, 10)) console.log(text);
+    failures += found.failures.length;
+    console.log(`${done + count} cases of segments, ${failures} failures`);
   }
   return failures === 0 ? 0 : 1;
 }
@@ -132,6 +155,7 @@ async function lockstep(): Promise<number> {
 const PARTS: Readonly<Record<string, () => number | Promise<number>>> = {
   lengths,
   system,
+  segments,
   x87,
   lockstep,
   native: main,

@@ -59,14 +59,13 @@ export class Frame {
     }
   }
 
-  /** Checks room and write access for `count` pushes of `size` bytes. Faults: #SS, #PF. */
+  /** Checks room and write access for `count` pushes of `size` bytes, in their order. Faults: #SS, #PF. */
   reserve(c: Context, count: number, size: number): void {
     this.room(c, count, size);
-    const total = count * size;
-    const first = ((this.esp - total) & this.#mask) >>> 0;
+    const first = ((this.esp - count * size) & this.#mask) >>> 0;
     const last = ((this.esp - 1) & this.#mask) >>> 0;
-    if (first <= last) {
-      c.mem.probeWrite((this.#base + first) | 0, total, this.#user);
+    if (first <= last && (this.#base + first) >>> 12 === (this.#base + last) >>> 12) {
+      c.mem.probeWrite((this.#base + last + 1 - size) | 0, size, this.#user);
       return;
     }
     for (let i = 1; i <= count; i++) {

@@ -4,7 +4,7 @@
  * Left out, for processors differ or the host is known to differ from the manual:
  * - what an instruction that faults has written: ours has changed nothing (SDM-3A 6.5), the host leaves a part of what
  *   a far CALL, PUSHA and ENTER push, and registers that POPA has popped;
- * - which of the words that RET and IRET pop is named in CR2, for the order of reading is not defined;
+ * - which of the words that IRET pops is named in CR2: the host reads the last one first;
  * - #AC of what those and a near CALL, ENTER do with the stack, when something else is wrong as well or where the
  *   host checks for more than the manual's alignment of a word or dword;
  * - whether an operand of SSE that neither lies within the stack segment nor is aligned ends in #SS or #GP, and whether
@@ -22,7 +22,7 @@ const Vector = { step: 1, breakpoint: 3, ac: 17, pf: 14, ss: 12, gp: 13, ud: 6, 
 const AC_FLAG = 0x40000;
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 const STACK_USERS = words("retFar iret callFar callRel callInd enter pusha popa ret");
-const POPS = words("retFar iret");
+const POPS = words("iret");
 const LEAVE_PARTS = words("callFar enter pusha");
 
 /** May the two end differently, for the reasons above? */

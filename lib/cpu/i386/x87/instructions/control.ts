@@ -4,6 +4,7 @@
  * pointer, and those without a leading FWAIT in their name do not look at pending errors.
  * Sources: SDM-2A FLDCW, FSTSW, FLDENV, FSTENV, FSAVE, FRSTOR, FINIT, FCLEX, WAIT; SDM-1 8.1.10 (formats). Warm.
  */
+import { checkAlignment } from "../../alignment.ts";
 import { Cr0, Vector } from "../../../../spec/i386_regs.ts";
 import type { Context, Op, SystemFn } from "../../context.ts";
 import { Layout } from "../../state.ts";
@@ -141,6 +142,7 @@ function takeFields(c: Context, op: Op): void {
 
 function probe(c: Context, op: Op, size: number): number {
   const at = op.linear(size, true);
+  checkAlignment(c, at, op.opSize >>> 3);
   c.mem.probeWrite(at, size, c.state.get(Layout.cpl) === 3);
   return at;
 }
@@ -187,6 +189,7 @@ function fnsave(c: Context, op: Op): void {
 function frstor(c: Context, op: Op): void {
   if (!ready(c)) return;
   const size = environmentSize(op), at = op.linear(size + 80, false), w = c.state.i32;
+  checkAlignment(c, at, op.opSize >>> 3);
   c.mem.probeRead(at, size + 80, c.state.get(Layout.cpl) === 3);
   readFields(c, op, at);
   takeFields(c, op);

@@ -1,0 +1,141 @@
+/**
+ * Alignment checks: which operands want which alignment, in every engine and in code that is translated already, and
+ * what comes first when more is wrong.
+ */
+import type { EngineFactory } from "../../../../lib/cpu/i386/engine.ts";
+import { interpreter } from "../../../../lib/cpu/i386/engines/interpreter/engine.ts";
+import { jit } from "../../../../lib/cpu/i386/engines/jit/engine.ts";
+import { reference } from "../../../../lib/cpu/i386/engines/reference.ts";
+import { setCache } from "../../../../lib/cpu/i386/segment.ts";
+import { Layout } from "../../../../lib/cpu/i386/state.ts";
+import { Cr0, Cr4, Flag, Reg, Vector } from "../../../../lib/spec/i386_regs.ts";
+import { assertEquals } from "../../../../scripts/deps/std.ts";
+import { MODES, Rig, setMode } from "./rig.ts";
+
+const ENGINES = [reference, interpreter, jit({ threshold: 1 })];
+const CODE = 0x4000, DIRECTORY = 0x1000, TABLE = 0x2000;
+/** This page is absent. */
+const HOLE = 0x9000;
+const HLT = 0xf4;
+
+interface Bench {
+  readonly rig: Rig;
+  /** Runs with an address in ESI; the vector that ends it, HLT's #GP for none. */
+  run(esi: number, ticks?: number, esp?: number): number;
+}
+
+/** Code at privilege level 3 with paging, CR0.AM set, EFLAGS.AC as asked for. */
+function bench(engine: EngineFactory, code: readonly number[], ac: boolean): Bench {
+  const rig = new Rig(engine), { cpu, space } = rig, s = cpu.state;
+  for (let page = 0; page < 16; page++) space.write(TABLE + 4 * page, page << 12 === HOLE ? 0 : (page << 12) | 7, 32);
+  space.write(DIRECTORY, TABLE | 7, 32);
+  space.poke(CODE, Uint8Array.from([...code, HLT]));
+  setMode(cpu, MODES[0]);
+  s.set(Layout.cr3, DIRECTORY);
+  s.set(Layout.cr4, Cr4.osfxsr);
+  s.set(Layout.cr0, Cr0.pe | Cr0.ne | Cr0.wp | Cr0.am | Cr0.pg);
+  s.set(Layout.cpl, 3);
+  s.set(Layout.fcw, 0x37f);
+  s.set(Layout.fempty, 0xff);
+  cpu.flushTlb(true);
+  cpu.set("eflags", ac ? Flag.ac | 2 : 2);
+  let vector = -1;
+  cpu.interceptor = {
+    intercept: (event) => {
+      vector = event.vector;
+      cpu.interruptSlice();
+      return "handled";
+    },
+  };
+  return {
+    rig,
+    run: (esi, ticks = 10, esp = 0x7000) => {
+      vector = -1;
+      s.setReg32(Reg.esi, esi);
+      s.setReg32(Reg.esp, esp);
+      s.setReg32(Reg.eax, 0);
+      cpu.set("eip", CODE);
+      cpu.run(ticks);
+      return vector;
+    },
+  };
+}
+
+/** Instructions on [ESI] and the alignment they want. */
+const OPERANDS: readonly (readonly [string, number, readonly number[]])[] = [
+  ["fld m64", 8, [0xdd, 0x06]],
+  ["fstp m80", 8, [0xdb, 0x3e]],
+  ["fild m64", 8, [0xdf, 0x2e]],
+  ["fld m32", 4, [0xd9, 0x06]],
+  ["fnstcw", 2, [0xd9, 0x3e]],
+  ["movq mm0", 8, [0x0f, 0x6f, 0x06]],
+  ["movss", 4, [0xf3, 0x0f, 0x10, 0x06]],
+  ["addsd", 8, [0xf2, 0x0f, 0x58, 0x06]],
+  ["movlps to memory", 8, [0x0f, 0x13, 0x06]],
+  ["movups", 16, [0x0f, 0x10, 0x06]],
+  ["cmpxchg8b", 8, [0x0f, 0xc7, 0x0e]],
+  ["bts", 4, [0x0f, 0xab, 0x06]],
+  ["add", 4, [0x01, 0x06]],
+];
+
+Deno.test("#AC: every operand wants its own alignment, at privilege level 3 with CR0.AM and EFLAGS.AC", () => {
+  for (const engine of ENGINES) {
+    for (const [name, unit, code] of OPERANDS) {
+      const where = `${engine.name}, ${name}`, on = bench(engine, code, true), off = bench(engine, code, false);
+      assertEquals(on.run(0x8000 + unit), Vector.gp, where);
+      assertEquals(on.run(0x8000 + unit / 2), Vector.ac, where);
+      assertEquals(off.run(0x8000 + unit / 2), Vector.gp, where);
+      on.rig.cpu.state.set(Layout.cpl, 0);
+      on.rig.cpu.modeChanged();
+      assertEquals(on.run(0x8000 + unit / 2), -1, where); // HLT halts
+    }
+  }
+});
+
+Deno.test("#AC is met by code that was translated before POPF set EFLAGS.AC", () => {
+  // fld m64; fstp st0; add [esi], eax; dec ecx; jnz back; push imm32; popf; jmp back
+  const code = [0xdd, 0x06, 0xdd, 0xd8, 0x01, 0x06, 0x49, 0x75, 0xf7, 0x68, 2, 0, 4, 0, 0x9d, 0xeb, 0xef];
+  for (const engine of ENGINES) {
+    const { rig, run } = bench(engine, code, false);
+    rig.cpu.state.setReg32(Reg.ecx, 5000);
+    assertEquals(run(0x8004, 100_000), Vector.ac, engine.name);
+    assertEquals(rig.cpu.state.get(Layout.eip), CODE, engine.name);
+    assertEquals(rig.cpu.state.reg32(Reg.ecx), 0, engine.name);
+  }
+});
+
+Deno.test("#AC comes before #PF where an operand is read and written", () => {
+  for (const engine of ENGINES) {
+    for (const code of [[0x01, 0x06], [0x0f, 0xab, 0x06], [0x0f, 0xc7, 0x0e]]) {
+      assertEquals(bench(engine, code, true).run(HOLE + 2), Vector.ac, engine.name);
+      assertEquals(bench(engine, code, false).run(HOLE + 2), Vector.pf, engine.name);
+    }
+  }
+});
+
+Deno.test("FNSAVE and FRSTOR want multiples of their operand size only", () => {
+  for (const engine of ENGINES) {
+    for (const [prefix, unit] of [[[], 4], [[0x66], 2]] as const) {
+      // fld1; fnsave; frstor; fstp m80 behind it
+      const { run } = bench(engine, [0xd9, 0xe8, ...prefix, 0xdd, 0x36, ...prefix, 0xdd, 0x26], true);
+      assertEquals(run(0x8000 + unit), Vector.gp, engine.name);
+      const half = bench(engine, [...prefix, 0xdd, 0x36], true);
+      assertEquals(half.run(0x8000 + unit / 2), Vector.ac, engine.name);
+      const memory = new Uint8Array(128);
+      half.rig.space.readPhysical(0x8000, memory);
+      assertEquals(memory, new Uint8Array(128), engine.name);
+    }
+  }
+});
+
+Deno.test("RET far looks whether its second word lies within the stack before it reads the first", () => {
+  for (const engine of ENGINES) {
+    const { rig, run } = bench(engine, [0xcb], false);
+    setCache(rig.cpu.state, 2, 0x23, HOLE + 3, 0x0040f300);
+    rig.cpu.modeChanged();
+    assertEquals(run(0x8000, 10, HOLE), Vector.ss, engine.name);
+    setCache(rig.cpu.state, 2, 0x23, HOLE + 7, 0x0040f300);
+    rig.cpu.modeChanged();
+    assertEquals(run(0x8000, 10, HOLE), Vector.pf, engine.name);
+  }
+});

@@ -4,7 +4,6 @@
  * Left out, for processors differ or the host is known to differ from the manual:
  * - what an instruction that faults has written: ours has changed nothing (SDM-3A 6.5), the host leaves a part of what
  *   a far CALL, PUSHA and ENTER push, and registers that POPA has popped;
- * - which of the words that IRET pops is named in CR2: the host reads the last one first;
  * - #AC of what those and a near CALL, ENTER do with the stack, when something else is wrong as well or where the
  *   host checks for more than the manual's alignment of a word or dword;
  * - whether an operand of SSE that neither lies within the stack segment nor is aligned ends in #SS or #GP, and whether
@@ -21,8 +20,9 @@ const SEGS = "cs ss ds es fs gs".split(" ");
 const Vector = { step: 1, breakpoint: 3, ac: 17, pf: 14, ss: 12, gp: 13, ud: 6, br: 5 } as const;
 const AC_FLAG = 0x40000;
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
+/** Operands of many parts, which the host reads and writes in an order of its own. */
+const LONG = words("fnsave frstor fnstenv fldenv");
 const STACK_USERS = words("retFar iret callFar callRel callInd enter pusha popa ret");
-const POPS = words("iret");
 const LEAVE_PARTS = words("callFar enter pusha");
 
 /** May the two end differently, for the reasons above? */
@@ -36,6 +36,8 @@ function isOpen(one: SegmentCase, ours: DataView, host: DataView): boolean {
   if (a === Vector.ss && b === Vector.gp && one.row.prefix !== undefined) return true;
   // The host reads the outer stack's words with the others, before it looks at the selector.
   if (a === Vector.gp && b === Vector.ss && sem === "retFar") return true;
+  const high = REGS.some((_, i) => view.getUint32(CaseAt.regs + 4 * i, true) >= 0xfffffff0);
+  if (a === Vector.ac && b === Vector.gp && high) return true;
   const over = ours.getUint32(ResultAt.cr2, true);
   return a === Vector.pf && (b === Vector.gp || b === Vector.ss) && (over >= 0xfffffff0 || over === 0);
 }
@@ -52,7 +54,7 @@ export function compareSegments(one: SegmentCase, ours: DataView, host: DataView
   };
   note("vector", ResultAt.vector);
   note("error", ResultAt.error);
-  if (vector === Vector.pf && !POPS.has(sem)) note("cr2", ResultAt.cr2);
+  if (vector === Vector.pf) note("cr2", ResultAt.cr2, LONG.has(sem) ? 0xfffff000 : 0xffffffff);
   note("eip", ResultAt.eip);
   note("eflags", ResultAt.eflags, ~one.row.undef);
   if (sem !== "popa" || !faults) REGS.forEach((name, i) => note(name, ResultAt.regs + 4 * i));

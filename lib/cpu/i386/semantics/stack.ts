@@ -41,12 +41,15 @@ export const pop: Semantic = (b) => {
   }
 };
 
-/** PUSHA, PUSHAD: both ends are checked for writing first, so nothing is half pushed. */
+/** PUSHA, PUSHAD: all is checked for writing first, in the order of the pushes, so nothing is half pushed. */
 export const pusha: Semantic = (b) => {
   const size = b.shape.opSize, bytes = size >>> 3;
   const at: Expr[] = [];
   for (let n = 0; n < 8; n++) at.push(b.stackAddress(-bytes * (n + 1), bytes, true));
   b.loadForWrite(size, at[0]);
+  b.if(b.shr(b.xor(at[0], at[7]), 12), () => { // on two pages
+    for (let n = 1; n < 7; n++) b.loadForWrite(size, at[n]);
+  });
   b.loadForWrite(size, at[7]);
   for (let n = 0; n < 8; n++) b.store(size, at[n], b.reg(n, size));
   b.setStackPointer(b.stackPointer(-8 * bytes));

@@ -30,9 +30,9 @@ function iret(c: Context, op: Op): void {
     returnFromTask(c);
     return;
   }
-  const eip = stackValue(c, size, 0),
-    selector = stackValue(c, size, step) & 0xffff,
-    flags = stackValue(c, size, 2 * step);
+  // The last word first: #SS for a frame that does not fit comes before #PF for what does.
+  const flags = stackValue(c, size, 2 * step), selector = stackValue(c, size, step) & 0xffff;
+  const eip = stackValue(c, size, 0);
   const cpl = s.get(Layout.cpl);
   if (size === 32 && (flags & Flag.vm) !== 0 && cpl === 0) {
     iretToV86(c, eip, selector, flags);
@@ -84,9 +84,8 @@ function applyFlags(c: Context, value: number, mask: number): void {
 
 function iretReal(c: Context, size: 16 | 32): void {
   const s = c.state, step = size >>> 3;
-  const eip = stackValue(c, size, 0),
-    selector = stackValue(c, size, step) & 0xffff,
-    flags = stackValue(c, size, 2 * step);
+  const flags = stackValue(c, size, 2 * step), selector = stackValue(c, size, step) & 0xffff;
+  const eip = stackValue(c, size, 0);
   if (!inCode(s, size === 32 ? eip : eip & 0xffff)) c.raise(Vector.gp, 0);
   moveStack(c, 3 * step);
   let mask = freeFlags(c) | Flag.if | Flag.rf;

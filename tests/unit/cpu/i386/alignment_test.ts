@@ -128,14 +128,30 @@ Deno.test("FNSAVE and FRSTOR want multiples of their operand size only", () => {
   }
 });
 
-Deno.test("RET far looks whether its second word lies within the stack before it reads the first", () => {
+Deno.test("RET far and IRET: a frame that does not fit into the stack is #SS before its first word is #PF", () => {
   for (const engine of ENGINES) {
-    const { rig, run } = bench(engine, [0xcb], false);
-    setCache(rig.cpu.state, 2, 0x23, HOLE + 3, 0x0040f300);
-    rig.cpu.modeChanged();
-    assertEquals(run(0x8000, 10, HOLE), Vector.ss, engine.name);
-    setCache(rig.cpu.state, 2, 0x23, HOLE + 7, 0x0040f300);
-    rig.cpu.modeChanged();
-    assertEquals(run(0x8000, 10, HOLE), Vector.pf, engine.name);
+    for (const [code, bytes] of [[[0xcb], 8], [[0xcf], 12], [[0x66, 0xcf], 6]] as const) {
+      const { rig, run } = bench(engine, code, false), s = rig.cpu.state;
+      const limit = (last: number): void => {
+        setCache(s, 2, 0x23, last, 0x0040f300);
+        rig.cpu.modeChanged();
+      };
+      limit(HOLE + bytes - 2);
+      assertEquals(run(0x8000, 10, HOLE), Vector.ss, engine.name);
+      limit(HOLE + bytes - 1);
+      assertEquals(run(0x8000, 10, HOLE), Vector.pf, engine.name);
+    }
+  }
+});
+
+Deno.test("#PF of a push names the push that comes first", () => {
+  for (const engine of ENGINES) {
+    const { rig, run } = bench(engine, [0xc8, 0, 0, 8], false); // enter 0, 8
+    rig.cpu.state.setReg32(Reg.ebp, 0x8000);
+    assertEquals(run(0x8000, 10, HOLE + 8), Vector.pf, engine.name);
+    assertEquals(rig.cpu.state.get(Layout.faultLinear), HOLE + 4, engine.name);
+    const all = bench(engine, [0x60], false); // pushad
+    assertEquals(all.run(0x8000, 10, HOLE + 0x1005), Vector.pf, engine.name);
+    assertEquals(all.rig.cpu.state.get(Layout.faultLinear), HOLE + 0xffd, engine.name);
   }
 });

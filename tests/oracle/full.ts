@@ -23,6 +23,7 @@ import { fullChanging, fullGuests, fullPrograms } from "../lockstep/full.ts";
 import { toolSync } from "../guests/tool.ts";
 import { segmentCampaign } from "./segments/campaign.ts";
 import { SegmentNative } from "./segments/native.ts";
+import { pagedCampaign } from "./system/paged.ts";
 import { systemCampaign } from "./system/campaign.ts";
 
 /** Cases in one image of the system oracle, and of one local table. */
@@ -71,6 +72,15 @@ function system(): number {
     failures += found.length;
     console.log(`${done + count} system cases, ${failures} failures`);
   }
+  const kinds = [{ paged: true, watched: false }, { paged: false, watched: true }, { paged: true, watched: true }];
+  kinds.forEach((additions, i) => {
+    const count = Math.min(IMAGE_CASES, Math.ceil(cases / 8));
+    const found = pagedCampaign(bochs.path, seed + i, count, "interpreter", additions);
+    for (const failure of found.slice(0, 10)) console.log(failure.text);
+    failures += found.length;
+    const name = `${additions.paged ? " under paging" : ""}${additions.watched ? " with breakpoints" : ""}`;
+    console.log(`${count} system cases${name}, ${failures} failures`);
+  });
   return failures === 0 ? 0 : 1;
 }
 

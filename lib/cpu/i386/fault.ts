@@ -118,7 +118,10 @@ function attempt(c: Context, vector: number, kind: number, code: number, rf: boo
 /** Debug registers in which a #DB leaves its cause. Returns whether it is of the fault class, which pushes RF set. */
 function noteException(c: Context, vector: number): boolean {
   const s = c.state;
-  if (vector !== Vector.db) return true;
+  if (vector !== Vector.db) {
+    s.set(Layout.pendingDebug, 0); // of an instruction that was not completed
+    return true;
+  }
   const hits = s.get(Layout.pendingDebug);
   s.set(Layout.pendingDebug, 0);
   s.set(Layout.dr6, (s.get(Layout.dr6) & ~0xf) | hits);

@@ -100,7 +100,8 @@ export class HookPoints {
     if (plan !== undefined && plan.isSilent && this.#goesOnWith(plan)) return true;
     const flags = s.get(Layout.eflags);
     this.moved = false;
-    if ((flags & Flag.rf) === 0 && this.#hitBreakpoint()) return false;
+    // After a load of SS it is as if RF were set (SDM-3B 17.3.1.1).
+    if ((flags & Flag.rf) === 0 && s.get(Layout.noDebug) !== 1 && this.#hitBreakpoint()) return false;
     const linear = cpu.pcLinear;
     const wanted = plan ?? (this.#hooks.hasAnyCode ? this.plan(linear) : undefined);
     if (wanted === undefined) return true;
@@ -141,8 +142,7 @@ export class HookPoints {
     if (hits === 0) return false;
     s.set(Layout.count, s.get(Layout.count) - 1);
     s.set(Layout.pendingDebug, hits);
-    // An instruction breakpoint is a fault: the pushed image has RF set so that IRET gets past it.
-    s.set(Layout.eflags, s.get(Layout.eflags) | Flag.rf);
+    // Unlike other faults it does not set RF in the pushed image: the handler has to (SDM-3B 17.3.1.1).
     deliverDebug(cpu);
     return true;
   }

@@ -71,12 +71,17 @@ function windowFailures(
   }
 }
 
-function story(one: SystemCase): string {
+/** A case in words. */
+export function story(one: SystemCase): string {
   const view = new DataView(one.record.buffer);
   const hex = (at: number): string => view.getUint32(at, true).toString(16);
   const regs = Array.from({ length: 8 }, (_, n) => hex(CaseAt.regs + 4 * n)).join(" ");
   const segs = [CaseAt.cs, CaseAt.ss, CaseAt.ds, CaseAt.es, CaseAt.fs, CaseAt.gs].map(hex).join(" ");
+  const dr = [0, 1, 2, 3, 4].map((n) => hex(CaseAt.dr + 4 * n)).join(" ");
+  const cr = [CaseAt.cr0, CaseAt.cr4, CaseAt.efer].map(hex).join(" ");
+  const isPaged = view.getUint32(CaseAt.paging, true) !== 0;
+  const rest = `${isPaged ? `, cr0 cr4 efer ${cr}` : ""}${view.getUint32(CaseAt.dr7, true) !== 0 ? `, dr ${dr}` : ""}`;
   const bytes = one.bytes.map((b) => b.toString(16).padStart(2, "0")).join(" ");
   return `${one.row.mnemonic} (${bytes}) in ${MODES[one.mode]}, ${one.bits}-bit code, eflags ${hex(CaseAt.eflags)}, ` +
-    `eip ${hex(CaseAt.eip)}, cs ss ds es fs gs ${segs}, registers ${regs}`;
+    `eip ${hex(CaseAt.eip)}, cs ss ds es fs gs ${segs}, registers ${regs}${rest}`;
 }

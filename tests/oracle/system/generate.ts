@@ -23,6 +23,10 @@ export interface SystemCase {
   readonly bytes: readonly number[];
   /** Are the data windows summed and filled anew after it? */
   readonly isSummed: boolean;
+  /** ModRM, or -1. */
+  readonly modrm: number;
+  /** Offset in DS of a memory operand without registers, or -1. */
+  readonly plain: number;
   /** EFLAGS bits not to be compared. */
   readonly undef: number;
 }
@@ -91,7 +95,17 @@ export function systemCase(r: Prng, windows: boolean, only: RegExp = /^/): Syste
   record.set(encoded.bytes.slice(0, 16), CaseAt.code);
   record.fill(0xcc, CaseAt.code + encoded.bytes.length, CaseAt.code + 16);
   pokes(r, row, encoded, mode, regs[4], put);
-  return { record, mode, bits, row, bytes: encoded.bytes, isSummed, undef: row.undef };
+  return {
+    record,
+    mode,
+    bits,
+    row,
+    bytes: encoded.bytes,
+    isSummed,
+    modrm: encoded.modrm,
+    plain: encoded.plain,
+    undef: row.undef,
+  };
 }
 
 /** Is ESP an operand by the opcode? */

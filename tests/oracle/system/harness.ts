@@ -13,6 +13,8 @@ const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
 /** Bytes of harness code at the start of the image. */
 const CODE_BYTES = 0x8000;
 const KIB64 = 0x10000;
+/** Bytes of page tables, and the most of an image that those reach where it lies. */
+const PAGING_BYTES = Place.pagingEnd - Place.paging, MOST_PAGED = 0x2e0000;
 
 /** Maker of images, and the addresses of interrupt stubs for the interrupt tables. */
 export interface Harness {
@@ -22,8 +24,14 @@ export interface Harness {
   readonly realStubs: readonly number[];
   /** Address at which the double-fault task starts. */
   readonly doubleFault: number;
-  /** Makes the image. `tables` goes to {@linkcode Place.tables}; with `dump` the windows are printed behind the results. */
-  image(tables: Uint8Array, cases: readonly Uint8Array[], dump?: boolean): Uint8Array<ArrayBuffer>;
+  /** Makes the image. `tables` goes to {@linkcode Place.tables}; with `dump` the windows are printed behind the results.
+   * `pages` are page tables; cases name them by number, counted from 1. */
+  image(
+    tables: Uint8Array,
+    cases: readonly Uint8Array[],
+    dump?: boolean,
+    pages?: readonly Uint8Array[],
+  ): Uint8Array<ArrayBuffer>;
 }
 
 const all = (line: (v: number) => string): string => Array.from({ length: 256 }, (_, v) => line(v)).join("\n");
@@ -32,6 +40,19 @@ const all = (line: (v: number) => string): string => Array.from({ length: 256 },
 const PUSH_REGS = Array.from({ length: 8 }, (_, n) => `push dword [ebx+${CaseAt.regs + 4 * n}]`).join("\n");
 const LOW_PUSH_REGS = Array.from({ length: 8 }, (_, n) => `push dword [${Place.lowCase + CaseAt.regs + 4 * n}]`)
   .join("\n");
+
+/** Debug registers and paging off; CR0 as it was is kept. */
+const UNPAGE = `
+  xor eax, eax
+  mov dr7, eax
+  mov eax, cr0
+  mov [crzero], eax
+  and eax, 0x7ffeffff
+  mov cr0, eax
+  mov ecx, cr4
+  and ecx, 0xffffff4f
+  mov cr4, ecx
+`;
 
 const MAIN = `
 org ${Place.image}
@@ -46,7 +67,7 @@ main:
   mov al, 0xff
   out 0x21, al
   out 0xa1, al
-  call refill
+  call fillfirst
 next:
   cmp dword [left], 0
   je finish
@@ -62,6 +83,8 @@ next:
   mov ax, ${Sel.tss}
   ltr ax
   clts
+  xor eax, eax
+  mov cr2, eax
   mov edi, ${Place.code}
   mov eax, 0xcccccccc
   mov ecx, 0x4000
@@ -86,6 +109,8 @@ nopoke:
   loop poke
   mov eax, [ebx+${CaseAt.sums}]
   mov [sums], eax
+  call paging
+  call debug
   mov eax, [ebx+${CaseAt.mode}]
   cmp eax, ${Mode.v86}
   je v86
@@ -150,6 +175,7 @@ wide:
   mov ax, ${Sel.data}
   mov ds, ax
   mov es, ax
+  ${UNPAGE}
   mov edi, [result]
   mov ecx, 14
 copy:
@@ -200,6 +226,7 @@ none:
 
 doublefault:
   cld
+  call unpage
   pop eax
   push dword 2
   popfd
@@ -219,13 +246,30 @@ close:
   xor eax, eax
   str ax
   stosd
-  mov eax, cr0
+  mov eax, [crzero]
   stosd
   mov esi, ${Place.tables}
   mov ecx, ${(Place.tablesEnd - Place.tables) / 4}
   call sum
+  push edi
+  mov eax, dr6
+  add edi, 4
+  stosd
+  mov eax, cr2
+  stosd
+  xor eax, eax
+  cmp dword [paged], 0
+  je notables
+  mov esi, ${Place.paging}
+  mov ecx, ${(Place.pagingEnd - Place.paging) / 4}
+  call sum
+notables:
+  pop edi
+  cmp dword [paged], 0
+  jne dirty
   cmp dword [sums], 0
   je nosums
+wholesum:
   mov esi, ${Place.data}
   mov ecx, ${(Place.windowsEnd - Place.data) / 4}
   call sum
@@ -236,6 +280,92 @@ nosums:
   add dword [result], ${4 * RESULT_DWORDS}
   jmp next
 refill:
+  mov esi, ${Place.pristine}
+  mov edi, ${Place.data}
+  mov ecx, ${(Place.windowsEnd - Place.data) / 4}
+  rep movsd
+  ret
+; Sums the pages that the page tables call dirty, and makes all as they were.
+dirty:
+  mov eax, ${Place.paging} + 4
+  cmp dword [paged], 1
+  je onlyword
+  mov eax, ${Place.paging} + 0x1010
+onlyword:
+  mov eax, [eax]
+  and eax, 0xc0
+  cmp eax, 0xc0
+  je wholesum
+  xor edx, edx
+  mov ebp, ${Place.data / 4096}
+nextpage:
+  mov eax, [paged]
+  lea eax, [eax*4]
+  imul eax, ebp
+  test byte [eax+${Place.paging + 0x2000}], 0x40
+  jz clean
+  mov esi, ebp
+  shl esi, 12
+  mov ecx, 1024
+pagesum:
+  rol edx, 3
+  add edx, [esi]
+  add esi, 4
+  dec ecx
+  jnz pagesum
+  add edx, ebp
+clean:
+  inc ebp
+  cmp ebp, ${Place.windowsEnd / 4096}
+  jb nextpage
+  mov eax, edx
+  stosd
+  call refill
+  jmp nosums
+; Page tables of the case at EBX.
+paging:
+  mov dword [paged], 0
+  mov esi, [ebx+${CaseAt.paging}]
+  test esi, esi
+  jz nopaging
+  mov edi, ${Place.paging}
+  mov ecx, ${(Place.pagingEnd - Place.paging) / 4}
+  rep movsd
+  mov dword [${Place.doubleTss + 0x1c}], ${Place.paging}
+  mov dword [${Place.task32 + 0x1c}], ${Place.paging}
+  mov dword [${Place.tss + 0x1c}], ${Place.paging}
+  mov eax, [ebx+${CaseAt.efer}]
+  cmp eax, 0xffffffff
+  je noefer
+  mov ecx, 0xc0000080
+  xor edx, edx
+  wrmsr
+noefer:
+  mov eax, [ebx+${CaseAt.cr4}]
+  mov cr4, eax
+  shr eax, 5
+  and eax, 1
+  inc eax
+  mov [paged], eax
+  mov eax, ${Place.paging}
+  mov cr3, eax
+  mov eax, cr0
+  or eax, [ebx+${CaseAt.cr0}]
+  mov cr0, eax
+nopaging:
+  ret
+; Debug registers of the case at EBX.
+debug:
+  mov eax, 0xffff0ff0
+  mov dr6, eax
+${[0, 1, 2, 3].map((n) => `mov eax, [ebx+${CaseAt.dr + 4 * n}]\nmov dr${n}, eax`).join("\n")}
+  mov eax, [ebx+${CaseAt.dr7}]
+  mov dr7, eax
+  ret
+unpage:
+  ${UNPAGE}
+  ret
+fillfirst:
   mov edi, ${Place.data}
   mov ecx, ${(Place.windowsEnd - Place.data) / 4}
   mov eax, 1
@@ -246,6 +376,10 @@ fill:
   add edi, 4
   dec ecx
   jnz fill
+  mov esi, ${Place.data}
+  mov edi, ${Place.pristine}
+  mov ecx, ${(Place.windowsEnd - Place.data) / 4}
+  rep movsd
   ret
 sum:
   xor eax, eax
@@ -265,6 +399,7 @@ backpm:
   mov ss, ax
   mov esp, ${Place.harnessStack}
   cld
+  call unpage
   mov edi, [result]
   mov esi, ${Place.lowResult}
   mov ecx, 25
@@ -296,6 +431,8 @@ left: dd 0
 cursor: dd ${Place.image + CODE_BYTES}
 result: dd 0
 sums: dd 0
+paged: dd 0
+crzero: dd 0
 dump: dd 0
 gdtr: dw ${GDT_ENTRIES * 8 - 1}
   dd ${Place.gdt}
@@ -411,8 +548,9 @@ export function harness(): Harness {
     stubs: Array.from({ length: 256 }, (_, v) => label(main, `stub${v}`)),
     realStubs: Array.from({ length: 256 }, (_, v) => label(low, `stub${v}`)),
     doubleFault: label(main, "doublefault"),
-    image: (tables, cases, dump = false) => {
-      const used = CODE_BYTES + cases.length * CaseAt.size;
+    image: (tables, cases, dump = false, pages = []) => {
+      const pagesAt = CODE_BYTES + cases.length * CaseAt.size, used = pagesAt + pages.length * PAGING_BYTES;
+      if (pages.length > 0 && used > MOST_PAGED) throw new Error("more cases than page tables reach");
       const size = (Math.ceil(used / KIB64) + 1) * KIB64;
       const image = new Uint8Array(size), view = new DataView(image.buffer);
       const at = label(main, "tables") - Place.image;
@@ -421,7 +559,13 @@ export function harness(): Harness {
       image.set(tables, at);
       view.setUint32(label(main, "left") - Place.image, cases.length, true);
       view.setUint32(label(main, "dump") - Place.image, dump ? WINDOW_BYTES : 0, true);
-      cases.forEach((one, i) => image.set(one, CODE_BYTES + i * CaseAt.size));
+      cases.forEach((one, i) => {
+        const at = CODE_BYTES + i * CaseAt.size;
+        image.set(one, at);
+        const number = view.getUint32(at + CaseAt.paging, true);
+        if (number !== 0) view.setUint32(at + CaseAt.paging, Place.image + pagesAt + (number - 1) * PAGING_BYTES, true);
+      });
+      pages.forEach((one, i) => image.set(one, pagesAt + i * PAGING_BYTES));
       image.set(assemble(reset(size)).bytes, size - 0x100);
       return image;
     },

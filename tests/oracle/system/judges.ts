@@ -36,15 +36,15 @@ export function runOurs(image: Uint8Array, cases: number, engine: EngineName): P
   return resultsOf(Uint8Array.from(out), cases);
 }
 
-/** Runs it on Bochs. */
-export function runBochs(path: string, image: Uint8Array, cases: number): Printed {
+/** Runs it on Bochs, as a Pentium 4 of one kind or another. */
+export function runBochs(path: string, image: Uint8Array, cases: number, model = "p4_willamette"): Printed {
   const folder = Deno.makeTempDirSync({ prefix: "vmikit-bochs-" });
   try {
     Deno.writeFileSync(`${folder}/bios.bin`, image);
     const vga = new Uint8Array(512);
     vga.set([0x55, 0xaa, 1]);
     Deno.writeFileSync(`${folder}/vga.bin`, vga);
-    Deno.writeTextFileSync(`${folder}/bochsrc`, configuration(folder, image.length));
+    Deno.writeTextFileSync(`${folder}/bochsrc`, configuration(folder, image.length, model));
     const shell = `printf 'c\\nq\\n' | exec timeout 300 "$0" -q -f "$1"`;
     const { stdout } = new Deno.Command("sh", { args: ["-c", shell, path, `${folder}/bochsrc`], stderr: "null" })
       .outputSync();
@@ -54,13 +54,13 @@ export function runBochs(path: string, image: Uint8Array, cases: number): Printe
   }
 }
 
-function configuration(folder: string, size: number): string {
+function configuration(folder: string, size: number, model: string): string {
   return [
     'display_library: rfb, options="timeout=0"',
     `romimage: file=${folder}/bios.bin, address=0x${(2 ** 32 - size).toString(16)}`,
     `vgaromimage: file=${folder}/vga.bin`,
     "megs: 32",
-    "cpu: model=p4_willamette, ips=100000000, reset_on_triple_fault=0",
+    `cpu: model=${model}, ips=100000000, reset_on_triple_fault=0`,
     "port_e9_hack: enabled=1",
     `log: ${folder}/log`,
     "panic: action=fatal",

@@ -33,6 +33,11 @@ export const Place = {
   windowsEnd: 0x60000,
   /** Stacks of rings 1 and 2, not summed: emulators differ in what a call that fails leaves there. */
   innerStacks: 0x60000,
+  /** Page tables of the running case: directory or pointers, PAE directory, tables of the first and next 2 or 4 MiB. */
+  paging: 0x70000,
+  pagingEnd: 0x74000,
+  /** The windows as they are before cases. */
+  pristine: 0x400000,
   /** The whole image, copied here. */
   image: 0x100000,
   results: 0x800000,
@@ -55,7 +60,16 @@ export const CaseAt = {
   sums: 72,
   code: 76,
   pokes: 92,
-  size: 160,
+  /** Bits of CR0 set for the case: PG and WP. */
+  cr0: 156,
+  cr4: 160,
+  efer: 164,
+  /** Linear address in the image of the page tables, 0: none. */
+  paging: 168,
+  /** DR0 to DR3, and DR7. */
+  dr: 172,
+  dr7: 188,
+  size: 192,
 } as const;
 
 /** Bytes of the data windows. */
@@ -64,7 +78,7 @@ export const WINDOW_BYTES: number = Place.windowsEnd - Place.data;
 /** Pairs of address and dword written before a case. */
 export const POKES = 8;
 
-/** Dwords in a result: GS FS ES DS, EDI to EAX, vector, error code, frame of 9, SS, ESP, TR, tables' sum, windows' sum. */
+/** Dwords in a result: GS FS ES DS, EDI to EAX, vector, error code, frame of 9, SS, ESP, TR, CR0, tables' sum, windows' sum, DR6, CR2, page tables' sum. */
 export const RESULT_DWORDS = 32;
 /** Which of them is the sum of the windows. */
 export const WINDOWS_SUM = 28;

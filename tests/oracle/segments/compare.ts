@@ -10,6 +10,8 @@
  *   RET far that finds a wrong selector has looked at the outer stack's words;
  * - an offset from which an operand goes over the end of a 4 GiB segment: "may or may not cause the indicated
  *   exceptions" (SDM-3A 5.3); the same for the second word of BOUND behind offset 0xfffe;
+ * - a near call beyond the segment's end whose push faults as well: the manual looks at the target first;
+ * - far transfers that happen upon the host's own segment of 64-bit code;
  * - UD0 and UD1 at the end of a page: older processors fetch no ModRM for them (SDM-2B UD).
  */
 import type { SegmentCase } from "./generate.ts";
@@ -22,6 +24,9 @@ const AC_FLAG = 0x40000;
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 /** Operands of many parts, which the host reads and writes in an order of its own. */
 const LONG = words("fnsave frstor fnstenv fldenv");
+const NEAR_CALLS = words("callRel callInd");
+/** Entry of the host's global table with code of 64 bits. */
+const LONG_CODE = 6;
 const STACK_USERS = words("retFar iret callFar callRel callInd enter pusha popa ret");
 const LEAVE_PARTS = words("callFar enter pusha");
 
@@ -36,6 +41,8 @@ function isOpen(one: SegmentCase, ours: DataView, host: DataView): boolean {
   if (a === Vector.ss && b === Vector.gp && one.row.prefix !== undefined) return true;
   // The host reads the outer stack's words with the others, before it looks at the selector.
   if (a === Vector.gp && b === Vector.ss && sem === "retFar") return true;
+  if (NEAR_CALLS.has(sem) && a === Vector.gp && (b === Vector.pf || b === Vector.ss)) return true;
+  if (ours.getUint32(ResultAt.segs, true) >>> 3 === LONG_CODE) return true;
   const high = REGS.some((_, i) => view.getUint32(CaseAt.regs + 4 * i, true) >= 0xfffffff0);
   if (a === Vector.ac && b === Vector.gp && high) return true;
   const over = ours.getUint32(ResultAt.cr2, true);

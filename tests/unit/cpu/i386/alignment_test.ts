@@ -6,6 +6,7 @@ import type { EngineFactory } from "../../../../lib/cpu/i386/engine.ts";
 import { interpreter } from "../../../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { jit } from "../../../../lib/cpu/i386/engines/jit/engine.ts";
 import { reference } from "../../../../lib/cpu/i386/engines/reference.ts";
+import { asm, i386, machine, ram } from "../../../../mod.ts";
 import { setCache } from "../../../../lib/cpu/i386/segment.ts";
 import { Layout } from "../../../../lib/cpu/i386/state.ts";
 import { Cr0, Cr4, Flag, Reg, Vector } from "../../../../lib/spec/i386_regs.ts";
@@ -155,3 +156,74 @@ Deno.test("#PF of a push names the push that comes first", () => {
     assertEquals(all.rig.cpu.state.get(Layout.faultLinear), HOLE + 0xffd, engine.name);
   }
 });
+
+for (const how of ["popf", "iret"] as const) {
+  Deno.test(`#AC follows ${how.toUpperCase()} of user code that sets EFLAGS.AC, in fast code too`, () => {
+    for (const engine of ["reference", "interpreter", "jit"] as const) {
+      const m = machine({ cpu: i386({ engine }), memory: [ram({ at: 0, size: 0x20000 })] });
+      m.load(
+        CODE,
+        asm`
+        lidt [0x7f00]
+        mov eax, cr0
+        or eax, 0x40000
+        mov cr0, eax
+        mov eax, 0x28
+        ltr ax
+        mov eax, 0x23
+        mov ds, ax
+        mov es, ax
+        push 0x23
+        push 0x6000
+        push 2
+        push 0x1b
+        push user
+        iret
+        user:
+        fninit
+        mov esi, 0x8004
+        mov ecx, 3000
+        again:
+        fld qword [esi]
+        fstp st0
+        push 2
+        popf
+        push 2
+        push 0x1b
+        push on
+        iret
+        on:
+        dec ecx
+        jnz again
+        mov edx, ${how === "popf" ? 1 : 0}
+        push 0x40002
+        test edx, edx
+        jz byiret
+        popf
+        target: fld qword [esi]
+        hlt
+        byiret:
+        push 0x1b
+        push target
+        iret`,
+      );
+      m.load(
+        0x9000,
+        asm`mov ebx, [esp+4]
+        movzx edx, word [cs:ebx]
+        hlt`,
+      );
+      const entries = [0, 0, 0xffff, 0x00cf9b00, 0xffff, 0x00cf9300, 0xffff, 0x00cffb00, 0xffff, 0x00cff300];
+      [...entries, 0x40000067, 0x00008901].forEach((v, i) => m.write(0x13000 + 4 * i, v));
+      m.write(0x14004, 0x5000);
+      m.write(0x14008, 0x10);
+      m.write(0x12000 + 8 * Vector.ac, (8 << 16) | 0x9000);
+      m.write(0x12004 + 8 * Vector.ac, 0x8e00);
+      m.load(0x7f00, Uint8Array.of(0xff, 7, 0, 0x20, 1, 0));
+      m.start({ mode: "flat32", entry: CODE, stack: 0x7000, gdt: { base: 0x13000, limit: 0x2f } });
+      const stop = m.run({ instructions: 200_000 });
+      assertEquals(stop.kind, "halt", `${engine}: ${JSON.stringify(stop)}`);
+      assertEquals([m.cpu.ecx, m.cpu.edx], [0, 0x06dd], engine);
+    }
+  });
+}

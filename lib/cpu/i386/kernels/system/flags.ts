@@ -3,7 +3,7 @@
  * Cold code that makes hot code.
  *
  * Left to TypeScript: STI at the end of a slice or while something waits, which has to be delivered one instruction later,
- * POPF that sets IF while something waits, TF, and every fault.
+ * POPF that sets IF while something waits, TF, AC, and every fault.
  */
 import { Cr0, Flag } from "../../../../spec/i386_regs.ts";
 import { Layout } from "../../state.ts";
@@ -30,7 +30,7 @@ function popf(k: Code): void {
   const esp = k.let("i32", k.field(ESP)), at = ownBytes(k, esp, 4, false, 4);
   const value = k.let("i32", k.load("i32.load", at));
   k.slowIf(k.i("and", old, ODD_FLAGS));
-  k.slowIf(k.i("and", value, Flag.tf));
+  k.slowIf(k.i("and", value, Flag.tf | Flag.ac));
   k.slowIf(k.i("and", k.i("ne", k.i("and", value, Flag.if), 0), k.i("ne", k.field(Layout.due), 0)));
   const iopl = k.select(cpl, k.c(0), k.c(Flag.iopl));
   const mask = k.let("i32", k.i("or", k.i("or", k.field(Layout.freeFlags), changeableIf(k, cpl)), iopl));

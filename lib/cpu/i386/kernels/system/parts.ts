@@ -21,8 +21,8 @@ const DATA = 0x00cf9300, DATA_BITS = 0xffcfffff | 0;
 /** Bits a segment cache keeps in `Seg.access`. */
 const CACHED = 0x00f0ff00;
 
-/** Flags with which nothing is as usual. */
-export const ODD_FLAGS: number = Flag.tf | Flag.rf | Flag.vm;
+/** Flags with which nothing is as usual; who sets or clears AC changes how memory is accessed. */
+export const ODD_FLAGS: number = Flag.tf | Flag.rf | Flag.vm | Flag.ac;
 
 /** A descriptor in locals. */
 export interface DescriptorLocals {

@@ -304,7 +304,7 @@ export class LinearAccess implements LinearMemory {
    * @returns Host address, or something negative.
    */
   unaligned(linear: number, size: number, write: boolean, user: boolean): number {
-    this.#checkAlignment(user);
+    if (user && checksAlignment(this.#s)) this.#host.raise(Vector.ac, 0);
     if ((linear & 0xfff) + size > 0x1000) return -1;
     const table = user ? (write ? WRITE_USER : READ_USER) : write ? WRITE_SYS : READ_SYS;
     return this.#e[table + (linear >>> 12)] ^ linear;
@@ -372,10 +372,6 @@ export class LinearAccess implements LinearMemory {
     if (phys >= 0x1_0000_0000) return;
     if (size === 4) this.#space.write(phys, value, 32);
     else this.#space.write(phys, size === 2 ? value & 0xffff : value & 0xff, size === 2 ? 16 : 8);
-  }
-
-  #checkAlignment(user: boolean): void {
-    if (user && checksAlignment(this.#s)) this.#host.raise(Vector.ac, 0);
   }
 
   #watch(linear: number, size: number, write: boolean, value: number): void {

@@ -148,6 +148,14 @@ export class LiveCall implements ParavirtCall {
   }
 }
 
+/** What a script that prints a call sees, by the key that consoles ask for: its getters, as if they were fields. */
+Object.defineProperty(LiveCall.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: LiveCall): Omit<ParavirtCall, "guest" | "stop" | "kill" | "delay" | "forward"> {
+    const { no, name, args, cpu, eip, from, time } = this;
+    return { no, name, args, cpu, eip, from, time };
+  },
+});
+
 /** A call with up to two words of arguments. */
 class ShortCall extends LiveCall {
   readonly #a: number;

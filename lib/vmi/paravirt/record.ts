@@ -11,6 +11,9 @@ import { CallRows, Kind } from "./call_rows.ts";
 /** Calls that a record keeps unless told otherwise. */
 const MOST = 1 << 20;
 
+/** Entries that a printed record shows, the last ones. */
+const PRINTED = 10;
+
 /** What can be chosen about a record. */
 export interface RecordOptions {
   /** How many calls it keeps, the latest ones: a whole number from 1 on, or `Infinity`. Default 1,048,576. */
@@ -98,6 +101,11 @@ export class Recording {
     }
     while (this.#made.length < this.length) this.#made.push(this.#make(this.#first + this.#made.length));
     return this.#made;
+  }
+
+  /** The entries one by one, as {@linkcode Recording.entries} has them. */
+  [Symbol.iterator](): IterableIterator<RecordEntry> {
+    return this.entries[Symbol.iterator]();
   }
 
   /** Number of entries. */
@@ -226,3 +234,11 @@ export class Recording {
     };
   }
 }
+
+/** What a script that prints a record sees, by the key that consoles ask for. */
+Object.defineProperty(Recording.prototype, Symbol.for("nodejs.util.inspect.custom"), {
+  value(this: Recording): object {
+    const { length, dropped } = this;
+    return { length, dropped, last: this.last(PRINTED) };
+  },
+});

@@ -117,3 +117,18 @@ for (const [name, backend] of Object.entries({ native, scripted })) {
     assert(all.some((e) => Object.values(e.args).some((v) => typeof v === "string")));
   });
 }
+
+Deno.test("a call and a record print as what they hold, and a record can be gone through entry by entry", () => {
+  const m = vmiPc({ backend: native(), memory: 8 << 20 });
+  m.boot(minikernel());
+  const seen = m.paravirt.record({ most: 3 });
+  let printed = "";
+  m.paravirt.before("SetPxE", (call) => printed ||= Deno.inspect(call));
+  m.run({ instructions: 60_000 });
+  for (const part of ['name: "SetPxE"', "pte: ", "ptep: ", "cpu: 0", "from: "]) assert(printed.includes(part), printed);
+  const record = Deno.inspect(seen);
+  for (const part of ["length: 3", `dropped: ${seen.dropped}`, `name: "${seen.entries[2].name}"`]) {
+    assert(record.includes(part), record);
+  }
+  assertEquals([...seen], [...seen.entries]);
+});

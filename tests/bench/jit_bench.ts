@@ -1,12 +1,13 @@
 /**
  * The JIT beside the interpreter on the integer programs of kernels.c, and what each optimisation of it is worth: CPU
  * time of the whole process, translation included, for the same number of guest instructions. Needs gcc with -m32.
- * Run with `deno run -A tests/bench/jit_bench.ts [kernel,...]`.
+ * Run with `deno run -A tests/bench/jit_bench.ts [kernel,... [switch,...]]`.
  */
 import { i386, type I386Options } from "../../lib/cpu/i386/factory.ts";
 import { elf } from "../../lib/machine/loader/elf.ts";
 import { machine } from "../../lib/machine/machine.ts";
 import { ram } from "../../lib/memory/region.ts";
+import { SWITCHES } from "../lockstep/variants.ts";
 import { figure, least } from "./measure.ts";
 
 /** In the order of the table in kernels.c. */
@@ -15,9 +16,6 @@ const NAMES = [
 ] as const;
 /** Guest instructions of one measurement. */
 const INSTRUCTIONS = 10_000_000;
-const SWITCHES = [
-  ...["registersInLocals", "deadFlags", "groups", "fuse", "loops", "tables", "calls", "links", "merge", "besideCode"],
-] as const;
 
 /** The programs as an ELF image, or why there are none. */
 async function build(): Promise<Uint8Array | string> {
@@ -65,7 +63,7 @@ else {
     return plain / fast;
   });
   figure("jit against interpreter, geometric mean", mean(ratios), "x");
-  for (const name of SWITCHES) {
+  for (const name of Deno.args[1]?.split(",") ?? SWITCHES) {
     const jit = { [name]: false };
     const slower = kernels.map((k, i) => measure(image, NAMES.indexOf(k), { engine: "jit", jit }) / all[i]);
     figure(`time without ${name}, geometric mean`, mean(slower), "x");

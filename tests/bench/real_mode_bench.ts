@@ -8,7 +8,7 @@ import { machine } from "../../lib/machine/machine.ts";
 import { ram } from "../../lib/memory/region.ts";
 import { least, rate } from "./measure.ts";
 
-const N = 400_000;
+const N = 4_000_000;
 
 const KERNELS: Readonly<Record<string, AsmSource>> = {
   "push, pop, call, ret, loop": asm16`

@@ -28,6 +28,8 @@
  * Code that changes: what was written is decoded again in place (block_decoder.ts); constants that change over and over
  * are read from memory, so that a write to them is one to data (soft.ts), and what else does so is left to the interpreter
  * (volatile.ts); writes beside code are done without TypeScript (code_map.ts, code_write.ts).
+ * 16-bit code and segments that are not flat (segment_plan.ts): loops of real mode ran at 3 to 10 times the interpreter's
+ * speed; far calls, INT and IRET are TypeScript and as slow as they were.
  * Warm; the emitted code is hot.
  *
  * Not translated: code that uses segments which grow down.

@@ -90,6 +90,8 @@ export interface CpuBus {
   writePort(port: number, value: number, width: 8 | 16 | 32): void;
   /** Virtual time in ticks, exact at the current instruction. */
   now(): number;
+  /** During a slice time goes by with the ticks of this CPU and in no other way: it is alone, and nothing has a price. */
+  readonly steady?: boolean;
   /** A model-specific register the platform owns (the local APIC's); undefined: not there. Low and high i32. */
   readMsr(msr: number): readonly [number, number] | undefined;
   /** Writes one; false: not there (the caller raises #GP(0)). */

@@ -66,6 +66,9 @@ export function cpuBus(
     readPort: (port, width) => p.ports.read(port, width),
     writePort: (port, value, width) => p.ports.write(port, value, width),
     now: () => p.clock.now,
+    get steady(): boolean {
+      return p.cpus.length === 1 && p.costs === undefined && hypervisor === undefined;
+    },
     readMsr: (msr) => hypervisor?.readMsr?.(index, msr) ?? platform?.readMsr?.(index, msr),
     writeMsr: (msr, low, high) =>
       hypervisor?.writeMsr?.(index, msr, low, high) ?? platform?.writeMsr?.(index, msr, low, high) ?? false,

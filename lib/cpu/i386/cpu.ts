@@ -136,7 +136,7 @@ export class I386Cpu extends Processor implements Cpu, Context {
 
   /** See {@linkcode Cpu.run}. */
   run(limit: number): CpuExit {
-    this.#slice.begin(limit);
+    this.#slice.begin(limit, this.bus.steady === true ? this.bus.now() : NaN);
     this.#stop = false;
     this.#running = true;
     try {

@@ -104,6 +104,10 @@ export const Layout = {
   /** Byte addresses of the jump caches of supervisor and user code. */
   jumpSystem: 576,
   jumpUser: 580,
+  /** Virtual time at which `count` would be 0 if nothing else moved it, 64 bit; `timeKnown` is 0 where that cannot be said. */
+  timeLow: 584,
+  timeHigh: 588,
+  timeKnown: 592,
   /** 1: GDT and LDT are read by physical address; a monitor keeps them where the guest's page tables do not reach. */
   tablesPhysical: 640,
   /** x87: eight registers R0-R7 (physical, not ST-relative), 16 bytes each: mantissa low, mantissa high, sign and exponent. */

@@ -8,9 +8,15 @@ import { EVENT_KERNELS } from "./events.ts";
 import { FLAG_KERNELS } from "./flags.ts";
 import type { SystemKernel, SystemOperands, SystemPlace } from "./kernel.ts";
 import { SEGMENT_KERNELS } from "./segments.ts";
+import { TIME_KERNELS } from "./time.ts";
 
 /** All system kernels; the index is the kernel's number. */
-export const SYSTEM_KERNELS: readonly SystemKernel[] = [...SEGMENT_KERNELS, ...FLAG_KERNELS, ...EVENT_KERNELS];
+export const SYSTEM_KERNELS: readonly SystemKernel[] = [
+  ...SEGMENT_KERNELS,
+  ...FLAG_KERNELS,
+  ...EVENT_KERNELS,
+  ...TIME_KERNELS,
+];
 
 /** Number of the kernel that enters the handler of a fault: `a` is the vector, `b` the error code. */
 export const FAULT_KERNEL: number = SYSTEM_KERNELS.findIndex((k) => k.sem === "fault");

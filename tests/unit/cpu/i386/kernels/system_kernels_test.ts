@@ -119,6 +119,8 @@ function program(r: Prng): Uint8Array {
       [0xb8, DATA3, 0, 0, 0, 0x0f, 0, 0xe8],
       [0x0f, 0x00, 0xe8 | r.below(8)],
       [0xfb],
+      [0x0f, 0x31],
+      [0x0f, 0x31, 0x01, 0xc6],
       [0xfa],
       [0x9c, 0x9d],
       [0x9d],
@@ -152,6 +154,10 @@ for (const odd of [false, true]) {
     const rigs = [reference, interpreter, jit({ threshold: 2 }), jit({ threshold: 2, system: false })].map((e) =>
       new Rig(e)
     );
+    for (const { bus, cpu } of rigs) {
+      Object.defineProperty(bus, "steady", { value: true });
+      Object.defineProperty(bus, "now", { value: () => 0x1_ffff_ffc0 + cpu.instructions });
+    }
     const met = new Set<string>();
     for (let seed = 1; seed <= 120; seed++) {
       const code = program(new Prng(seed));
@@ -229,6 +235,16 @@ Deno.test("system kernels take the usual course themselves, into ring 0 and back
   assertEquals([s.get(Layout.cpl), s.reg32(4), s.get(Layout.eip)], [3, 0xa000, CODE + 2]);
   assertEquals([kernel(rig, "sysenter"), s.get(Layout.cpl), s.reg32(4)], [LOOK_UP, 0, STACK]);
   assertEquals([kernel(rig, "sysexit"), s.get(Layout.cpl)], [LOOK_UP, 3]);
+  assertEquals(kernel(rig, "rdtsc"), -1); // how time goes by is not known
+  for (
+    const [at, value] of [["timeKnown", 1], ["timeLow", 7], ["timeHigh", 5], ["count", 9], ["tscLow", 3], [
+      "tscHigh",
+      1,
+    ]]
+  ) {
+    s.set(Layout[at as keyof typeof Layout], value as number);
+  }
+  assertEquals([kernel(rig, "rdtsc"), s.reg32(0), s.reg32(2)], [GO_ON, 1, 6]);
 });
 
 Deno.test("system kernels refuse where somebody watches or something waits", () => {

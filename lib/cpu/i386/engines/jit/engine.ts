@@ -22,9 +22,17 @@
  * is a quarter of all CPU time and goes by the bytes of WebAssembly it is given, so the same code must not be translated
  * again and again. Hence one region in the place of overlapping ones (8.3 MB of modules became 4.0), sides of branches
  * that are rarely taken left out, ways out that meet by block. Slices are as long as the events allow; a jump cache of 4096
- * places missed twice as often as one of 16384; a CR3 write that forgot jumps to global pages cost half a million look-ups
- * while the kernel patched itself. Thresholds of 1500, 4000 and 6000 differ in compiling alone. V8 without inlining or loop
- * peeling, or with three times its tiering budget, made no difference that could be measured.
+ * places missed twice as often as one of 16384 (see interpreter/jump_entry.ts); a CR3 write that forgot jumps to global
+ * pages cost half a million look-ups while the kernel patched itself. Thresholds of 1500, 4000 and 6000 differ in compiling
+ * alone. V8 without inlining or loop peeling, or with three times its tiering budget, made no difference that could be
+ * measured.
+ *
+ * What system work under Linux costs: a system call is 360 instructions, of which 14 were TypeScript and took two thirds of
+ * its time; they are WebAssembly now, and a region goes on behind those that change nothing else (kernels/system). A page
+ * fault of the guest threw two exceptions in V8, entered its handler in TypeScript, and stepped one instruction because of
+ * RF; now its handler is entered by a kernel. Code that runs some hundred times, as fork and exec have it, is interpreted
+ * and costs most there: a translation would not pay for itself.
+ *
  * Code that changes: what was written is decoded again in place (block_decoder.ts); constants that change over and over
  * are read from memory, so that a write to them is one to data (soft.ts), and what else does so is left to the interpreter
  * (volatile.ts); writes beside code are done without TypeScript (code_map.ts, code_write.ts).

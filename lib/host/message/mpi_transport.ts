@@ -43,9 +43,13 @@ const IGNORE = 1n;
 const TAG = 1;
 /** Longest look before a nap, us: a nap takes some 70 at least. */
 const LOOK_US = 200;
-/** Shortest nap, and the one from which the event loop sleeps instead; ms. They double as long as nothing comes. */
+/** Looks in vain after which a whole one is tried: two that nap by turns would else long find one another napping. */
+const TRY_AGAIN = 16;
+/** Shortest nap, and the one from which the event loop sleeps instead; ms. */
 const NAP_MS = 0.01;
 const LONG_NAP_MS = 2;
+/** So many naps are short; then they double as long as nothing comes. */
+const SHORT_NAPS = 24;
 
 /** Libraries that are tried, in order. */
 export const MPI_LIBRARIES: readonly string[] = ["libmpich.so.12", "libmpich.so", "libmpi.so.12"];
@@ -75,7 +79,8 @@ export class MpiTransport implements Transport {
   readonly #has = (): boolean => this.#probe() && this.#flag[0] !== 0;
   /** Nobody rings it: waiting on it is a nap of this thread, much shorter than the shortest of the event loop. */
   readonly #bell: Int32Array = new Int32Array(new SharedArrayBuffer(4));
-  #napMs = NAP_MS;
+  /** Naps since something came. */
+  #naps = 0;
   #broken: string | undefined;
 
   /** Initialises MPI. @param library File name of the library. @throws {ConfigError} message-mpi */
@@ -96,7 +101,7 @@ export class MpiTransport implements Transport {
     this.process = out[0];
     this.#check("MPI_Comm_size", s.MPI_Comm_size(this.#comm, out));
     this.processes = out[0];
-    this.#patience = new Patience(this.processes <= navigator.hardwareConcurrency ? LOOK_US : 0, true);
+    this.#patience = new Patience(this.processes <= navigator.hardwareConcurrency ? LOOK_US : 0, TRY_AGAIN);
   }
 
   /** Bytes that have not left. */
@@ -135,18 +140,14 @@ export class MpiTransport implements Transport {
       deliver(from, record);
     }
     if (this.#sending.length > 0) this.#sweep();
-    if (count > 0) {
-      this.#napMs = NAP_MS;
-      this.#patience.came();
-    }
+    if (count > 0) this.#naps = 0;
     return count;
   }
 
   /** Looks for a while, then naps, longer each time, and lets the event loop run. */
   async sleep(ms: number): Promise<void> {
     if (this.#patience.look(this.#has)) return;
-    const nap = Math.min(this.#napMs, ms);
-    this.#napMs = Math.min(this.#napMs * 2, LONG_NAP_MS);
+    const nap = Math.min(NAP_MS * 2 ** Math.max(0, this.#naps++ - SHORT_NAPS), LONG_NAP_MS, ms);
     if (nap < LONG_NAP_MS) {
       Atomics.wait(this.#bell, 0, 0, nap);
       await new Promise((resolve) => setImmediate(resolve));

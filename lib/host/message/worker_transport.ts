@@ -56,7 +56,7 @@ export class WorkerTransport implements Transport {
    */
   constructor(memory: SharedArrayBuffer, process: number, processes: number, blocks: boolean = true) {
     this.#blocks = blocks;
-    this.#patience = new Patience(processes <= navigator.hardwareConcurrency ? LOOK_US : 0, false);
+    this.#patience = new Patience(processes <= navigator.hardwareConcurrency ? LOOK_US : 0);
     this.process = process;
     this.processes = processes;
     const bells = 4 * BELL_WORDS * processes;

@@ -3,9 +3,9 @@ import { Patience } from "../../../../lib/host/message/patience.ts";
 import { assertEquals } from "../../../../scripts/deps/std.ts";
 
 /** A patience on a clock that goes on by a microsecond, and a little for rounding, with each look at it. */
-function patience(mostUs: number, forgives = false): Patience {
+function patience(mostUs: number, tryAgain = 64): Patience {
   let time = 0;
-  return new Patience(mostUs, forgives, () => (time += 1.0001) / 1000);
+  return new Patience(mostUs, tryAgain, () => (time += 1.0001) / 1000);
 }
 
 /** Looks that one call makes when nothing comes; 16 between two looks at the clock, and one at first. */
@@ -31,6 +31,8 @@ Deno.test("Patience looks half as long each time it is in vain, and whole again 
   const descent = [64, 32, 16, 8, 4, 2];
   const round = [...descent, ...new Array(58).fill(1)];
   assertEquals(times, [...round, ...round, 64, 32]);
+  const soon = patience(64, 4);
+  assertEquals(Array.from({ length: 9 }, () => (looks(soon) - 1) / 16), [64, 32, 16, 8, 64, 32, 16, 8, 64]);
 });
 
 Deno.test("Patience that paid is whole again", () => {
@@ -39,27 +41,4 @@ Deno.test("Patience that paid is whole again", () => {
   let n = 0;
   assertEquals(p.look(() => ++n === 5), true);
   assertEquals((looks(p) - 1) / 16, 64);
-});
-
-Deno.test("Patience that forgives stays whole when what it looked for comes soon after, but not for ever", () => {
-  const p = patience(64, true);
-  for (let i = 0; i < 16; i++) {
-    assertEquals((looks(p) - 1) / 16, 64, `look ${i}`);
-    p.came();
-  }
-  assertEquals((looks(p) - 1) / 16, 64);
-  p.came(); // once too often
-  assertEquals((looks(p) - 1) / 16, 32);
-  assertEquals(p.look(() => true), true);
-  assertEquals((looks(p) - 1) / 16, 64);
-});
-
-Deno.test("Patience that forgives does not forgive what comes much later, or never", () => {
-  let time = 0;
-  const p = new Patience(64, true, () => (time += 1.0001) / 1000);
-  assertEquals((looks(p) - 1) / 16, 64);
-  time += 1000;
-  p.came();
-  assertEquals((looks(p) - 1) / 16, 32);
-  assertEquals((looks(p) - 1) / 16, 16);
 });

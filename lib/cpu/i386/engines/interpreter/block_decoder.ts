@@ -162,7 +162,7 @@ export class BlockDecoder {
       ? {
         at,
         bytes: host.slice(at + (linear & 0xfff), at + end),
-        handlers: new Uint16Array((this.#cache.next - first) / RECORD_BYTES),
+        handlers: undefined,
         entries,
       }
       : undefined;

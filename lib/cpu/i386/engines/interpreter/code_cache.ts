@@ -39,8 +39,8 @@ export interface RunSource {
   readonly at: number;
   /** The bytes. */
   readonly bytes: Uint8Array;
-  /** Room for the handlers of its records while it is dropped. */
-  readonly handlers: Uint16Array;
+  /** The handlers of its records while it is dropped; made when it first is, since most runs never are. */
+  handlers: Uint16Array | undefined;
   /** Its entries: offset and record by turns. */
   readonly entries: readonly number[];
 }

@@ -46,7 +46,7 @@ export class DroppedRuns {
       this.#runs.clear();
       this.#count = 0;
     }
-    const { handlers } = run.source, words = this.#words;
+    const words = this.#words, handlers = run.source.handlers ??= new Uint16Array((run.end - run.first) / RECORD_BYTES);
     for (let n = 0, at = run.first >>> 1; n < handlers.length; n++, at += RECORD_BYTES >>> 1) handlers[n] = words[at];
     const key = page.key * 0x1000 + run.from, alike = this.#runs.get(key);
     this.#count++;

@@ -8,6 +8,8 @@
  * - RET far and IRET in virtual-8086 mode: CR2 of #PF, for the order of reading is not defined. In protected mode, where
  *   the host CPU tells, it is compared.
  * - POPF in virtual-8086 mode with IOPL below 3: #GP by the manual; Bochs has looked at the stack, which may be #PF.
+ * - A near call beyond the segment's end whose push faults as well: the manual looks at the target first.
+ * - UD0 and UD1, whose ModRM older processors do not fetch (SDM-2B UD): what is wrong with its page.
  * - BOUND: Bochs marks the page of the first word accessed, though the second is beyond the limit.
  * - POP of a segment register: whether a breakpoint on the upper half of the stack's dword is met.
  * - Far CALL: error code of #PF. Bochs pushes with the privilege of a conforming segment's descriptor; by the manual it
@@ -134,6 +136,8 @@ function left({ row, mode }: SystemCase, vector: number): ReadonlySet<string> {
   if (vector === PF && row.sem === "callFar") names.push("error");
   if (vector === PF && (row.sem === "retFar" || row.sem === "iret") && mode === Mode.v86) names.push("cr2");
   if (vector === GP && row.sem === "popf" && mode === Mode.v86) names.push("pages", "vector", "error", "cr2");
+  if (vector === GP && /^call(Ind|Rel)$/.test(row.sem)) names.push("vector", "error", "cr2");
+  if (row.sem === "ud0" || row.sem === "ud1") names.push("vector", "error", "cr2", "pages");
   if (row.sem === "bound") names.push("pages");
   if (row.sem === "popSreg") names.push("dr6");
   return new Set(names);

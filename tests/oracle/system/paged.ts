@@ -137,7 +137,7 @@ function left({ row, mode }: SystemCase, vector: number): ReadonlySet<string> {
   if (vector === PF && (row.sem === "retFar" || row.sem === "iret") && mode === Mode.v86) names.push("cr2");
   if (vector === GP && row.sem === "popf" && mode === Mode.v86) names.push("pages", "vector", "error", "cr2");
   if (vector === GP && /^call(Ind|Rel)$/.test(row.sem)) names.push("vector", "error", "cr2");
-  if (row.sem === "ud0" || row.sem === "ud1") names.push("vector", "error", "cr2", "pages");
+  if (/^ud[01]$/.test(row.mnemonic)) names.push("vector", "error", "cr2", "pages");
   if (row.sem === "bound") names.push("pages");
   if (row.sem === "popSreg") names.push("dr6");
   return new Set(names);

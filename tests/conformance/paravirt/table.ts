@@ -22,6 +22,7 @@ const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "updates_test.ts": () => import("./updates_test.ts"),
   "verbs_test.ts": () => import("./verbs_test.ts"),
   "v86_test.ts": () => import("./v86_test.ts"),
+  "workload_test.ts": () => import("./workload_test.ts"),
 };
 
 /** Names of these files. */

@@ -7,6 +7,7 @@
  * and before the offset wraps; the ticks suffice; for CMPS and SCAS the elements say "go on". So the last iteration is
  * always left to the engine, which ends the instruction or goes on to the next page, records flags, and meets
  * everything unusual: MMIO, faults, watched pages, pages with code, dirty bits. Nothing can be seen of a run.
+ * MOVS over code of this CPU goes on as long as it changes nothing: the same code copied again is none that was written.
  * MOVS to a place shortly behind its source repeats the bytes in between, as the processor does element by element.
  * Sources: SDM-2 REP, MOVS, CMPS, STOS, LODS, SCAS. Cold code that makes hot code.
  */
@@ -91,6 +92,8 @@ class RunEmitter {
   readonly #shift: number;
   readonly #down: Local;
   readonly #total: Local;
+  /** The destination is a page with code of this CPU. */
+  readonly #isCode: Local;
 
   constructor(run: Run, state: number) {
     this.#run = run;
@@ -99,6 +102,7 @@ class RunEmitter {
     const none: Value = () => this.#f.i32(0);
     const k = this.#k = new Code(this.#f, state, { reg: none, src: none, imm: none, slow: this.#f.block() });
     this.#down = k.let("i32", k.i("and", k.field(Layout.eflags), Flag.df));
+    this.#isCode = k.let("i32", k.c(0));
     const [left, ticks] = [this.#parameter(3), k.i("add", this.#parameter(4), 1)];
     this.#total = k.let("i32", k.select(k.i("lt_u", left, ticks), left, ticks));
   }
@@ -118,7 +122,7 @@ class RunEmitter {
     k.slowIf(k.i("lt_u", this.#total, 2));
     const n = k.let("i32", k.i("sub", this.#total, 1));
     if (from !== undefined && to !== undefined) {
-      if (op === "movs") this.#copy(from, to, n);
+      if (op === "movs") this.#move(from, to, n);
       else this.#scan(n, from, to);
     } else if (to !== undefined) {
       if (op === "stos") this.#fill(to, n);
@@ -160,7 +164,19 @@ class RunEmitter {
     const table = k.field(write ? Layout.tlbWrite : Layout.tlbRead);
     const entry = k.load("i32.load", k.i("add", table, k.i("shl", k.i("shr_u", la, 12), 2)));
     const host = k.let("i32", k.i("xor", entry, la));
-    k.slowIf(k.i("lt_s", host, 0));
+    if (!write || this.#run.op !== "movs") k.slowIf(k.i("lt_s", host, 0));
+    else {
+      k.set(this.#isCode, k.i("lt_s", host, 0));
+      k.if(
+        this.#isCode,
+        () => { // see tlb.ts: an entry that says nothing, or one of a page with code
+          k.slowIf(k.i("eqz", k.i("shl", k.i("xor", host, la), 1)));
+          k.set(host, k.i("and", host, 0x7fffffff));
+        },
+        undefined,
+        "unlikely",
+      );
+    }
     return host;
   }
 
@@ -201,6 +217,22 @@ class RunEmitter {
   #delta(): Local {
     const k = this.#k;
     return k.let("i32", k.select(this.#down, k.c(-this.#size), k.c(this.#size)));
+  }
+
+  /** MOVS; onto code only what is there already. */
+  #move(from: Local, to: Local, n: Local): void {
+    const k = this.#k;
+    k.if(
+      this.#isCode,
+      () => {
+        this.#scan(n, from, to);
+        n();
+        this.#f.return();
+      },
+      undefined,
+      "unlikely",
+    );
+    this.#copy(from, to, n);
   }
 
   /** MOVS. What overlaps in the direction of the run is done by element, or repeats itself. */
@@ -284,9 +316,9 @@ class RunEmitter {
     });
   }
 
-  /** CMPS and SCAS: lowers `n` to the number of elements after which iterations go on. */
+  /** CMPS and SCAS, and MOVS onto code: lowers `n` to the number of elements after which iterations go on. */
   #scan(n: Local, from: Local | undefined, to: Local): void {
-    const k = this.#k, { w, more } = this.#run;
+    const k = this.#k, { w } = this.#run, more = this.#run.op === "movs" ? "eq" : this.#run.more;
     const done = k.let("i32", k.c(0)), delta = this.#delta();
     const stop = (x: Value, y: Value): Value => k.i(more === "eq" ? "ne" : "eq", x, y);
     const other = from === undefined ? this.#splat() : undefined;

@@ -75,6 +75,8 @@ export class ParavirtHypervisor implements Hypervisor {
   readonly at: number;
   readonly #dispatch: Paravirt;
   #host: HypervisorHost | undefined;
+  /** Guests by CPU, as far as they have executed. */
+  #guests: GuestContext[] = [];
   /** While a call is injected: why it would have killed the guest, or empty. */
   #refused: string | undefined;
 
@@ -209,12 +211,13 @@ export class ParavirtHypervisor implements Hypervisor {
   /** See {@linkcode Hypervisor.attach}. */
   attach(host: HypervisorHost): void {
     this.#host = host;
+    this.#guests = [];
     this.#dispatch.attach();
     host.hooks.hypercallsChanged = (): void => this.#dispatch.hooksChanged();
   }
   /** See {@linkcode Hypervisor.hypercall}. */
   hypercall(cpu: number): boolean {
-    return this.#dispatch.hypercall(this.#attached().context(cpu));
+    return this.#dispatch.hypercall(this.#guestOf(cpu));
   }
   /** See {@linkcode Hypervisor.deviceWrites}. */
   deviceWrites(at: number, size: number): void {
@@ -231,6 +234,11 @@ export class ParavirtHypervisor implements Hypervisor {
   /** Restores. @throws {ConfigError} snapshot-version, snapshot-mismatch */
   load(section: Section): void {
     this.#dispatch.load(section);
+  }
+
+  /** The guest on a CPU that executes now. */
+  #guestOf(cpu: number): GuestContext {
+    return this.#guests[cpu] ??= this.#attached().context(cpu);
   }
 
   #attached(): HypervisorHost {
@@ -275,7 +283,7 @@ export class ParavirtHypervisor implements Hypervisor {
       },
       watch: (addresses, fn) => {
         const { hooks } = host, stop = hooks.codeStop;
-        return hooks.watchCode(addresses, (linear) => fn(host.context(hooks.cpu), linear, stop));
+        return hooks.watchCode(addresses, (linear) => fn(this.#guestOf(hooks.cpu), linear, stop));
       },
     };
   }

@@ -5,6 +5,7 @@
  * too, but only now and then, since there is much of it. Cold.
  */
 import { guests, linux, type Machine, MiB, pc, vmiPc } from "../../mod.ts";
+import { asm16 } from "../../lib/cpu/i386/asm/template.ts";
 import type { I386Cpu } from "../../lib/cpu/i386/cpu.ts";
 import type { JitOptions } from "../../lib/cpu/i386/engines/jit/options.ts";
 import { guestSync } from "../guests/guest.ts";
@@ -25,7 +26,39 @@ export const GUESTS: Readonly<Record<string, (choice: EngineChoice) => Machine |
   },
   "linux-686": (choice) => boot("linux-686", choice),
   "memtest86+": (choice) => boot("memtest86+", choice),
+  seabios: firmware,
 };
+
+/** Real mode and 32-bit code in turn; from the video BIOS to a floppy that counts in 16-bit code for ever. */
+function firmware(choice: EngineChoice): Machine | undefined {
+  const bios = guestSync("seabios"), vga = guestSync("vgabios-stdvga");
+  if (!bios.available || !vga.available) return undefined;
+  const [image, vgaBios] = [bios, vga].map(({ path }) => Deno.readFileSync(path));
+  const sector = new Uint8Array(1440 * 1024);
+  sector.set(SECTOR.bytes);
+  sector.set([0x55, 0xaa], 510);
+  return pc({ memory: 16 * MiB, bios: image, vgaBios, disks: [sector], ...choice });
+}
+
+/** Prints through the BIOS, and counts through other segments. */
+const SECTOR = asm16`
+         mov sp, 0x7000
+  again: mov ax, 0x0e2e
+         xor bx, bx
+         int 0x10
+         mov ax, 0x2000
+         mov ds, ax
+         mov cx, 300
+  next:  add [bx], cx
+         adc word [bx+2], 7
+         add bx, 6
+         push bx
+         call leaf
+         pop dx
+         loop next
+         jmp again
+  leaf:  xor [bx+si], dx
+         ret`;
 
 function boot(name: "linux-686" | "memtest86+", choice: EngineChoice): Machine | undefined {
   const image = guestSync(name);

@@ -240,7 +240,8 @@ class RegionEmitter implements Control {
     this.#eip(i.offset);
     this.#saved.store(this.#dirty);
     emitCall(f, i, this.#outside, this.#registers, t);
-    emitBoundaryAfter(f, this.#outside.boundary, t, Result.fault);
+    const next = (): void => this.#eipAt(i.next);
+    emitBoundaryAfter(f, this.#outside, { answer: t, fault: Result.fault, next });
     if (i.way === Way.call) {
       f.get(t);
       f.if("unlikely");
@@ -259,11 +260,16 @@ class RegionEmitter implements Control {
   }
 
   #eip(offset: number): void {
+    this.#eipAt(offset);
+    this.#f.set(this.#exitEip);
+  }
+
+  /** EIP of an offset on the stack. */
+  #eipAt(offset: number): void {
     const f = this.#f;
     f.get(this.#base);
     f.i32(offset);
     f.num("i32.add");
-    f.set(this.#exitEip);
   }
 
   /** EIP of a target; a jump beyond the limit of CS is not done, a call was asked before it pushed anything. */
@@ -379,9 +385,7 @@ class RegionEmitter implements Control {
     this.#exits.call(target, t);
     f.get(t);
     this.#saved.get(Layout.eip);
-    f.get(this.#base);
-    f.i32(i.next);
-    f.num("i32.add");
+    this.#eipAt(i.next);
     f.num("i32.xor");
     f.num("i32.or");
     f.if("unlikely");

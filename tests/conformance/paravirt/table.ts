@@ -6,6 +6,7 @@ import { type Cell, collect, ENGINES, parseName, testName } from "./suite.ts";
 const FILES: Readonly<Record<string, () => Promise<unknown>>> = {
   "attack_test.ts": () => import("./attack_test.ts"),
   "calls_test.ts": () => import("./calls_test.ts"),
+  "choices_test.ts": () => import("./choices_test.ts"),
   "confined_test.ts": () => import("./confined_test.ts"),
   "costs_test.ts": () => import("./costs_test.ts"),
   "devices_test.ts": () => import("./devices_test.ts"),

@@ -32,6 +32,8 @@ export const PROGRAMS: {
   "heat": { text: "heat stencil of 64 x 64 cells, size: steps", make: (n = 100) => heat(64, n) },
   "ep": { text: "NPB EP, size: M (24 is class S)", make: (n = 20) => ep(n) },
   "is": { text: "NPB IS class S", make: () => is("S") },
+  "is-w": { text: "NPB IS class W", make: () => is("W") },
+  "is-a": { text: "NPB IS class A", make: () => is("A") },
   "matrix": { text: "matrix multiplication, size: rows", make: (n = 64) => matrixMultiply(n) },
   "sort": { text: "sample sort, size: keys a rank", make: (n = 10_000) => sampleSort(n) },
   "guest-ring": { text: "the same as emulated machines, size: rounds", make: (n = 10) => ringGuest(n) },

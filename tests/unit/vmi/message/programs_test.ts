@@ -61,6 +61,10 @@ Deno.test("IS class S verifies all 51 checks on 1, 2, 3, 4 and 8 ranks", async (
   }
 });
 
+Deno.test("IS class W verifies", async () => {
+  for (const r of await run(2, is("W"))) assertEquals(r, { passed: 51, verified: true });
+});
+
 Deno.test("IS class S verifies through drop, duplicate and corrupt under reliable", async () => {
   const spec = {
     devices: {

@@ -168,16 +168,24 @@ class LoopCode {
     f.return();
   }
 
+  /** Calls something outside, which may change everything that is in locals; its answer is on the stack and in `t`. */
+  #outside(call: () => void): void {
+    const f = this.#f, l = this.#l;
+    call();
+    f.set(l.t);
+    reload(f, l, this.#state);
+    f.get(l.t);
+  }
+
   #callRare(): void {
     const f = this.#f, l = this.#l;
     save(f, l, this.#state);
     f.get(l.rec);
-    f.get(l.rec);
-    f.mem("i32.load16_u", Rec.handler);
-    f.callIndirect(this.#others.rare.type, this.#others.rare.table);
-    f.set(l.t);
-    reload(f, l, this.#state);
-    f.get(l.t);
+    this.#outside(() => {
+      f.get(l.rec);
+      f.mem("i32.load16_u", Rec.handler);
+      f.callIndirect(this.#others.rare.type, this.#others.rare.table);
+    });
     f.i32(0);
     f.num("i32.gt_s");
     f.if("likely");
@@ -257,10 +265,7 @@ class LoopCode {
     saveContext(f, l, this.#state);
     f.get(l.rec);
     f.mem("i32.load", Rec.op);
-    f.call(this.#others.call);
-    f.set(l.t);
-    reload(f, l, this.#state);
-    f.get(l.t);
+    this.#outside(() => f.call(this.#others.call));
     f.if();
     f.get(l.t);
     f.i32(2);
@@ -277,10 +282,7 @@ class LoopCode {
     const f = this.#f, l = this.#l;
     saveContext(f, l, this.#state);
     f.get(l.rec);
-    f.call(this.#others.crossing);
-    f.set(l.t);
-    reload(f, l, this.#state);
-    f.get(l.t);
+    this.#outside(() => f.call(this.#others.crossing));
     f.if();
     f.get(l.t);
     f.i32(2);
@@ -356,10 +358,7 @@ class LoopCode {
     this.#untick();
     saveContext(f, l, this.#state);
     f.get(l.rec);
-    f.call(this.#others.hook);
-    f.set(l.t);
-    reload(f, l, this.#state);
-    f.get(l.t);
+    this.#outside(() => f.call(this.#others.hook));
     f.if("unlikely");
     getField(f, this.#state, Layout.eip);
     f.set(l.eip);

@@ -2,6 +2,7 @@
  * What a script hands over when it adds a hook, checked: scripts run unchecked by types, too, and a hook that can never
  * fire is to be refused where it is added. Cold.
  */
+import type { Width } from "./bus.ts";
 import { ConfigError } from "./errors.ts";
 import type { CodeEvent, InstructionMatch, MemoryAccess, MemoryWatch } from "./hook_events.ts";
 import type { HypercallHook, InstructionHook, VectorHook } from "./hook_kinds.ts";
@@ -92,6 +93,14 @@ export function memoryWatch(watch: MemoryWatch, fn: unknown): {
   }
   const has = (one: MemoryAccess): boolean => wanted.includes(one);
   return { range: { at, size }, read: has("read"), write: has("write"), execute: has("execute") };
+}
+
+/** What a port hook has left as the value, cut to the width; warm. @throws {ConfigError} hook-value */
+export function portValue(value: unknown, width: Width): number {
+  if (typeof value !== "number" || !Number.isInteger(value)) {
+    throw new ConfigError("hook-value", `A port hook leaves an integer as the event's value, not ${shown(value)}`);
+  }
+  return width === 32 ? value >>> 0 : value & ((1 << width) - 1);
 }
 
 /** A value in a message. */

@@ -20,7 +20,7 @@ import type {
   MemoryWatch,
   PortEvent,
 } from "./hook_events.ts";
-import { checkCallback, hypercallHook, instructionHook, memoryWatch, vectorHook } from "./hook_checks.ts";
+import { checkCallback, hypercallHook, instructionHook, memoryWatch, portValue, vectorHook } from "./hook_checks.ts";
 import { type AddressRange, type HookPlace, HookRanges } from "./hook_ranges.ts";
 import type { HypercallHook, InstructionHook, MemoryHook, VectorHook } from "./hook_kinds.ts";
 
@@ -292,7 +292,7 @@ export class HookTable {
     for (let i = 0; i < fns.length; i++) {
       const event: PortEvent = { kind: "port", cpu: this.cpu, stop: this.#stopPort, access, port, width, value: now };
       fns[i](event);
-      now = width === 32 ? event.value >>> 0 : event.value & ((1 << width) - 1);
+      now = portValue(event.value, width);
     }
     return now;
   }

@@ -106,3 +106,21 @@ Deno.test("a scenario step with within alone runs so many instructions, and step
   assertThrows(() => scenario(fresh, [{ within: 1000 }, { stop: "never" }]), v.ConfigError);
   assertEquals(fresh.cpu.instructions, 0);
 });
+
+Deno.test("a port hook that leaves no integer is refused as hook-value, and the guest stands at its instruction", () => {
+  for (const value of ["3", 1.5, undefined, 3n, NaN]) {
+    const m = tiny();
+    m.load(
+      0x7c00,
+      asm`
+      in al, 0x80
+      hlt`,
+    );
+    const remove = m.onPort(0x80, (e: Unchecked) => e.value = value);
+    const error = assertThrows(() => m.run({ instructions: 10 }), v.ConfigError);
+    assertEquals([error.code, m.cpu.eip], ["hook-value", 0x7c00]);
+    remove();
+    m.onPort(0x80, (e: Unchecked) => e.value = -1);
+    assertEquals([m.run({ instructions: 10 }).kind, m.cpu.eax], ["halt", 0xff]);
+  }
+});

@@ -12,6 +12,8 @@
  *   exceptions" (SDM-3A 5.3); the same for the second word of BOUND behind offset 0xfffe;
  * - a near call beyond the segment's end whose push faults as well: the manual looks at the target first;
  * - far transfers that happen upon the host's own segment of 64-bit code;
+ * - ENTER and PUSHA of which one push meets an absent page and a later one the end of the stack: ours looks at the room
+ *   for all of them first;
  * - UD0 and UD1 at the end of a page: older processors fetch no ModRM for them (SDM-2B UD).
  */
 import type { SegmentCase } from "./generate.ts";
@@ -41,6 +43,7 @@ function isOpen(one: SegmentCase, ours: DataView, host: DataView): boolean {
   if (a === Vector.ss && b === Vector.gp && one.row.prefix !== undefined) return true;
   // The host reads the outer stack's words with the others, before it looks at the selector.
   if (a === Vector.gp && b === Vector.ss && sem === "retFar") return true;
+  if ((sem === "enter" || sem === "pusha") && a === Vector.ss && b === Vector.pf) return true;
   if (NEAR_CALLS.has(sem) && a === Vector.gp && (b === Vector.pf || b === Vector.ss)) return true;
   if (ours.getUint32(ResultAt.segs, true) >>> 3 === LONG_CODE) return true;
   const high = REGS.some((_, i) => view.getUint32(CaseAt.regs + 4 * i, true) >= 0xfffffff0);

@@ -10,6 +10,7 @@
  * - POPF in virtual-8086 mode with IOPL below 3: #GP by the manual; Bochs has looked at the stack, which may be #PF.
  * - A near call beyond the segment's end whose push faults as well: the manual looks at the target first.
  * - UD0 and UD1, whose ModRM older processors do not fetch (SDM-2B UD): what is wrong with its page.
+ * - LDS and LES with a register, which is #UD: Bochs fetches a further byte, for a prefix of later processors.
  * - BOUND: Bochs marks the page of the first word accessed, though the second is beyond the limit.
  * - POP of a segment register: whether a breakpoint on the upper half of the stack's dword is met.
  * - Far CALL: error code of #PF. Bochs pushes with the privilege of a conforming segment's descriptor; by the manual it
@@ -129,7 +130,7 @@ export function pagedCases(seed: number, count: number, { paged, watched }: Addi
 }
 
 /** What is not compared after a vector. */
-function left({ row, mode }: SystemCase, vector: number): ReadonlySet<string> {
+function left({ row, mode, modrm }: SystemCase, vector: number): ReadonlySet<string> {
   const names: string[] = [];
   if (PARTS.has(vector) || (HALF_WRITERS.has(row.sem) && !ENDS.has(vector))) names.push("windows", "pages");
   if (vector === PF && row.sem === "loadFar") names.push("cr2");
@@ -138,6 +139,7 @@ function left({ row, mode }: SystemCase, vector: number): ReadonlySet<string> {
   if (vector === GP && row.sem === "popf" && mode === Mode.v86) names.push("pages", "vector", "error", "cr2");
   if (vector === GP && /^call(Ind|Rel)$/.test(row.sem)) names.push("vector", "error", "cr2");
   if (/^ud[01]$/.test(row.mnemonic)) names.push("vector", "error", "cr2", "pages");
+  if (row.sem === "loadFar" && modrm >= 0xc0) names.push("vector", "error", "cr2", "pages");
   if (row.sem === "bound") names.push("pages");
   if (row.sem === "popSreg") names.push("dr6");
   return new Set(names);

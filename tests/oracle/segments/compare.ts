@@ -10,7 +10,7 @@
  *   RET far that finds a wrong selector has looked at the outer stack's words;
  * - an offset from which an operand goes over the end of a 4 GiB segment: "may or may not cause the indicated
  *   exceptions" (SDM-3A 5.3); the same for the second word of BOUND behind offset 0xfffe;
- * - a near call beyond the segment's end whose push faults as well: the manual looks at the target first;
+ * - a call beyond the segment's end whose push faults as well: the manual looks at the target first;
  * - far transfers that happen upon the host's own segment of 64-bit code;
  * - ENTER and PUSHA of which one push meets an absent page and a later one the end of the stack: ours looks at the room
  *   for all of them first;
@@ -26,7 +26,7 @@ const AC_FLAG = 0x40000;
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 /** Operands of many parts, which the host reads and writes in an order of its own. */
 const LONG = words("fnsave frstor fnstenv fldenv");
-const NEAR_CALLS = words("callRel callInd");
+const CALLS = words("callRel callInd callFar");
 /** Entry of the host's global table with code of 64 bits. */
 const LONG_CODE = 6;
 const STACK_USERS = words("retFar iret callFar callRel callInd enter pusha popa ret");
@@ -44,7 +44,7 @@ function isOpen(one: SegmentCase, ours: DataView, host: DataView): boolean {
   // The host reads the outer stack's words with the others, before it looks at the selector.
   if (a === Vector.gp && b === Vector.ss && sem === "retFar") return true;
   if ((sem === "enter" || sem === "pusha") && a === Vector.ss && b === Vector.pf) return true;
-  if (NEAR_CALLS.has(sem) && a === Vector.gp && (b === Vector.pf || b === Vector.ss)) return true;
+  if (CALLS.has(sem) && a === Vector.gp && (b === Vector.pf || b === Vector.ss)) return true;
   if (ours.getUint32(ResultAt.segs, true) >>> 3 === LONG_CODE) return true;
   const high = REGS.some((_, i) => view.getUint32(CaseAt.regs + 4 * i, true) >= 0xfffffff0);
   if (a === Vector.ac && b === Vector.gp && high) return true;

@@ -86,12 +86,12 @@ const PROGRAM = asm`
          ret
 `;
 
-/** Runs for so many slices of a million instructions; `resident` tells the bytes of the process. */
+/** Runs for so many slices of a million instructions; `resident` tells the bytes of the process, `tell` hears ten times. */
 export async function change(
   slices: number,
   resident: () => number,
   threshold: number,
-  moments = 10,
+  tell: (sample: Sample) => void = () => {},
 ): Promise<Growth> {
   const counts = { made: 0, alive: 0 }, { Module } = WebAssembly;
   const registry = new FinalizationRegistry(() => counts.alive--);
@@ -105,7 +105,7 @@ export async function change(
     },
   });
   try {
-    return await run(slices, resident, threshold, Math.max(1, Math.floor(slices / moments)), () => ({ ...counts }));
+    return await run(slices, resident, threshold, () => ({ ...counts }), tell);
   } finally {
     WebAssembly.Module = Module;
   }
@@ -115,12 +115,13 @@ async function run(
   slices: number,
   resident: () => number,
   threshold: number,
-  distance: number,
   counts: () => { readonly made: number; readonly alive: number },
+  tell: (sample: Sample) => void,
 ): Promise<Growth> {
   const m = machine({ cpu: i386({ engine: "jit", jit: { threshold } }), memory: [ram({ at: 0, size: 2 * MiB })] });
   m.load(0x1000, PROGRAM);
   m.cpu.set("esp", 0xf0000);
+  const distance = Math.max(1, Math.floor(slices / 10));
   let early = 0, late = 0;
   const samples: Sample[] = [];
   for (let n = 0; n < slices; n++) {
@@ -130,7 +131,9 @@ async function run(
     else late = Math.max(late, bytes);
     if ((n + 1) % distance === 0) {
       await new Promise((resolve) => setTimeout(resolve)); // the garbage collector's news come between
-      samples.push({ instructions: m.cpu.instructions, resident: bytes, ...counts() });
+      const sample = { instructions: m.cpu.instructions, resident: bytes, ...counts() };
+      samples.push(sample);
+      tell(sample);
     }
   }
   return { instructions: m.cpu.instructions, early, late, samples };

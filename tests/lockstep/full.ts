@@ -48,11 +48,11 @@ export function fullGuests(millions: number, whole: boolean, only: string, varia
 
 /** Code that changes for so many million instructions. @returns Failures. */
 export async function fullChanging(millions: number): Promise<number> {
-  const { early, late, samples } = await change(millions, () => Deno.memoryUsage().rss, 200);
-  for (const { instructions, resident, made, alive } of samples) {
-    const at = `after ${Math.round(instructions / 1e6)} million instructions`;
-    console.log(`changing code: ${at} ${resident >> 20} MiB, ${made} modules made, ${alive} of them still held`);
-  }
+  const { early, late } = await change(millions, () => Deno.memoryUsage().rss, 200, (sample) => {
+    const { instructions, resident, made, alive } = sample, at = Math.round(instructions / 1e6);
+    const modules = `${made} modules made, ${alive} of them still held`;
+    console.log(`changing code: after ${at} million instructions ${resident >> 20} MiB, ${modules}`);
+  });
   console.log(`changing code: ${millions} million instructions, ${early >> 20} MiB at first, ${late >> 20} MiB later`);
   return late < early + (192 << 20) ? 0 : 1;
 }

@@ -209,7 +209,9 @@ export class BlockDecoder {
       do r += RECORD_BYTES; while (r < run.end && v.getInt32(r + Rec.offset, true) === offset);
       if (r === run.end) return run.to <= offset; // the end; behind it bytes that kept the last one from being decoded
       const next = v.getInt32(r + Rec.offset, true);
-      if (next > from && !this.#mendOne(page, run, begin, r, next - offset)) return false;
+      if (next > from && (isSoft(run, offset, next) || !this.#mendOne(page, run, begin, r, next - offset))) {
+        return false;
+      }
     }
     return true;
   }
@@ -300,4 +302,9 @@ export class BlockDecoder {
     this.#lowerer.close((linear & 0xfff) + length);
     return first;
   }
+}
+
+/** True if a run holds bytes `from` to `to` (exclusive) for constants that are read each time: what is there else must say so. */
+function isSoft({ soft }: Run, from: number, to: number): boolean {
+  return soft.some((s) => s.from < to && s.to > from);
 }

@@ -60,7 +60,7 @@ export class SegmentCode {
     const f = this.#f, { isChecked, needs, mode, low, high } = this.#plan, ors: (() => void)[] = [];
     if (!isChecked) return;
     for (const [seg, rights] of needs) ors.push(() => this.#isOther(seg, rights));
-    if (withCode && !mode.flatCode) { for (const at of [low, high]) ors.push(() => this.#isBeyond(at)); }
+    if (withCode) { for (const at of [low, high]) ors.push(...this.#codeChecks(at)); }
     if (ors.length === 0) return;
     ors.forEach((or, n) => {
       or();
@@ -87,27 +87,32 @@ export class SegmentCode {
     f.num("i32.or");
   }
 
-  /** 1 if an offset of the page lies beyond the limit of CS, or below its first byte. */
-  #isBeyond(at: number): void {
-    const f = this.#f;
-    f.get(this.#base);
-    f.i32(at);
-    f.num("i32.add");
-    this.#field(SegReg.cs, Seg.limit);
-    f.num("i32.gt_u");
+  /** Checks of an offset of the page: EIP lies beyond the limit of CS, or where 16-bit code cannot jump to. */
+  #codeChecks(at: number): (() => void)[] {
+    const f = this.#f, { flatCode, is32 } = this.#plan.mode, ors: (() => void)[] = [];
+    const check = (last: () => void) => (): void => {
+      f.get(this.#base);
+      f.i32(at);
+      f.num("i32.add");
+      last();
+      f.num("i32.gt_u");
+    };
+    if (!flatCode) ors.push(check(() => this.#field(SegReg.cs, Seg.limit)));
+    if (!is32) ors.push(check(() => f.i32(0xffff)));
+    return ors;
   }
 
   /** Makes the sum of page and offset in a local an EIP: the targets the region knows were checked when it was entered. */
   beyond(i: Instruction, offset: number, eip: number, leave: (() => void) | undefined): void {
     const f = this.#f;
-    if (this.isFlatCode || (offset >= 0 && offset < REACH)) return;
+    if (offset >= 0 && offset < REACH) return;
     if (i.opSize === 16) {
       f.get(eip);
       f.i32(0xffff);
       f.num("i32.and");
       f.set(eip);
     }
-    if (leave === undefined) return;
+    if (leave === undefined || this.isFlatCode) return;
     f.get(eip);
     this.target(leave);
   }

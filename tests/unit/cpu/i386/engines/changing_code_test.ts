@@ -8,7 +8,7 @@ import { interpreterWith } from "../../../../../lib/cpu/i386/engines/interpreter
 import { jit } from "../../../../../lib/cpu/i386/engines/jit/engine.ts";
 import { reference } from "../../../../../lib/cpu/i386/engines/reference.ts";
 import { assertEquals } from "../../../../../scripts/deps/std.ts";
-import { MODES, Rig, setMode } from "../rig.ts";
+import { type Mode, MODES, Rig, setMode } from "../rig.ts";
 
 /** What may be written into a constant. */
 type Values = "any" | "small" | "address" | "jump" | "opcode";
@@ -210,3 +210,43 @@ for (
     }
   });
 }
+
+Deno.test("all engines agree on a soft constant whose opcode becomes one with another constant there", () => {
+  // MOV EAX, imm32 becomes MOV EAX, [moffs32]: as many bytes, and where DS has a base as many records.
+  const text = `
+    again: mov ecx, 11
+    soft:  mov [patched+1-0x1000], ecx
+           call patched
+           dec ecx
+           jnz soft
+           mov byte [patched-0x1000], 0xa1
+           call patched
+           mov byte [patched-0x1000], 0xb8
+           call patched
+           mov byte [patched-0x1000], 0xa1
+           call patched
+           mov ecx, 9
+    other: lea esi, [ecx*4+0x7000]
+           mov [patched+1-0x1000], esi
+           call patched
+           add ebx, eax
+           dec ecx
+           jnz other
+           mov byte [patched-0x1000], 0xb8
+           jmp again
+           times 0x900-($-again) nop
+    patched: mov eax, 0x7000
+           ret`;
+  const { bytes } = assemble(text, { origin: 0x4000 }), [flat] = MODES[0].segments;
+  const mode: Mode = { name: "DS with a base", protect: true, segments: [flat, flat, [0x1000, 0xcfff, true], flat] };
+  const outcomes = [reference, ...Object.values(ENGINES)].map((engine) => {
+    const rig = new Rig(engine), { cpu, space } = rig;
+    space.writePhysical(0x8000, new Prng(1).bytes(0x1000));
+    space.writePhysical(0x4000, bytes);
+    setMode(cpu, mode);
+    for (let n = 0; n < 8; n++) cpu.state.setReg32(n, n === 4 ? 0xa000 : n);
+    cpu.set("eip", 0x4000);
+    return [...Array(20).keys()].map((n) => rig.outcome(cpu.run(37 + n)));
+  });
+  outcomes.forEach((one, n) => assertEquals(one, outcomes[0], ["reference", ...Object.keys(ENGINES)][n]));
+});

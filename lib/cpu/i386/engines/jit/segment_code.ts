@@ -57,7 +57,7 @@ export class SegmentCode {
 
   /** Where control comes in: `leave` if the segments are not what the region was made for. */
   check(leave: () => void, withCode: boolean): void {
-    const f = this.#f, { isChecked, needs, mode, low, high } = this.#plan, ors: (() => void)[] = [];
+    const f = this.#f, { isChecked, needs, low, high } = this.#plan, ors: (() => void)[] = [];
     if (!isChecked) return;
     for (const [seg, rights] of needs) ors.push(() => this.#isOther(seg, rights));
     if (withCode) { for (const at of [low, high]) ors.push(...this.#codeChecks(at)); }

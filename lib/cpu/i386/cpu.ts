@@ -14,7 +14,7 @@ import type { Cpu, CpuEvent, CpuExit, CpuStart, RegisterValue } from "../../core
 import { ConfigError } from "../../core/errors.ts";
 import type { MonitorContext } from "../../core/monitor.ts";
 import type { CpuBoard } from "../../memory/board.ts";
-import { Flag, Vector } from "../../spec/i386_regs.ts";
+import { Flag } from "../../spec/i386_regs.ts";
 import { armed, trapAfter } from "./breakpoints.ts";
 import type { Context } from "./context.ts";
 import type { Engine, EngineFactory } from "./engine.ts";
@@ -205,7 +205,6 @@ export class I386Cpu extends Processor implements Cpu, Context {
     s.set(Layout.shadow, 0);
     s.set(Layout.noDebug, 0);
     if (this.#engine.enterFault?.() !== true) deliverException(this);
-    else if (s.get(Layout.faultVector) === Vector.pf) s.set(Layout.cr2, s.get(Layout.faultLinear));
   }
 
   /** See {@linkcode Context.delivering}. */

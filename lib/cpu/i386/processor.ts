@@ -73,7 +73,7 @@ export abstract class Processor implements MemoryHost {
     const { hooks } = this.board, s = this.state;
     const isSeen = this.#interceptor !== undefined || this.mem.model !== undefined || hooks.hasInterrupt ||
       hooks.hasFault;
-    s.set(Layout.plain, isSeen || s.get(Layout.tablesPhysical) !== 0 ? 0 : 1);
+    s.set(Layout.plain, isSeen || s.get(Layout.tablesPhysical) !== 0 ? 0 : hooks.hasMemory ? 2 : 1);
   }
 
   /** Fields of the state that follow from others. */

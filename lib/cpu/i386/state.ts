@@ -95,7 +95,10 @@ export const Layout = {
   codeMap: 556,
   /** Byte address of the TLB table for supervisor reads; the other three tables follow it. */
   tlbSystem: 560,
-  /** 1: no monitor, no cost model and no hook wants to hear of system instructions and events. */
+  /**
+   * Not 0: no monitor, no cost model and no hook wants to hear of system instructions and events. 2: there are hooks on
+   * memory, who see the state in the middle of an instruction.
+   */
   plain: 564,
   /** 0: nothing waits to be delivered at an instruction boundary, whatever IF says; 1: something may. */
   due: 568,

@@ -12,6 +12,7 @@ import { type OpcodeIndex, opcodeIndex } from "../../opcode_index.ts";
 import { FAULT_KERNEL } from "../../kernels/system/index.ts";
 import { LOOK_UP } from "../../kernels/system/kernel.ts";
 import { SegReg } from "../../segment.ts";
+import { Halt } from "../../startup.ts";
 import { StringRuns } from "../../kernels/string_runs.ts";
 import { Layout, ModeBit, Seg, SEG_BYTES } from "../../state.ts";
 import { TLB_BYTES } from "../../tlb.ts";
@@ -234,7 +235,12 @@ export class InterpreterEngine implements Engine {
   enterFault(): boolean {
     const s = this.#cpu.state, { kernels } = this.#lowerer;
     if (s.get(Layout.faultHasCode) === 0 || !kernels.hasSystem) return false;
-    return kernels.system(FAULT_KERNEL)(s.get(Layout.faultVector), s.get(Layout.faultCode), 0) === LOOK_UP;
+    const vector = s.get(Layout.faultVector);
+    if (kernels.system(FAULT_KERNEL)(vector, s.get(Layout.faultCode), 0) !== LOOK_UP) return false;
+    s.set(Layout.halted, Halt.none);
+    s.set(Layout.pendingDebug, 0); // of an instruction that was not completed
+    if (vector === Vector.pf) s.set(Layout.cr2, s.get(Layout.faultLinear));
+    return true;
   }
 
   /** An instruction in TypeScript: 0 go on, 1 look EIP up, 2 fault. */

@@ -137,10 +137,10 @@ function iret(k: Code): void {
 
 /**
  * RF, which the image of a fault has, need not be set: the instruction at `eip` is executed now, has no breakpoint, and is
- * one of those that do not show RF to anybody, a tree; and if it faults RF is pushed anyway.
+ * one of those that do not show RF to anybody, a tree, with no hooks on its memory; and if it faults RF is pushed anyway.
  */
 function demandUnseen(k: Code, eip: Local, rpl: Local): void {
-  k.slowIf(k.i("le_s", k.field(Layout.count), 0));
+  k.slowIf(k.i("or", k.i("le_s", k.field(Layout.count), 0), k.i("ne", k.field(Layout.plain), 1)));
   const at = k.let("i32", k.c(0));
   k.jumpEntry(eip, at, k.select(rpl, k.field(Layout.jumpUser), k.field(Layout.jumpSystem)));
   k.slowIf(k.i("ne", k.load("i32.load", at), eip));

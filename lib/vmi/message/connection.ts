@@ -164,10 +164,15 @@ export class Connection {
     return status;
   }
 
-  /** Sends bytes the caller will not change. @param tag 0: a user's message, otherwise a collective's. */
-  sendBytes(data: Uint8Array, flags: number, tag: number): Status {
+  /**
+   * Sends bytes the caller will not change.
+   *
+   * @param tag 0: a user's message, otherwise a collective's.
+   * @param always However much is queued already.
+   */
+  sendBytes(data: Uint8Array, flags: number, tag: number, always = false): Status {
     const ready = this.ready(data.length);
-    if (ready !== MessageStatus.success) return ready;
+    if (ready !== MessageStatus.success && !(always && ready === MessageStatus.noResource)) return ready;
     const max = this.fragment;
     for (let at = 0; at === 0 || at < data.length; at += max) {
       const end = Math.min(at + max, data.length);

@@ -92,7 +92,7 @@ export class Runtime implements ConnectionHost {
     this.rank = rank;
     this.size = host.addresses.length;
     this.#host = host;
-    this.mailbox = new Mailbox((to, tag, data) => this.sendInternal(to, tag, data));
+    this.mailbox = new Mailbox((to, tag, data, always) => this.sendInternal(to, tag, data, always));
     this.#reconfigurer = new Reconfigurer({
       rank,
       key: host.key,
@@ -181,10 +181,10 @@ export class Runtime implements ConnectionHost {
     return c;
   }
 
-  /** Sends a collective's message. */
-  sendInternal(to: number, tag: number, data: Uint8Array): Status {
+  /** Sends a collective's message; `always`: however much is queued already. */
+  sendInternal(to: number, tag: number, data: Uint8Array, always: boolean): Status {
     const c = this.#connections.get(to);
-    return c === undefined ? MessageStatus.notConnected : c.sendBytes(data, 0, tag);
+    return c === undefined ? MessageStatus.notConnected : c.sendBytes(data, 0, tag, always);
   }
 
   /** Number of a chain by name; -1: there is none. */

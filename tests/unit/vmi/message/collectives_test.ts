@@ -15,7 +15,8 @@ import { Group } from "../../../../lib/vmi/message/collectives/group.ts";
 import { combiner, isReducible } from "../../../../lib/vmi/message/collectives/reduction.ts";
 import { AHEAD, Mailbox, type Steps } from "../../../../lib/vmi/message/mailbox.ts";
 import { Prng } from "../../../../lib/base/prng.ts";
-import { REDUCE_OPS, REDUCE_TYPES } from "../../../../lib/spec/message_abi.ts";
+import { WAITING_FRAME } from "../../../../lib/vmi/message/frame.ts";
+import { MessageStatus, REDUCE_OPS, REDUCE_TYPES } from "../../../../lib/spec/message_abi.ts";
 import { pattern } from "../../../conformance/message/suite.ts";
 import { ConfigError } from "../../../../lib/core/errors.ts";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "../../../../scripts/deps/std.ts";
@@ -219,6 +220,34 @@ Deno.test("leaves of a reduction wait for a root that sleeps; a member that goes
   }).run();
   assertEquals(result.ranks.map((r) => r.state), ["failed", "done"]);
   assertStringIncludes(String(result.ranks[0].error), "failed: peerGone");
+});
+
+Deno.test("a root that waits for room hears of it from a rank whose queue was full for a while", async () => {
+  const message = new Uint8Array(1), waiting = 20;
+  const result = await job({
+    ranks: 2,
+    spec: { devices: {}, chains: [{ name: "c", layers: ["credit", "loopback"] }] },
+    limits: { maxQueued: waiting * (WAITING_FRAME + message.length) + 1 },
+    program: async (rank) => {
+      let got = 0, sent = 0;
+      rank.onMessage(() => {
+        got++;
+        return "done";
+      });
+      await rank.mesh();
+      if (rank.rank === 1) {
+        await rank.advance(5e6); // as many broadcasts wait as may
+        while (rank.to(0).sendInline(message) === MessageStatus.success) sent++;
+      }
+      for (let i = 0; i < 3 * AHEAD.messages; i++) {
+        assertEquals(await rank.all.broadcast(0, of(i, 100)), of(i, 100));
+      }
+      return [sent, got];
+    },
+  }).run();
+  assertEquals(result.ranks.map((r) => r.state), ["done", "done"]);
+  assertEquals(result.ranks[0].value, [0, 64 + waiting]);
+  assertEquals(result.ranks[1].value, [64 + waiting, 0]);
 });
 
 Deno.test("collectives end however little a sender may be ahead, and however messages are late", () => {

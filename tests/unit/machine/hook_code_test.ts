@@ -1,5 +1,6 @@
 /** Hooks on code that lies, changes or is mapped unusually: see hook_points.ts. */
 import { asm } from "../../../lib/cpu/i386/asm/template.ts";
+import { i386 } from "../../../lib/cpu/i386/factory.ts";
 import { machine } from "../../../lib/machine/machine.ts";
 import { ram } from "../../../lib/memory/region.ts";
 import { assert, assertEquals } from "../../../scripts/deps/std.ts";
@@ -170,4 +171,31 @@ Deno.test("hooks that come and go while other pages run hot are met at once", ()
   });
   assert(log.filter((x) => String(x).startsWith("inner")).length >= 10);
   assert(log.filter((x) => String(x).startsWith("7c")).length > 40);
+});
+
+Deno.test("a hook at the beginning of a page fires however hot the code is that runs into it, on every engine", () => {
+  const results = (["reference", "interpreter", "jit"] as const).map((engine) => {
+    const m = machine({ cpu: i386({ engine, jit: { threshold: 2 } }), memory: [ram({ at: 0, size: 1 << 20 })] });
+    m.load(
+      0x7c00,
+      asm`
+      again: call 0x30ffe
+      inc ecx
+      jmp again`,
+    );
+    m.poke(0x30ffe, Uint8Array.of(0xb3, 0x11, 0x01, 0xda, 0xc3)); // mov bl, 0x11; in the next page: add edx, ebx; ret
+    m.cpu.set("esp", 0x7000);
+    m.run({ instructions: 600 });
+    let met = 0;
+    const remove = m.onCode(0x31000, () => met++);
+    m.run({ instructions: 600 });
+    remove();
+    m.run({ instructions: 600 });
+    m.cpu.set("dr0", 0x31000);
+    m.cpu.set("dr7", 0x401); // a breakpoint there, without a handler
+    return [met, m.run({ instructions: 600 }).kind, m.now, m.hash()];
+  });
+  assertEquals(results[0].slice(0, 2), [100, "fault"]);
+  assertEquals(results[1], results[0]);
+  assertEquals(results[2], results[0]);
 });

@@ -276,11 +276,11 @@ class JitTranslator implements Translator {
     return { discovery, merged: own === undefined ? [] : [own] };
   }
 
-  /** Notes the page at a linear address if instructions were fetched from it. @returns Its number or -1. */
+  /** Notes the page at a linear address if instructions were fetched from it and none is hooked. @returns Its number or -1. */
   #second(linear: number): number {
-    const frame = this.#cpu.mem.fetched(linear);
-    if (frame < 0) return -1;
-    const pfn = this.#cpu.board.space.bus(frame) >>> 12, page = linear >>> 12;
+    const frame = this.#cpu.mem.fetched(linear), page = linear >>> 12;
+    if (frame < 0 || this.#cpu.points.variant(page) !== -1) return -1;
+    const pfn = this.#cpu.board.space.bus(frame) >>> 12;
     const at = (page & (SECONDS - 1)) * 2;
     this.#seconds[at] = page * 2 + (this.#cpu.state.get(Layout.cpl) === 3 ? 1 : 0) + 1;
     this.#seconds[at + 1] = pfn;

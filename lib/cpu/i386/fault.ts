@@ -18,7 +18,7 @@ import { intercepted } from "./interception.ts";
  */
 export function deliverException(c: Context): void {
   const s = c.state;
-  const code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) : -1;
+  const code = s.get(Layout.faultHasCode) !== 0 ? s.get(Layout.faultCode) >>> 0 : -1;
   deliver(c, s.get(Layout.faultVector), EventKind.exception, code);
 }
 
@@ -94,7 +94,7 @@ function enter(c: Context, event: CpuFault, kind: number, rf: boolean): CpuFault
     const hasCode = s.get(Layout.faultHasCode) !== 0;
     const next: CpuFault = {
       vector: s.get(Layout.faultVector),
-      errorCode: hasCode ? s.get(Layout.faultCode) : -1,
+      errorCode: hasCode ? s.get(Layout.faultCode) >>> 0 : -1,
       linear: s.get(Layout.faultLinear),
     };
     const taken = ask(c, EventKind.exception, next);

@@ -116,6 +116,7 @@ export class I386MonitorContext extends I386GuestContext implements MonitorConte
     s.set(Layout.idtBase, tables.idtBase | 0);
     s.set(Layout.idtLimit, tables.idtLimit);
     s.set(Layout.tablesPhysical, tables.physical ? 1 : 0);
+    this.#cpu.notePlain();
   }
 
   /** See {@linkcode MonitorContext.instruction}. */

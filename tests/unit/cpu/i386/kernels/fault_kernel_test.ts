@@ -112,16 +112,16 @@ Deno.test("a fault that a script puts before a halted CPU wakes it", () => {
       inc ebx
       iretd`.bytes,
   };
-  const gp: CpuEvent = { kind: "fault", vector: 13, errorCode: 0 };
+  const gp: CpuEvent = { kind: "fault", vector: 13, errorCode: 0xfffffffe };
   const seen = same(one, (rig) => {
     const exits = [rig.cpu.run(100)];
     for (let n = 0; n < 2; n++) {
       rig.cpu.deliver(gp);
       exits.push(rig.cpu.run(100));
     }
-    return [...exits, rig.cpu.state.reg32(3)];
+    return [...exits, rig.cpu.state.reg32(3), rig.cpu.mem.sysRead32(rig.cpu.state.reg32(4) - 16)];
   });
-  assertEquals(seen, ["halted", "halted", "halted", 3]);
+  assertEquals(seen, ["halted", "halted", "halted", 3, -2]);
 });
 
 Deno.test("a hook on memory sees RF in the instruction that a handler of a fault returns to", () => {

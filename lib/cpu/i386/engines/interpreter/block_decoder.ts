@@ -166,6 +166,7 @@ export class BlockDecoder {
         entries,
       }
       : undefined;
+    if (isCrossing) page.drop(offset, offset + 1, () => {}, this.#isAlive);
     page.add(first, this.#cache.next, linear & 0xfff, end, soft, source);
     return first;
   }
@@ -186,6 +187,10 @@ export class BlockDecoder {
     v.setInt32(r + Rec.disp, 0, true);
     v.setInt32(r + Rec.op, this.#translator?.threshold(page.pfn) ?? 0, true);
   };
+
+  /** False for a run over a page end that was dropped with its other page. */
+  readonly #isAlive = (_page: CodePage, { first }: Run): boolean =>
+    this.#view.getUint16(first + Rec.handler, true) !== Handler.lookup;
 
   /** Constants of the instruction just decoded that are read from memory. */
   #softAt(page: CodePage, offset: number, status: DecodeStatus): readonly Field[] {
@@ -271,6 +276,7 @@ export class BlockDecoder {
     this.#lowerer.close(offset + length);
     if (this.#cache.isKept(second)) {
       const other = this.#cache.page(second, this.#key);
+      other.drop(0, 1, () => {}, this.#isAlive);
       other.add(
         first,
         this.#cache.next,

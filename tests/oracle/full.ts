@@ -4,9 +4,9 @@
  * the x87 alone, `--system N` cases against Bochs, `--segments N` cases of local tables, `--lockstep N` programs for each
  * setting of the JIT (`--variant NAME` for one), `--guests N` million instructions of recorded guests (`--guest NAME` for
  * one, `--whole yes` compares all of them at every region boundary rather than a tenth), `--changing N` million of code
- * that changes (300 are a minute or less; 10000 run for minutes); `--parts` with some of lengths, system, segments, x87,
- * lockstep, native for those alone. Exit code 1 with the shortest failing case of each kind; what
- * cannot be judged here is said by name.
+ * that changes (on an idle host 300 take less than a minute, 3000 six); `--parts` with some of lengths, system, segments,
+ * x87, lockstep, native for those alone. Exit code 1 with the shortest failing case of each kind; what cannot be judged
+ * here is said by name.
  */
 import { interpreter } from "../../lib/cpu/i386/engines/interpreter/engine.ts";
 import { jit } from "../../lib/cpu/i386/engines/jit/engine.ts";
